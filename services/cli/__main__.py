@@ -9,7 +9,7 @@ from typing import cast
 from services import cli
 from services.cli.verb import CannotError, Verb
 
-NOT_VERBS = {"__main__", "verb"}
+NOT_VERBS = {"__main__", "debian", "verb"}
 
 
 def verbs() -> list[str]:
