@@ -1,0 +1,62 @@
+"""A viewer that nobody in the platform wrote: takes a live stream as a browser gets it and decodes it with FFmpeg."""
+
+import asyncio
+import io
+import json
+import ssl
+import time
+from dataclasses import dataclass
+
+import aiohttp
+import av
+
+from lab import counter
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What came out of one live view: seconds, bytes, and the burnt-in counter of every decoded frame."""
+
+    mime: str
+    first_picture: float
+    seconds: float
+    size: int
+    counters: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames decoded."""
+        return len(self.counters)
+
+    @property
+    def lost(self) -> int:
+        """Frames the camera made between the first and the last decoded one that never arrived."""
+        return self.counters[-1] - self.counters[0] + 1 - self.frames if self.counters else 0
+
+
+async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str, float, bytes]:
+    started = time.monotonic()
+    first = 0.0
+    parts: list[bytes] = []
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
+        mime = str(json.loads(await socket.receive_str(timeout=10))["mime"])
+        while time.monotonic() - started < seconds:
+            parts.append(await socket.receive_bytes(timeout=10))
+            # The first part is the init segment, the second the first picture.
+            if len(parts) == 2:
+                first = time.monotonic() - started
+    return mime, first, b"".join(parts)
+
+
+def decode(stream: bytes) -> tuple[int, ...]:
+    """The burnt-in frame counters of every picture of an fMP4 byte stream, in order."""
+    with av.open(io.BytesIO(stream), format="mp4") as container:
+        return tuple(counter.read_frame(frame) for frame in container.decode(video=0))
+
+
+def watch(url: str, trust: ssl.SSLContext, seconds: float) -> Watched:
+    """Watch a live WebSocket URL (wss, one-time token included) for some seconds and decode all of it."""
+    started = time.monotonic()
+    mime, first, stream = asyncio.run(_receive(url, trust, seconds))
+    elapsed = time.monotonic() - started
+    return Watched(mime, first, elapsed, len(stream), decode(stream))
