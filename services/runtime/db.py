@@ -1,0 +1,49 @@
+"""The way to MariaDB: one engine per process, one session per piece of work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.config import Service
+
+POOL, OVERFLOW, WAIT_SECONDS, CONNECT_SECONDS = 2, 6, 5, 5
+# MariaDB closes idle connections after eight hours by default.
+RECYCLE_SECONDS = 1800
+
+
+def url(service: Service, password: str) -> URL:
+    """The database address of `service.settings["database"]`: {"name", "user", "host", "port"}."""
+    where = service.settings["database"]
+    return URL.create(
+        "mysql+pymysql",
+        username=where["user"],
+        password=password,
+        host=where.get("host", "127.0.0.1"),
+        port=where.get("port", 3306),
+        database=where["name"],
+        query={"charset": "utf8mb4"},
+    )
+
+
+def engine(service: Service, credential: str = "db-smc") -> Engine:
+    """A pooled engine for `service`, with the password from `credential`; connects at first use."""
+    return create_engine(
+        url(service, config.credential(credential)),
+        pool_size=POOL,
+        max_overflow=OVERFLOW,
+        pool_timeout=WAIT_SECONDS,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        connect_args={"connect_timeout": CONNECT_SECONDS, "init_command": "SET time_zone='+00:00'"},
+    )
+
+
+@contextmanager
+def session_scope(engine: Engine) -> Iterator[Session]:
+    """A session that commits at the end, and rolls back when the work raised."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
