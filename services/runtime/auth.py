@@ -51,7 +51,7 @@ def bearer() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LiveToken:
-    """Permission for one viewing: who, which channel, on which node, until when (Unix seconds), once (nonce)."""
+    """Permission for one viewing: who, which channel, which node, until when (Unix seconds), once (nonce)."""
 
     user: str
     channel: str
@@ -70,7 +70,7 @@ def sign_live(private_pem: str, token: LiveToken) -> str:
 
 
 def verify_live(public_pem: str, text: str, now: float) -> LiveToken:
-    """The token of `text` if main signed it and it has not expired at `now` (Unix seconds); else Problem (403).
+    """The token of `text` if main signed it and it is valid at `now` (Unix seconds); else Problem (403).
 
     The caller still has to compare channel and node, and to accept each nonce once.
     """

@@ -37,7 +37,6 @@ def engine(service: Service, credential: str = "db-smc") -> Engine:
         pool_timeout=WAIT_SECONDS,
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,
-        isolation_level="REPEATABLE READ",
         connect_args={"connect_timeout": CONNECT_SECONDS, "init_command": "SET time_zone='+00:00'"},
     )
 

@@ -20,8 +20,8 @@ class Health:
     dead: str = ""
 
     def set(self, check: str, ok: bool, reason: str = "") -> None:
-        """Record the newest result of `check`."""
-        self.checks[check] = Check(ok, "" if ok else reason)
+        """Record the newest result of `check`; a well one may carry a remark as its reason."""
+        self.checks[check] = Check(ok, reason)
 
     def give_up(self, reason: str) -> None:
         """Say that only a restart can help: the watchdog is no longer fed."""
