@@ -1,0 +1,1 @@
+"""What runs on a node as root: the `dss` command and the steps a deployment takes there."""

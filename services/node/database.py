@@ -1,0 +1,131 @@
+"""The database of main: made, given its users and brought to the newest schema, as root over the local socket."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, create_engine
+
+from services.node import files
+from services.node.report import Report
+from services.runtime.errors import Problem
+
+SOCKET = "/run/mysqld/mysqld.sock"
+MIGRATIONS = Path(__file__).resolve().parents[1] / "smc" / "migrations"
+RIGHTS = "SELECT, INSERT, UPDATE, DELETE, EXECUTE"
+"""What a service may do with the rows of its database; the schema is changed by root alone."""
+
+
+def prepare_folder(folder: Path, check: bool = False) -> Report:
+    """Make MariaDB's data folder under the install path when there is none, complete or not at all."""
+    report = Report()
+    if (folder / "mysql").is_dir():
+        return report
+    report.add(f"database folder {folder}")
+    if check:
+        return report
+    fresh = folder.with_name(folder.name + ".new")
+    subprocess.run(["rm", "-rf", "--", str(fresh)], check=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={fresh}", "--skip-test-db",
+          "--auth-root-authentication-method=socket"])  # fmt: skip
+    if folder.is_dir():
+        folder.rmdir()
+    fresh.rename(folder)
+    files.sync_folder(folder.parent)
+    return report
+
+
+def _run(words: list[str]) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        raise Problem(
+            "database-folder-failed",
+            f"{words[0]} failed with code {done.returncode}.",
+            (done.stderr or done.stdout).strip()[-2000:],
+            "Check space and permissions of dss_install_path, then run the playbook again.",
+        )
+
+
+def settings() -> dict[str, Any]:
+    """Name, user, host and port of the platform's database, as its services are told."""
+    empty: dict[str, Any] = {}
+    where: dict[str, Any] = files.read_json(files.ETC / "services" / "smc.json", empty)["settings"]["database"]
+    return where
+
+
+def connect() -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
+    """A connection as root over the local socket; Problem when MariaDB is not there."""
+    try:
+        return pymysql.connect(unix_socket=SOCKET, user="root", autocommit=True)
+    except pymysql.MySQLError as problem:
+        raise Problem(
+            "database-unreachable",
+            "MariaDB does not answer on this node.",
+            f"{problem}.",
+            "Look at `journalctl -u mariadb`, correct the cause and run the playbook again.",
+        ) from problem
+
+
+def ensure(check: bool = False) -> Report:
+    """Database, users and schema as this release needs them; nothing where they already are."""
+    where, report = settings(), Report()
+    password = (files.ETC / "credentials" / "db-smc").read_text().strip()
+    with connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=%s", (where["name"],))
+        if not cursor.fetchone():
+            report.add(f"database {where['name']}")
+            if check:
+                return report
+            cursor.execute(f"CREATE DATABASE `{where['name']}` CHARACTER SET utf8mb4")
+        if not _may_log_in(where, password):
+            report.add(f"database user {where['user']}")
+            if not check:
+                _make_user(cursor, where, password)
+    report.extend(_migrate(where["name"], check))
+    return report
+
+
+def _may_log_in(where: dict[str, Any], password: str) -> bool:
+    """Whether the service's own user and password work, and may use the database."""
+    try:
+        pymysql.connect(
+            host=where.get("host", "127.0.0.1"),
+            port=int(where.get("port", 3306)),
+            user=where["user"],
+            password=password,
+            database=where["name"],
+        ).close()
+    except pymysql.MySQLError:
+        return False
+    return True
+
+
+def _make_user(cursor: pymysql.cursors.Cursor, where: dict[str, Any], password: str) -> None:
+    for host in ("localhost", "127.0.0.1"):
+        user = (where["user"], host)
+        cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*user, password))
+        cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*user, password))
+        cursor.execute(f"GRANT {RIGHTS} ON `{where['name']}`.* TO %s@%s", user)
+
+
+def _migrate(name: str, check: bool) -> list[str]:
+    """Bring the schema to the newest revision; the steps taken."""
+    address = URL.create("mysql+pymysql", username="root", database=name, query={"unix_socket": SOCKET})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with create_engine(address).connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == head:
+            return []
+        if not check:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    return [f"database schema {current or 'empty'} → {head}"]

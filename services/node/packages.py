@@ -1,0 +1,83 @@
+"""Debian packages from the bundle alone: no other source is read, no service starts before it is configured.
+
+The repository is marked trusted instead of carrying a signature of its own: the controller has verified the
+bundle's Ed25519 signature, and the node has compared the archive with the SHA-256 of that signed manifest before
+unpacking it.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+from services.node import files
+from services.node.report import Report
+from services.runtime.errors import Problem
+
+UNITS = {
+    "nginx": ["nginx.service"],
+    "mariadb-server": ["mariadb.service"],
+    "redis-server": ["redis-server.service"],
+    "nats-server": ["nats-server.service"],
+}
+"""Units a package would start by itself; masked until the deployment has configured them."""
+
+SECONDS = 900
+
+
+def installed(names: list[str]) -> set[str]:
+    """Those of `names` that dpkg has completely installed."""
+    command = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n", *names]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return {line.split()[1] for line in text.splitlines() if line.startswith("ii ")}
+
+
+def options(repository: Path, work: Path) -> list[str]:
+    """apt-get options that leave exactly one source: the bundle's repository."""
+    source = work / "sources.list"
+    settings = {
+        "Dir::Etc::sourcelist": source,
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": work / "lists",
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "root",
+        "Dpkg::Options::": "--force-confold",
+        "Dpkg::Use-Pty": "0",
+    }
+    work.joinpath("lists", "partial").mkdir(parents=True, exist_ok=True)
+    files.write(source, f"deb [trusted=yes] file:{repository} ./\n")
+    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+
+
+def install(names: list[str], repository: Path, work: Path, check: bool = False) -> Report:
+    """Install what is missing of `names`; Problem with apt's own words when that fails."""
+    report = Report()
+    missing = sorted(set(names) - installed(names))
+    report.extend(f"package {name}" for name in missing)
+    if not missing or check:
+        return report
+    _mask([unit for name in missing for unit in UNITS.get(name, [])])
+    chosen = options(repository, work)
+    _run(["dpkg", "--configure", "-a"])
+    _run(["apt-get", "-qq", *chosen, "update"])
+    _run(["apt-get", "-y", "-qq", *chosen, "install", *missing])
+    return report
+
+
+def _mask(units: list[str]) -> None:
+    """A mask, not policy-rc.d: it also holds when the node loses power now and boots half-installed."""
+    if units:
+        _run(["systemctl", "mask", "--quiet", *units])
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    if done.returncode:
+        raise Problem(
+            "packages-not-installed",
+            f"{command[0]} failed with code {done.returncode}.",
+            (done.stderr or done.stdout).strip()[-2000:],
+            "Correct the cause on the node and run the playbook again; nothing else has been changed.",
+        )
