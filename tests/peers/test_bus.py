@@ -1,0 +1,216 @@
+"""Facts over two real NATS servers with a leaf link: stored where they arise, delivered after any cut."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from services.node import pki
+from services.runtime.bus import Bus
+from services.runtime.config import Node
+from services.runtime.health import Health
+from services.runtime.message import Message, Unready
+
+SERVER = Path(sys.executable).with_name("nats-server")
+SETTINGS = """
+server_name: {name}
+listen: "127.0.0.1:{port}"
+tls {{ {tls}, verify: true }}
+jetstream {{ store_dir: "{folder}/store", domain: {name}, sync_interval: always }}
+leafnodes {{ {leaf} }}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """One NATS server of a node, with that node's certificate."""
+
+    folder: Path
+    name: str
+    leaf: str
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        tls = self.tls()
+        text = SETTINGS.format(
+            name=self.name, port=self.port, tls=tls, folder=self.folder, leaf=self.leaf.format(tls=tls)
+        )
+        (self.folder / "nats.conf").write_text(text)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([SERVER, "-c", self.folder / "nats.conf"], stderr=log)
+
+    def tls(self) -> str:
+        files = {"cert_file": "node.pem", "key_file": "node.key", "ca_file": "ca.pem"}
+        return ", ".join(f'{key}: "{self.folder}/pki/{name}"' for key, name in files.items())
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[dict[str, Server]]:
+    """A main and a sub; nothing runs yet."""
+    key, ca = pki.make_ca("Test")
+    leaf_port = free_port()
+    url = f"tls://127.0.0.1:{leaf_port}"
+    links = {
+        "main": f'listen: "127.0.0.1:{leaf_port}", tls {{{{ {{tls}}, verify: true }}}}',
+        "sub": f'reconnect: 1, remotes: [{{{{ url: "{url}", tls {{{{ {{tls}} }}}} }}}}]',
+    }
+    servers = {}
+    for name, leaf in links.items():
+        folder = tmp_path / name / "pki"
+        folder.mkdir(parents=True)
+        own = pki.new_key()
+        certificate = pki.sign(key, ca, own.public_key(), pki.Names.of(name, []))
+        (folder / "ca.pem").write_bytes(pki.pem(ca))
+        (folder / "node.pem").write_bytes(pki.pem(certificate))
+        (folder / "node.key").write_bytes(pki.key_pem(own))
+        servers[name] = Server(folder.parent, name, leaf)
+    yield servers
+    for server in servers.values():
+        server.kill()
+
+
+MakeBus = Callable[[Server], Awaitable[Bus]]
+
+
+@pytest.fixture
+async def bus_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBus]:
+    """Makes a bus with the certificate of that server's node."""
+    made: list[Bus] = []
+
+    async def make(server: Server) -> Bus:
+        monkeypatch.setenv("DSS_ETC", str(server.folder))
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(server.folder / "pki"))
+        node = Node("1", "Test", server.name, server.name, "127.0.0.1", None, Path("/"), None)
+        bus = Bus(node, Health(), f"tls://127.0.0.1:{server.port}")
+        bus.connect()
+        made.append(bus)
+        await until(lambda: bus.connected)
+        return bus
+
+    yield make
+    for bus in made:
+        await bus.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def put(bus: Bus, numbers: range) -> None:
+    for number in numbers:
+        bus.enqueue("dss.fact.sub.dms.device", {"n": number}, f"fact-{number}")
+
+
+async def test_facts_survive_a_dead_main_and_a_killed_origin_none_lost_none_doubled(
+    site: dict[str, Server], bus_of: MakeBus
+) -> None:
+    for server in site.values():
+        server.start()
+    sub, main = await bus_of(site["sub"]), await bus_of(site["main"])
+    committed: dict[str, int] = {}
+    deliveries = 0
+
+    async def commit(message: Message) -> None:
+        nonlocal deliveries
+        deliveries += 1
+        committed.setdefault(message.id, message.data["n"])
+
+    reader = asyncio.create_task(main.consume("sub", "registry", commit))
+    await put(sub, range(100))
+    await until(lambda: len(committed) == 100)
+    site["main"].kill()
+    await put(sub, range(100, 300))
+    await until(lambda: not sub._waiting)
+    site["sub"].kill()
+    await put(sub, range(300, 500))
+    assert len(committed) == 100
+    site["sub"].start()
+    await until(lambda: not sub._waiting)
+    site["main"].start()
+    await until(lambda: len(committed) == 500)
+    await asyncio.sleep(0.5)
+    reader.cancel()
+    assert list(committed.values()) == list(range(500))
+    assert deliveries <= 501, "only a fact whose acknowledgement was cut off may come twice"
+
+
+async def test_the_same_fact_published_twice_is_stored_once(site: dict[str, Server], bus_of: MakeBus) -> None:
+    site["sub"].start()
+    bus = await bus_of(site["sub"])
+    for _ in range(3):
+        await bus.publish("dss.fact.sub.dms.device", {"n": 1}, "one")
+    assert (await bus._client.jetstream().stream_info("FACTS")).state.messages == 1
+
+
+async def test_a_fact_waits_for_a_reader_that_is_not_ready_and_a_damaged_one_does_not_stop_the_rest(
+    site: dict[str, Server], bus_of: MakeBus
+) -> None:
+    site["sub"].start()
+    bus = await bus_of(site["sub"])
+    handled: list[int] = []
+    refusals = 8
+
+    async def handler(message: Message) -> None:
+        nonlocal refusals
+        if message.data["n"] == 0:
+            raise KeyError("damaged")
+        if refusals > 0:
+            refusals -= 1
+            raise Unready("the database is away")
+        handled.append(message.data["n"])
+
+    reader = asyncio.create_task(bus.consume("sub", "registry", handler))
+    await put(bus, range(3))
+    await until(lambda: handled == [1, 2], 60)
+    reader.cancel()
+
+
+async def test_beats_reach_main_over_the_link(site: dict[str, Server], bus_of: MakeBus) -> None:
+    for server in site.values():
+        server.start()
+    sub, main = await bus_of(site["sub"]), await bus_of(site["main"])
+    heard: list[Message] = []
+
+    async def hear(message: Message) -> None:
+        heard.append(message)
+
+    await main.subscribe("dss.beat.>", hear)
+    async with asyncio.timeout(20):
+        while not heard:
+            await sub.tell("dss.beat.sub", {"node": "sub"})
+            await asyncio.sleep(0.1)
+    assert (heard[0].subject, heard[0].data) == ("dss.beat.sub", {"node": "sub"})
+
+
+async def test_a_server_that_is_away_is_told_in_health_but_is_no_fault_of_the_service(
+    site: dict[str, Server], bus_of: MakeBus
+) -> None:
+    site["sub"].start()
+    bus = await bus_of(site["sub"])
+    site["sub"].kill()
+    await until(lambda: not bus.connected)
+    await put(bus, range(2))
+    await asyncio.sleep(0.1)
+    assert await bus.tell("dss.beat.sub", {}) is False
+    assert bus.health.ok
+    assert "cannot be reached" in bus.health.checks["mq"].reason
