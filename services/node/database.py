@@ -1,8 +1,7 @@
-"""The database of main: made, given its users and brought to the newest schema, as root over the local socket."""
+"""The database of main: made, given its users and its newest schema, as root over the local socket."""
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pymysql
 from alembic import command
@@ -10,10 +9,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.node import files
 from services.node.report import Report
 from services.runtime.errors import Problem
+from services.smc import store
 
 SOCKET = "/run/mysqld/mysqld.sock"
 MIGRATIONS = Path(__file__).resolve().parents[1] / "smc" / "migrations"
@@ -52,13 +53,6 @@ def _run(words: list[str]) -> None:
         )
 
 
-def settings() -> dict[str, Any]:
-    """Name, user, host and port of the platform's database, as its services are told."""
-    empty: dict[str, Any] = {}
-    where: dict[str, Any] = files.read_json(files.ETC / "services" / "smc.json", empty)["settings"]["database"]
-    return where
-
-
 def connect() -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
     """A connection as root over the local socket; Problem when MariaDB is not there."""
     try:
@@ -74,44 +68,37 @@ def connect() -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
 
 def ensure(check: bool = False) -> Report:
     """Database, users and schema as this release needs them; nothing where they already are."""
-    where, report = settings(), Report()
-    password = (files.ETC / "credentials" / "db-smc").read_text().strip()
+    where, report = store.engine().url, Report()
     with connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=%s", (where["name"],))
+        cursor.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=%s", (where.database,))
         if not cursor.fetchone():
-            report.add(f"database {where['name']}")
+            report.add(f"database {where.database}")
             if check:
                 return report
-            cursor.execute(f"CREATE DATABASE `{where['name']}` CHARACTER SET utf8mb4")
-        if not _may_log_in(where, password):
-            report.add(f"database user {where['user']}")
+            cursor.execute(f"CREATE DATABASE `{where.database}` CHARACTER SET utf8mb4")
+        if not _may_log_in():
+            report.add(f"database user {where.username}")
             if not check:
-                _make_user(cursor, where, password)
-    report.extend(_migrate(where["name"], check))
+                _make_user(cursor, where)
+    report.extend(_migrate(str(where.database), check))
     return report
 
 
-def _may_log_in(where: dict[str, Any], password: str) -> bool:
+def _may_log_in() -> bool:
     """Whether the service's own user and password work, and may use the database."""
     try:
-        pymysql.connect(
-            host=where.get("host", "127.0.0.1"),
-            port=int(where.get("port", 3306)),
-            user=where["user"],
-            password=password,
-            database=where["name"],
-        ).close()
-    except pymysql.MySQLError:
+        store.engine().connect().close()
+    except SQLAlchemyError:
         return False
     return True
 
 
-def _make_user(cursor: pymysql.cursors.Cursor, where: dict[str, Any], password: str) -> None:
+def _make_user(cursor: pymysql.cursors.Cursor, where: URL) -> None:
     for host in ("localhost", "127.0.0.1"):
-        user = (where["user"], host)
-        cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*user, password))
-        cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*user, password))
-        cursor.execute(f"GRANT {RIGHTS} ON `{where['name']}`.* TO %s@%s", user)
+        user = (where.username, host)
+        cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*user, where.password))
+        cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*user, where.password))
+        cursor.execute(f"GRANT {RIGHTS} ON `{where.database}`.* TO %s@%s", user)
 
 
 def _migrate(name: str, check: bool) -> list[str]:

@@ -1,7 +1,6 @@
 """A sub's part of trust: it makes its key here and has main sign it, once, with a token."""
 
 import json
-import socket
 import ssl
 import sys
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from services.runtime.errors import Problem
 
 SECONDS = 20
 MOST_BYTES = 64 * 1024
-GET_TOKEN = "Run `dss node token {name}` on main and use what it prints within 15 minutes."  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,9 @@ def join(folder: Path, desk: Desk, token: str, names: pki.Names) -> Report:
     store = pki.Store(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     ca = _pinned(desk)
-    answer = _ask(desk, ca, {"name": names.name, "token": token, "csr": pki.request(store.key(), names).decode()})
+    answer = _ask(
+        desk, ca, {"name": names.name, "token": token, "csr": pki.request(store.key(), names).decode()}
+    )
     certificate = _checked(answer, ca, store.key(), names)
     files.write(folder / "ca.pem", pki.pem(ca), 0o644)
     store.save_certificate(certificate)
@@ -49,32 +49,97 @@ def join(folder: Path, desk: Desk, token: str, names: pki.Names) -> Report:
     return report
 
 
-def _connect(desk: Desk, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = socket.create_connection((desk.address, desk.port), timeout=SECONDS)
-    return context.wrap_socket(plain, server_hostname=desk.address)
-
-
 def _pinned(desk: Desk) -> x509.Certificate:
-    """The authority main presents, only if it is the pinned one.
+    """The authority that main names, only if it is the pinned one.
 
-    Nothing secret is sent on this first connection; the second one is verified against what it brought.
+    This first connection is not verified and carries no secret; the second is verified by what it brought.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    answer = _talk(desk, context, "GET", "")
     try:
-        with _connect(desk, context) as connection:
-            connection.sendall(
-                f"GET /join/ca HTTP/1.1\r\nHost: {desk.address}\r\nConnection: close\r\n\r\n".encode()
-            )
-            text = _read(connection)
-    except OSError as problem:
+        ca = x509.load_pem_x509_certificate(answer["ca"].encode())
+    except (KeyError, ValueError) as problem:
+        raise _nonsense(desk, f"it named no authority ({problem})") from problem
+    found = pki.fingerprint(ca)
+    if found != desk.ca_fingerprint:
+        raise Problem(
+            "wrong-authority",
+            f"{desk.address}:{desk.port} belongs to another authority; no token was sent to it.",
+            f"Its authority is {found}, expected was {desk.ca_fingerprint}.",
+            "Check the address of main. If main was rebuilt, `dss node token` there prints the new one.",
+        )
+    return ca
+
+
+def _ask(desk: Desk, ca: x509.Certificate, body: dict[str, str]) -> dict[str, str]:
+    """Send name, token and request to main, verified by its authority."""
+    context = ssl.create_default_context(cadata=pki.pem(ca).decode())
+    return _talk(desk, context, "POST", json.dumps(body))
+
+
+def _talk(desk: Desk, context: ssl.SSLContext, method: str, body: str) -> dict[str, str]:
+    """One exchange with `/join` of main; its JSON object. Problem for every way in which it can fail."""
+    connection = HTTPSConnection(desk.address, desk.port, context=context, timeout=SECONDS)
+    try:
+        connection.request(method, "/join", body, {"Content-Type": "application/json"} if body else {})
+        response = connection.getresponse()
+        text = response.read(MOST_BYTES)
+    except ssl.SSLCertVerificationError as problem:
+        raise _nonsense(desk, f"its certificate is not good: {problem.verify_message}") from problem
+    except (OSError, HTTPException) as problem:
         raise _unreachable(desk, problem) from problem
-    return _choose(text, desk)
+    finally:
+        connection.close()
+    return _understood(desk, response.status, text)
 
 
-def _read(connection: ssl.SSLSocket) -> bytes:
-    parts, size = [], 0
-    while (part := connection.recv(16384)) and size < MOST_BYTES:
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+def _understood(desk: Desk, status: int, text: bytes) -> dict[str, str]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and status == 200:
+        return answer
+    if isinstance(answer, dict) and "what" in answer:
+        raise Problem(
+            answer.get("code", "refused"), answer["what"], answer.get("why", ""), answer.get("remedy", "")
+        )
+    raise _nonsense(desk, f"it answered with HTTP status {status}")
+
+
+def _checked(
+    answer: dict[str, str], ca: x509.Certificate, key: ec.EllipticCurvePrivateKey, names: pki.Names
+) -> x509.Certificate:
+    """The certificate in main's answer, only if it is the one asked for."""
+    try:
+        certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())
+        fault = pki.fault(certificate, ca, pki.key_pem(key), names)
+    except (KeyError, ValueError, x509.ExtensionNotFound) as problem:
+        fault = f"it cannot be read ({problem})"
+    if fault:
+        raise Problem(
+            "wrong-certificate",
+            "Main returned a certificate that cannot be used; nothing was written.",
+            f"About the certificate: {fault}.",
+            "Check that name and addresses of this node are the same on main, then join again.",
+        )
+    return certificate
+
+
+def _unreachable(desk: Desk, problem: Exception) -> Problem:
+    return Problem(
+        "main-unreachable",
+        f"Main cannot be reached at {desk.address}:{desk.port}.",
+        f"{type(problem).__name__}: {problem}.",
+        "Check the network and that main's DSS_NGINX runs (`dss status` there), then try again.",
+    )
+
+
+def _nonsense(desk: Desk, why: str) -> Problem:
+    return Problem(
+        "main-not-understood",
+        f"{desk.address}:{desk.port} does not answer as a main node does.",
+        f"In detail: {why}.",
+        "Check the address and port of main, and that its DSS_NGINX and DSS_SMC run.",
+    )

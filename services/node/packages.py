@@ -1,8 +1,8 @@
 """Debian packages from the bundle alone: no other source is read, no service starts before it is configured.
 
 The repository is marked trusted instead of carrying a signature of its own: the controller has verified the
-bundle's Ed25519 signature, and the node has compared the archive with the SHA-256 of that signed manifest before
-unpacking it.
+bundle's Ed25519 signature, and the node has compared the archive with the SHA-256 in that signed manifest
+before unpacking it.
 """
 
 import os
@@ -12,14 +12,6 @@ from pathlib import Path
 from services.node import files
 from services.node.report import Report
 from services.runtime.errors import Problem
-
-UNITS = {
-    "nginx": ["nginx.service"],
-    "mariadb-server": ["mariadb.service"],
-    "redis-server": ["redis-server.service"],
-    "nats-server": ["nats-server.service"],
-}
-"""Units a package would start by itself; masked until the deployment has configured them."""
 
 SECONDS = 900
 
@@ -48,14 +40,17 @@ def options(repository: Path, work: Path) -> list[str]:
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
-def install(names: list[str], repository: Path, work: Path, check: bool = False) -> Report:
-    """Install what is missing of `names`; Problem with apt's own words when that fails."""
+def install(wanted: dict[str, list[str]], repository: Path, work: Path, check: bool = False) -> Report:
+    """Install what is missing of `wanted`; Problem with apt's own words when that fails.
+
+    `wanted`: package → units it would start by itself; they stay masked until they are configured.
+    """
     report = Report()
-    missing = sorted(set(names) - installed(names))
+    missing = sorted(set(wanted) - installed(list(wanted)))
     report.extend(f"package {name}" for name in missing)
     if not missing or check:
         return report
-    _mask([unit for name in missing for unit in UNITS.get(name, [])])
+    _mask([unit for name in missing for unit in wanted[name]])
     chosen = options(repository, work)
     _run(["dpkg", "--configure", "-a"])
     _run(["apt-get", "-qq", *chosen, "update"])

@@ -1,0 +1,162 @@
+"""The `dss` command of a node: what an administrator and the playbooks do there, as root."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from services.node import files
+from services.runtime.errors import Problem
+
+EXAMPLES = """examples:
+  dss status                     every service of this node and its state
+  dss restart mts                one service; `all` for every one, in order
+  dss logs smc -n 100            its last log lines
+  dss node token sub-2           on main: a token with which sub-2 may join within 15 minutes
+  dss node join --center 198.18.0.10 --ca-fingerprint sha256:… --token-file -    on a sub
+"""
+
+
+def status(args: argparse.Namespace) -> int:
+    """Print each service with its state; exit code 3 when one of them is Unavailable."""
+    from services.node import units
+
+    rows = units.built()
+    shown = {u.name: u for u in units.show(units.names(rows))}
+    if args.json:
+        print(json.dumps([{"id": r["id"], **vars(shown[n])} for r in rows for n in r["units"]]))
+        return 0
+    for row in rows:
+        for name in row["units"]:
+            unit = shown[name]
+            print(f"{row['code']:12} {name:24} {unit.state:12} {unit.reason or unit.since}".rstrip())
+    return 3 if any(u.state == "Unavailable" for u in shown.values()) else 0
+
+
+def act(args: argparse.Namespace) -> int:
+    """start, stop or restart one service or all."""
+    from services.node import activate
+
+    print("\n".join(activate.act(args.verb, args.service)))
+    return 0
+
+
+def logs(args: argparse.Namespace) -> int:
+    """Print the last log lines of a service's units."""
+    from services.node import units
+
+    rows = [r for r in units.built() if args.service in (r["id"], r["code"])]
+    for name in units.names(rows) or [args.service]:
+        print(units.log(name, args.lines), end="")
+    return 0
+
+
+def ports(args: argparse.Namespace) -> int:
+    """Print this node's port matrix."""
+    nothing: list[dict[str, object]] = []
+    for row in files.read_json(files.ETC / "ports.json", nothing):
+        print(f"{row['port']!s:>6}/{row['proto']:4} {row['service']:10} {row['zone']:8} {row['purpose']}")
+    return 0
+
+
+def node(args: argparse.Namespace) -> int:
+    """token, join, enable and list."""
+    if args.action == "join":
+        from services.node import setup
+
+        return setup.join(args)
+    from services.node import registry
+
+    if args.action == "list":
+        print("\n".join(registry.listing()))
+    elif args.action == "enable":
+        print(registry.enable(args.name, args.check).as_json())
+    else:
+        made = registry.token(args.name)
+        print(json.dumps(made) if args.json else "\n".join(f"{k}: {v}" for k, v in made.items()))
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Compare this node with its deployment; standard input lists the ids with a health path, as JSON."""
+    from services.node import verify as checks
+
+    found = checks.verify(json.load(sys.stdin), args.wait)
+    print(json.dumps(checks.as_rows(found)))
+    return 0 if all(c.ok for c in found) else 1
+
+
+def step(args: argparse.Namespace) -> int:
+    """One step of a deployment."""
+    from services.node import setup
+
+    return setup.run(args)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="dss", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = top.add_subparsers(dest="verb", required=True)
+
+    def add(name: str, call: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=text)
+        one.set_defaults(call=call)
+        return one
+
+    add("status", status, "state of every service").add_argument("--json", action="store_true")
+    for verb in ("start", "stop", "restart"):
+        add(verb, act, f"{verb} one service or all").add_argument("service", nargs="?", default="all")
+    one = add("logs", logs, "last log lines of a service")
+    one.add_argument("service")
+    one.add_argument("-n", "--lines", type=int, default=50)
+    add("ports", ports, "port matrix of this node")
+    _node_words(add("node", node, "join tokens, joining, enabling"))
+    add("verify", verify, "compare this node with its deployment").add_argument(
+        "--wait", type=float, default=30
+    )
+    one = add("setup", step, "one step of a deployment (the playbooks call this)")
+    one.add_argument("step")
+    one.add_argument("--check", action="store_true", help="say what would change, change nothing")
+    return top
+
+
+def _node_words(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="on main: all nodes")
+    token = actions.add_parser("token", help="on main: a one-time token for a node that joins")
+    token.add_argument("name")
+    token.add_argument("--json", action="store_true")
+    enable = actions.add_parser("enable", help="on main: let a waiting node work")
+    enable.add_argument("name")
+    enable.add_argument("--check", action="store_true")
+    join = actions.add_parser("join", help="on a sub: get its certificate from main")
+    join.add_argument("--center", default="", help="address of main; default: as deployed")
+    join.add_argument("--port", type=int, default=0, help="HTTPS port of main; default: as deployed")
+    join.add_argument("--ca-fingerprint", required=True, help="sha256:… as `dss node token` prints it")
+    join.add_argument("--token-file", default="-", help="file holding the token; - is standard input")
+
+
+def main(words: list[str]) -> int:
+    """Run one command; a Problem is told in its own words, on standard error."""
+    os.environ.setdefault("CREDENTIALS_DIRECTORY", str(files.ETC / "credentials"))
+    args = parser().parse_args(words)
+    try:
+        code: int = args.call(args)
+        return code
+    except Problem as problem:
+        print(f"dss: {problem.what}\n  why: {problem.why}\n  do:  {problem.remedy}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as problem:
+        print(f"dss: {' '.join(problem.cmd)} failed: {(problem.stderr or '').strip()}", file=sys.stderr)
+        return 1
+    except PermissionError as problem:
+        print(f"dss: {problem}. Run it as root.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""Main's list of nodes from the command line: join tokens, waiting nodes, enabling. As root, on main only."""
+
+import os
+import pwd
+import socket
+from datetime import timedelta
+
+from services.node import files, pki
+from services.node.report import Report
+from services.runtime.errors import Problem
+from services.smc import nodes, store
+from services.smc.accounts import Account
+
+TOKEN_LIFE = timedelta(minutes=15)
+
+
+def operator() -> Account:
+    """Who works on this command line, for the audit log: the person behind sudo, else the user."""
+    name = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    return Account(0, f"{name}@{socket.gethostname()}", "administrator", "console")
+
+
+def token(name: str) -> dict[str, str]:
+    """A one-time token for the node `name`: {"token", "expires_at", "ca_fingerprint"}."""
+    ca = pki.Store(files.ETC / "pki").ca()
+    if ca is None:
+        raise Problem(
+            "no-authority",
+            "No token can be made here.",
+            "This node has no certificate authority: it is not a deployed main.",
+            "Run this on main after its deployment.",
+        )
+    with store.session() as session:
+        made = nodes.add_token(session, name, TOKEN_LIFE, operator())
+    return {
+        "token": made.token,
+        "expires_at": made.expires_at.isoformat(timespec="seconds"),
+        "ca_fingerprint": pki.fingerprint(ca),
+    }
+
+
+def enable(name: str, check: bool = False) -> Report:
+    """Let a node work, if it does not yet."""
+    report = Report()
+    with store.session() as session:
+        if nodes.get(session, name).state != "enabled":
+            report.add(f"node {name} enabled")
+            if not check:
+                nodes.enable(session, name, operator())
+    return report
+
+
+def listing() -> list[str]:
+    """One line per node: name, role, address, state, reach."""
+    with store.session() as session:
+        rows = nodes.listing(session)
+    return [f"{n.name:16} {n.role:8} {n.address:16} {n.state:10} {n.reach}" for n in rows]

@@ -1,0 +1,84 @@
+"""`dss setup STEP`: the steps of a deployment on a node, called by the playbooks, each safe to repeat."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from services.node import activate, credentials, database, enrol, files, packages, pending, pki, trust, units
+from services.node.report import Report
+from services.runtime import config
+
+STATE = Path("/var/lib/dss")
+
+
+def _main() -> bool:
+    return units.ROLES[config.load_node().role] == "main"
+
+
+def _names() -> pki.Names:
+    node = config.load_node()
+    return pki.Names.of(node.name, [node.address, node.mapping_ip])
+
+
+def _packages(check: bool) -> Report:
+    """Standard input: {"repository": folder, "packages": {name: [units it would start]}}."""
+    wanted = json.load(sys.stdin)
+    return packages.install(wanted["packages"], Path(wanted["repository"]), STATE / "apt", check)
+
+
+def _credentials(check: bool) -> Report:
+    """Standard input: {"main": bool}; the node's own configuration is not there yet."""
+    return credentials.make_missing(files.ETC / "credentials", json.load(sys.stdin)["main"], check)
+
+
+def _trust(check: bool) -> Report:
+    """On main: authority and certificate. On a sub: only why it has to join, or `join_needed` empty."""
+    report, folder = Report(), files.ETC / "pki"
+    if _main():
+        report = trust.ensure_main(folder, config.load_node().site, _names(), check)
+    else:
+        report.data["join_needed"] = pki.Store(folder).fault(_names())
+    if report.changes and not check:
+        restart_all()
+    return report
+
+
+def restart_all() -> None:
+    """Note that every unit has to be restarted: each of them holds the node's certificate."""
+    for name in units.names(units.built()):
+        pending.note(name)
+
+
+def _folder(check: bool) -> Report:
+    return database.prepare_folder(config.load_node().install_path / "mysql", check)
+
+
+STEPS: dict[str, Callable[[bool], Report]] = {
+    "packages": _packages,
+    "credentials": _credentials,
+    "trust": _trust,
+    "database-folder": _folder,
+    "database": database.ensure,
+    "activate": activate.activate,
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one step and print its report as one JSON line."""
+    print(STEPS[args.step](args.check).as_json())
+    return 0
+
+
+def join(args: argparse.Namespace) -> int:
+    """`dss join`: get this sub's certificate from main."""
+    node = config.load_node()
+    center = node.center
+    address = args.center or (center.address if center else "")
+    port = args.port or (center.https_port if center else 443)
+    desk = enrol.Desk(address, port, args.ca_fingerprint)
+    report = enrol.join(files.ETC / "pki", desk, enrol.read_token(args.token_file), _names())
+    restart_all()
+    print(report.as_json())
+    return 0

@@ -1,0 +1,145 @@
+"""Whether a node is as deployed: units run, health answers through DSS_NGINX, listeners fit the matrix."""
+
+import json
+import ssl
+import time
+from dataclasses import asdict, dataclass
+from http.client import HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from services.node import files, units
+
+LOG_LINES = 12
+WAIT_SECONDS = 30
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `reason` and `log` say what is wrong and where to look."""
+
+    what: str
+    ok: bool
+    reason: str = ""
+    log: str = ""
+
+
+def verify(healthy: list[str], wait: float = WAIT_SECONDS) -> list[Check]:
+    """All checks of this node; `healthy` are the ids whose manifest names a health path.
+
+    What is still coming up gets `wait` seconds in total.
+    """
+    end = time.monotonic() + wait
+    while True:
+        checks = [*_units(), *_health(healthy), *_listeners()]
+        if all(c.ok for c in checks) or time.monotonic() > end:
+            return checks
+        time.sleep(0.5)
+
+
+def _units() -> list[Check]:
+    names = units.names(units.built())
+    return [_unit(u) for u in units.show(names)]
+
+
+def _unit(unit: units.Unit) -> Check:
+    if unit.reason.startswith("withheld"):
+        return Check(unit.name, True, unit.reason)
+    ok = unit.state == "Running"
+    reason = "" if ok else f"{unit.state} {unit.reason}".strip()
+    return Check(unit.name, ok, reason, "" if ok else units.log(unit.name, LOG_LINES))
+
+
+def _health(ids: list[str]) -> list[Check]:
+    rows = {row["id"]: row for row in units.built()}
+    return [_ask(id_, rows[id_]) for id_ in ids if id_ in rows and not _withheld(rows[id_])]
+
+
+def _withheld(row: dict[str, Any]) -> bool:
+    return any(units.withheld(name) for name in row["units"])
+
+
+def _ask(id_: str, row: dict[str, Any]) -> Check:
+    """GET /health/<id> at this node's DSS_NGINX, verified against the site's authority."""
+    what = f"/health/{id_}"
+    context = ssl.create_default_context(cafile=str(files.ETC / "pki" / "ca.pem"))
+    context.load_cert_chain(files.ETC / "pki" / "node.pem", files.ETC / "pki" / "node.key")
+    connection = HTTPSConnection(LOOPBACK, _https_port(), context=context, timeout=5)
+    try:
+        connection.request("GET", what)
+        response = connection.getresponse()
+        text = response.read(16384)
+    except (OSError, HTTPException) as problem:
+        return Check(what, False, f"{type(problem).__name__}: {problem}", _logs(row))
+    finally:
+        connection.close()
+    if response.status == 200:
+        return Check(what, True)
+    return Check(what, False, f"HTTP {response.status} {_failing(text)}".strip(), _logs(row))
+
+
+def _failing(text: bytes) -> str:
+    """The failing checks in a health answer, or nothing when it is not one."""
+    try:
+        checks = json.loads(text)["checks"]
+        return "; ".join(f"{k}: {v.get('reason', '')}" for k, v in checks.items() if not v.get("ok"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _logs(row: dict[str, Any]) -> str:
+    return "".join(units.log(name, LOG_LINES) for name in row["units"])
+
+
+def _https_port() -> int:
+    empty: dict[str, Any] = {"ports": {"https": 443}}
+    return int(files.read_json(files.ETC / "services" / "nginx.json", empty)["ports"]["https"])
+
+
+def _listeners() -> list[Check]:
+    """The listening sockets of this node's own units against ports.json, both ways."""
+    held = {row["id"] for row in units.built() if _withheld(row)}
+    nothing: list[dict[str, Any]] = []
+    rows = [r for r in files.read_json(files.ETC / "ports.json", nothing) if r["direction"] == "in"]
+    wanted = {(r["port"], r["proto"]): r["service"] for r in rows if r["status"] == "built"}
+    found = own_listeners(set(units.names(units.built())))
+    missing = [
+        Check(f"{port}/{proto}", False, f"nothing listens, {service} should")
+        for (port, proto), service in wanted.items()
+        if (port, proto) not in found and service not in held
+    ]
+    extra = [
+        Check(f"{port}/{proto}", False, f"{unit} listens, the port matrix does not know it")
+        for (port, proto), unit in found.items()
+        if (port, proto) not in wanted
+    ]
+    return missing + extra or [Check("listeners", True, f"{len(found)} as in the port matrix")]
+
+
+def own_listeners(names: set[str]) -> dict[tuple[int, str], str]:
+    """(port, protocol) → unit of every listening socket that belongs to one of the units."""
+    found: dict[tuple[int, str], str] = {}
+    for connection in psutil.net_connections("inet"):
+        proto = "tcp" if connection.type.name == "SOCK_STREAM" else "udp"
+        bound = connection.status == psutil.CONN_LISTEN or (proto == "udp" and not connection.raddr)
+        unit = _unit_of(connection.pid) if bound and connection.pid else ""
+        if unit in names and connection.laddr:
+            found[connection.laddr.port, proto] = unit
+    return found
+
+
+def _unit_of(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""
+    parts = (part for line in text.splitlines() for part in line.split("/"))
+    return next((part for part in parts if part.endswith(".service")), "")
+
+
+def as_rows(checks: list[Check]) -> list[dict[str, Any]]:
+    """The checks as plain dictionaries."""
+    return [asdict(c) for c in checks]
