@@ -1,0 +1,1 @@
+"""DSS_SMC: accounts, nodes, devices, service manager and the interfaces to them."""

@@ -1,0 +1,322 @@
+"""Cameras and recorders: what an administrator entered, and what their node says of them."""
+
+import secrets as random_source
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from services.runtime import clock
+from services.runtime.errors import Problem
+from services.smc import addresses, audit, models, nodes, secrets
+from services.smc.accounts import Account
+from services.smc.store import unit_of_work
+
+CHECKING = "checking"
+STATES = ("checking", "online", "offline", "refused", "unreachable", "garbled")
+MOST_CHANNELS = 64
+KEEP_MESSAGES = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One picture source; `streams` holds main and maybe sub."""
+
+    id: str
+    device: str
+    number: int
+    name: str
+    streams: list[str]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device without its password; `info` is what it told about itself.
+
+    `state` is checking, online, offline, refused, unreachable or garbled.
+    """
+
+    id: str
+    name: str
+    kind: str
+    node: str
+    url: str | None
+    host: str
+    port: int
+    rtsp_port: int
+    username: str
+    has_password: bool
+    state: str
+    reason: str
+    since: datetime
+    info: dict[str, Any]
+    channels: list[Channel]
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True)
+class NewRtsp:
+    """A device given by one RTSP URL; user and password may stand in the URL or in their fields."""
+
+    name: str
+    node: str
+    url: str
+    username: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class NewDahua:
+    """A device given by host, ports and account; channels 1 to 64."""
+
+    name: str
+    node: str
+    host: str
+    username: str
+    password: str
+    port: int = 80
+    rtsp_port: int = 554
+    channels: int = 1
+
+
+def listing(session: Session, node: str | None = None) -> list[Device]:
+    """All devices, or those of one node, by name."""
+    query = _whole().order_by(models.Device.name, models.Device.id)
+    if node is not None:
+        query = query.where(models.Device.node == node)
+    return [_device(row) for row in session.scalars(query)]
+
+
+def get(session: Session, id: str) -> Device:
+    """One device; Problem 404 if there is none of that id."""
+    return _device(_row(session, id))
+
+
+def add(session: Session, new: NewRtsp | NewDahua, account: Account) -> Device:
+    """Note a device and return at once; its node checks it then. Problem 409 for a duplicate."""
+    account.need("devices.manage")
+    if isinstance(new, NewRtsp):
+        return _insert(session, _rtsp(new), [(1, new.name.strip(), "main")], account)
+    return _insert(session, _dahua(new), _dahua_channels(new), account)
+
+
+@unit_of_work
+def remove(session: Session, id: str, account: Account) -> None:
+    """Forget a device with its channels; audited."""
+    account.need("devices.manage")
+    row = _row(session, id)
+    session.delete(row)
+    audit.write(session, "device.remove", f"{row.name} ({id})", actor=account.name, source=account.source)
+
+
+@unit_of_work
+def move(session: Session, id: str, node: str, account: Account) -> Device:
+    """Give a device to another enabled node, which then checks it; audited."""
+    account.need("devices.manage")
+    row = _row(session, id)
+    nodes.need_enabled(session, node)
+    if row.node != node:
+        details = {"from": row.node, "to": node}
+        row.node, row.changed_at = node, clock.now()
+        _set_checking(row)
+        audit.write(session, "device.move", f"{row.name} ({id})", actor=account.name, source=account.source,
+                    details=details)  # fmt: skip
+    return _device(row)
+
+
+@unit_of_work
+def test(session: Session, id: str, account: Account) -> Device:
+    """Ask for a new check; the state is `checking` until the device's node, which polls each 2 s, made it."""
+    account.need("devices.manage")
+    row = _row(session, id)
+    row.changed_at = clock.now()
+    _set_checking(row)
+    audit.write(session, "device.test", f"{row.name} ({id})", actor=account.name, source=account.source)
+    return _device(row)
+
+
+@unit_of_work
+def apply_fact(session: Session, fact: dict[str, Any], msg_id: str | None = None) -> bool:
+    """Apply `{"device","state","reason","at","info"}` of a node; returns whether it changed anything.
+
+    Repeated messages (`msg_id`) and facts older than the one known change nothing; a fact that cannot be
+    read is a Problem 422, one about a removed device is dropped.
+    """
+    at = _fact_time(fact)
+    if msg_id is not None and not _first_time(session, msg_id):
+        return False
+    row = session.get(models.DeviceState, fact["device"], with_for_update=True, populate_existing=True)
+    if row is None or (row.state != CHECKING and row.at >= at):
+        return False
+    changed: bool = row.state != fact["state"]
+    row.state, row.at = fact["state"], at
+    row.reason, row.info = str(fact.get("reason") or "")[:500], dict(fact.get("info") or {})
+    return changed
+
+
+def assignment(session: Session, node: str) -> list[dict[str, Any]]:
+    """The devices of a node with their passwords, in the JSON shape of the cluster interface; for that node only."""
+    query = _whole().where(models.Device.node == node).order_by(models.Device.id)
+    return [_assigned(row) for row in session.scalars(query)]
+
+
+def _assigned(row: models.Device) -> dict[str, Any]:
+    return {
+        "id": row.id, "name": row.name, "kind": row.kind, "url": row.url, "host": row.host, "port": row.port,
+        "rtsp_port": row.rtsp_port, "username": row.username, "password": secrets.unseal(row.secret, row.id),
+        "changed_at": clock.iso(row.changed_at),
+        "channels": [
+            {"id": one.id, "name": one.name, "number": one.number, "streams": one.streams.split(",")}
+            for one in row.channels
+        ],
+    }  # fmt: skip
+
+
+def _rtsp(new: NewRtsp) -> models.Device:
+    source = addresses.rtsp(new.url)
+    if source.username and new.username and source.username != new.username:
+        raise Problem(
+            "device-user", "The user is given twice, and differently.",
+            "The URL and the user field name two users.", "Leave the user out of the URL.", status=422,
+        )  # fmt: skip
+    return _new(
+        new.name, "rtsp", new.node, source.url, source.host, source.port, source.port,
+        new.username or source.username, new.password or source.password,
+        f"{source.url.split('://')[0]}://{source.host}:{source.port}/{source.url.split('/', 3)[3]}",
+    )  # fmt: skip
+
+
+def _dahua(new: NewDahua) -> models.Device:
+    host = addresses.host(new.host)
+    addresses.port_number(new.port, "port")
+    addresses.port_number(new.rtsp_port, "rtsp_port")
+    if not 1 <= new.channels <= MOST_CHANNELS:
+        raise Problem(
+            "device-channels", "The number of channels cannot be used.",
+            f"{new.channels} is not between 1 and {MOST_CHANNELS}.", "Enter how many the device has.", status=422,
+        )  # fmt: skip
+    return _new(
+        new.name, "dahua", new.node, None, host, new.port, new.rtsp_port, new.username, new.password,
+        f"dahua://{host}:{new.port}",
+    )  # fmt: skip
+
+
+def _dahua_channels(new: NewDahua) -> list[tuple[int, str, str]]:
+    name = new.name.strip()
+    if new.channels == 1:
+        return [(1, name, "main,sub")]
+    return [(number, f"{name} {number}", "main,sub") for number in range(1, new.channels + 1)]
+
+
+def _new(
+    name: str, kind: str, node: str, url: str | None, host: str, port: int, rtsp_port: int,
+    username: str, password: str, identity: str,
+) -> models.Device:  # fmt: skip
+    if not 1 <= len(name.strip()) <= 64 or not name.isprintable():
+        raise Problem(
+            "device-name", "This device name cannot be used.", "It needs 1 to 64 visible characters.",
+            "Choose another name.", status=422,
+        )  # fmt: skip
+    if len(username) > 64 or len(password) > 128 or not (username + password).isprintable():
+        raise Problem(
+            "device-login", "User or password cannot be used.",
+            "At most 64 and 128 visible characters are possible.", "Correct them and try again.", status=422,
+        )  # fmt: skip
+    id, now = random_source.token_hex(8), clock.now()
+    return models.Device(
+        id=id, name=name.strip(), kind=kind, node=node, identity=identity[:640], url=url, host=host, port=port,
+        rtsp_port=rtsp_port, username=username, secret=secrets.seal(password, id), created_at=now, changed_at=now,
+    )  # fmt: skip
+
+
+@unit_of_work
+def _insert(
+    session: Session, row: models.Device, channels: list[tuple[int, str, str]], account: Account
+) -> Device:
+    nodes.need_enabled(session, row.node)
+    values = {c.name: getattr(row, c.name) for c in models.Device.__table__.columns}
+    fresh = models.Device(**values | {"created_by": account.name})
+    fresh.channels = [
+        models.Channel(id=f"{row.id}-{number}", number=number, name=name, streams=streams)
+        for number, name, streams in channels
+    ]
+    fresh.state = models.DeviceState(state=CHECKING, reason="", at=row.created_at, info={})
+    try:
+        with session.begin_nested():
+            session.add(fresh)
+    except IntegrityError:
+        raise _duplicate(session, row.identity) from None
+    audit.write(session, "device.add", f"{row.name} ({row.id})", actor=account.name, source=account.source,
+                details={"kind": row.kind, "node": row.node, "address": row.identity})  # fmt: skip
+    return _device(fresh)
+
+
+def _duplicate(session: Session, identity: str) -> Problem:
+    name = session.scalars(select(models.Device.name).where(models.Device.identity == identity)).first()
+    return Problem(
+        "device-exists", "This device is there already.",
+        f"It was added as {name!r}." if name else "Someone else has just added it.",
+        "Use the device that is there, or remove it first.", status=409,
+    )  # fmt: skip
+
+
+def _set_checking(row: models.Device) -> None:
+    row.state.state, row.state.reason, row.state.at = CHECKING, "", clock.now()
+
+
+def _fact_time(fact: dict[str, Any]) -> datetime:
+    try:
+        if fact["state"] not in STATES or not isinstance(fact["device"], str):
+            raise ValueError(f"unknown state {fact['state']!r}")
+        return clock.parse(fact["at"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem(
+            "fact-unreadable",
+            "A device's state cannot be read.",
+            f"{error}.",
+            "The message is left out.",
+            status=422,
+        ) from error
+
+
+def _first_time(session: Session, msg_id: str) -> bool:
+    now = clock.now()
+    old = delete(models.AppliedMessage).where(models.AppliedMessage.at < now - KEEP_MESSAGES)
+    try:
+        with session.begin_nested():
+            session.add(models.AppliedMessage(id=msg_id[:128], at=now))
+    except IntegrityError:
+        return False
+    session.execute(old.with_dialect_options(mysql_delete_limit=20))
+    return True
+
+
+def _whole() -> Any:
+    return select(models.Device).options(
+        selectinload(models.Device.channels), selectinload(models.Device.state)
+    )
+
+
+def _row(session: Session, id: str) -> models.Device:
+    row: models.Device | None = session.scalars(_whole().where(models.Device.id == id)).first()
+    if row is None:
+        raise Problem(
+            "device-unknown", "There is no such device.", "It was removed, or the id is wrong.",
+            "Look at the list of devices.", status=404,
+        )  # fmt: skip
+    return row
+
+
+def _device(row: models.Device) -> Device:
+    return Device(
+        row.id, row.name, row.kind, row.node, row.url, row.host, row.port, row.rtsp_port, row.username,
+        # The sealed form of "" is version, nonce and tag alone.
+        len(row.secret) > 1 + secrets.NONCE + 16,
+        row.state.state, row.state.reason, row.state.at, row.state.info,
+        [Channel(c.id, row.id, c.number, c.name, c.streams.split(",")) for c in row.channels],
+        row.created_at, row.created_by,
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Permission to look: a one-time token for one channel, and where to go with it."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.auth import LiveToken, sign_live
+from services.runtime.errors import Problem
+from services.smc import audit, models, nodes
+from services.smc.accounts import Account
+
+VALID = 30
+STREAMS = ("main", "sub")
+
+
+@dataclass(frozen=True)
+class Urls:
+    """The same stream from the LAN and, if the node has a mapping IP, from the WAN."""
+
+    lan: str
+    wan: str | None
+
+
+@dataclass(frozen=True)
+class LiveAnswer:
+    """`ws` is a path on the portal's own origin. It and the URLs hold the token already.
+
+    The token works once, for one of them, within `expires_in` seconds.
+    """
+
+    token: str
+    expires_in: int
+    channel: str
+    stream: str
+    node: str
+    ws: str
+    rtsp: Urls
+    rtsps: Urls
+
+
+def open(
+    session: Session, channel: str, account: Account, via: str = "portal", stream: str = "main"
+) -> LiveAnswer:
+    """A token for `account` to see `channel`; `via` (portal, api) goes to the audit log. Problems: 403, 404, 409."""
+    account.need("live.view")
+    row = session.get(models.Channel, channel)
+    if row is None:
+        raise _no_channel()
+    if stream not in row.streams.split(","):
+        stream = "main"
+    device = session.get_one(models.Device, row.device_id)
+    node = _ready(session, device.node)
+    token = _token(account.name, channel, node.name)
+    audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
+                details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
+    return _answer(token, channel, stream, node)
+
+
+def _ready(session: Session, name: str) -> nodes.Node:
+    nodes.need_enabled(session, name)
+    node = nodes.get(session, name)
+    if node.reach == "unreachable":
+        raise Problem(
+            "node-unreachable", "The picture cannot be shown.",
+            f"The node {name} that gets it has not been heard of for {_ago(node.age)}.",
+            "See on the Topology page whether it runs and its network is whole.", status=409,
+        )  # fmt: skip
+    return node
+
+
+def _ago(age: float | None) -> str:
+    return "more than 30 seconds" if age is None else f"{age:.0f} seconds"
+
+
+def _token(user: str, channel: str, node: str) -> str:
+    key = config.credential("media-key")
+    return sign_live(key, LiveToken(user, channel, node, time.time() + VALID, secrets.token_hex(16)))
+
+
+def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnswer:
+    path = f"live/{channel}/{stream}?token={token}"
+    own = node.name == config.load_node().name
+    ports = config.load_service("mts").ports
+    return LiveAnswer(
+        token, VALID, channel, stream, node.name,
+        ws=f"/mts/{path}" if own else f"/nodes/{node.name}/mts/{path}",
+        rtsp=_urls("rtsp", node, ports["rtsp"], path),
+        rtsps=_urls("rtsps", node, ports["rtsps"], path),
+    )  # fmt: skip
+
+
+def _urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
+    wan = f"{scheme}://{_host(node.mapping_ip)}:{port}/{path}" if node.mapping_ip else None
+    return Urls(f"{scheme}://{_host(node.address)}:{port}/{path}", wan)
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _no_channel() -> Problem:
+    return Problem(
+        "channel-unknown", "There is no such channel.", "Its device was removed, or the id is wrong.",
+        "Look at the list of devices.", status=404,
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""The service manager: asks a node's agent for its services and tells it what to do with them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.errors import Problem
+from services.smc import audit, models, peers
+from services.smc.accounts import Account
+from services.smc.store import unit_of_work
+
+VERBS = ("start", "stop", "restart")
+STATES = ("Starting", "Running", "Stopping", "Stopped", "Unavailable")
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+TASK = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MOST_LINES = 500
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as its node sees it: state word, reason, since when (ISO time), CPU percent, memory bytes."""
+
+    id: str
+    code: str
+    label: str
+    purpose: str
+    state: str
+    reason: str
+    since: str | None
+    cpu: float
+    memory: int
+    fds: int
+    restarts: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened to one service within a task; `state` is the agent's word for it."""
+
+    service: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A started order: state is running, done or failed."""
+
+    id: str
+    state: str
+    steps: list[Step]
+
+
+def services(session: Session, node: str) -> list[Service]:
+    """The services of a node, in its own order, asked now."""
+    known = {one["id"]: one for one in config.load_catalog()}
+    rows = _ask(session, node, "GET", "/services")
+    return _parsed(node, lambda: [_service(row, known.get(row["id"], {})) for row in rows])
+
+
+def act(session: Session, node: str, service: str, verb: str, account: Account) -> str:
+    """Start, stop or restart one service or `all`; returns the task's id. Audited before it is sent."""
+    account.need("services.control")
+    if verb not in VERBS or not ID.fullmatch(service):
+        raise Problem(
+            "order-unknown", "This order is not known.", f"Orders are {', '.join(VERBS)} for a service or all.",
+            "Choose one of them.", status=404,
+        )  # fmt: skip
+    audit.write(session, f"service.{verb}", f"{node}/{service}", actor=account.name, source=account.source)
+    answer = _ask(session, node, "POST", f"/services/{service}/{verb}")
+    return _parsed(node, lambda: str(answer["task"]))
+
+
+def task(session: Session, node: str, id: str) -> Task:
+    """How far a task is."""
+    if not TASK.fullmatch(id):
+        raise _no_task()
+    answer = _ask(session, node, "GET", f"/tasks/{id}")
+    return _parsed(
+        node,
+        lambda: Task(
+            str(answer["id"]), str(answer["state"]),
+            [Step(str(s["service"]), str(s["state"]), str(s.get("message", ""))) for s in answer["steps"]],
+        ),
+    )  # fmt: skip
+
+
+def logs(session: Session, node: str, service: str, lines: int = 50) -> list[str]:
+    """The last log lines of a service, oldest first; at most 500."""
+    if not ID.fullmatch(service):
+        raise Problem(
+            "service-unknown", "There is no such service.", "The id is not one of the catalogue's.",
+            "Look at the service manager.", status=404,
+        )  # fmt: skip
+    answer = _ask(session, node, "GET", f"/logs/{service}?lines={max(1, min(lines, MOST_LINES))}")
+    return _parsed(node, lambda: [str(line) for line in answer["lines"]])
+
+
+@unit_of_work
+def _address(session: Session, node: str) -> peers.Peer:
+    row = session.get(models.Node, node)
+    if node == config.load_node().name:
+        return peers.Peer(node, None)
+    if row is None:
+        raise Problem(
+            "node-unknown", "There is no such node.", "No node of this name has joined.",
+            "Look at the list of servers.", status=404,
+        )  # fmt: skip
+    return peers.Peer(node, row.address)
+
+
+def _ask(session: Session, node: str, method: str, path: str) -> Any:
+    # The unit of work ends before the call: no connection is held while a far node thinks.
+    return peers.call(_address(session, node), method, path)
+
+
+def _parsed(node: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Problem(
+            "node-garbled", f"The answer of node {node} cannot be read.", f"It lacks a field: {error}.",
+            "Its version may differ from main's: update it.", status=502,
+        ) from error  # fmt: skip
+
+
+def _service(row: dict[str, Any], known: dict[str, Any]) -> Service:
+    return Service(
+        str(row["id"]), str(known.get("code", row["id"])), str(known.get("label", "")), str(known.get("purpose", "")),
+        str(row["state"]), str(row.get("reason") or ""), row.get("since"), float(row.get("cpu") or 0),
+        int(row.get("memory") or 0), int(row.get("fds") or 0), int(row.get("restarts") or 0),
+    )  # fmt: skip
+
+
+def _no_task() -> Problem:
+    return Problem(
+        "task-unknown", "There is no such task.", "The node has forgotten it, or the id is wrong.",
+        "Look at the service manager for the present state.", status=404,
+    )  # fmt: skip

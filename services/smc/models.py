@@ -1,0 +1,190 @@
+"""The tables of the platform's database (MariaDB, InnoDB, utf8mb4); times are UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+TABLE = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time with microseconds; the column itself has no zone."""
+
+    impl = DATETIME(fsp=6)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[float]: JSON}  # noqa: RUF012
+    __table_args__: Any = TABLE
+
+
+class Setting(Base):
+    """One fact about the platform; the row `initialised` exists once and for ever."""
+
+    __tablename__ = "settings"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime]
+
+
+class Account(Base):
+    """`key` is the lower-case name, so that no two accounts differ in case only."""
+
+    __tablename__ = "accounts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(32))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
+    password_changed_at: Mapped[datetime]
+
+
+class ProtectionAnswer(Base):
+    __tablename__ = "protection_answers"
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    question: Mapped[str] = mapped_column(String(200))
+    answer_hash: Mapped[str] = mapped_column(String(255))
+
+
+class Lockout(Base):
+    """Failed logins of one account or source: `recent` holds their times (epoch seconds, bounded)."""
+
+    __tablename__ = "lockouts"
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recent: Mapped[list[float]]
+    level: Mapped[int]
+    locked_until: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class JoinToken(Base):
+    """The right of one node to join once; only the SHA-256 of the token is known."""
+
+    __tablename__ = "join_tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    used_from: Mapped[str | None] = mapped_column(String(64))
+
+
+class Node(Base):
+    """A server of the site; `state` is what the administrator decided: waiting, enabled or disabled."""
+
+    __tablename__ = "nodes"
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(64))
+    mapping_ip: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    registered_at: Mapped[datetime]
+    state_changed_at: Mapped[datetime]
+    state_changed_by: Mapped[str] = mapped_column(String(64))
+
+
+class Device(Base):
+    """A camera or recorder; `identity` is its normalised address, unique; `secret` its encrypted password."""
+
+    __tablename__ = "devices"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(8))
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.name"))
+    identity: Mapped[str] = mapped_column(String(640), unique=True)
+    url: Mapped[str | None] = mapped_column(String(512))
+    host: Mapped[str] = mapped_column(String(253))
+    port: Mapped[int]
+    rtsp_port: Mapped[int]
+    username: Mapped[str] = mapped_column(String(64))
+    secret: Mapped[bytes] = mapped_column(LargeBinary(255))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(64))
+    changed_at: Mapped[datetime]
+    channels: Mapped[list["Channel"]] = relationship(
+        order_by="Channel.number", cascade="all, delete-orphan", passive_deletes=True
+    )
+    state: Mapped["DeviceState"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+
+class Channel(Base):
+    """One picture source of a device; `streams` is a comma list of main and sub."""
+
+    __tablename__ = "channels"
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(80))
+    streams: Mapped[str] = mapped_column(String(16))
+    __table_args__ = (UniqueConstraint("device_id", "number"), TABLE)
+
+
+class DeviceState(Base):
+    """What the device's node said last; `at` is that node's time of the observation."""
+
+    __tablename__ = "device_states"
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(500))
+    at: Mapped[datetime]
+    info: Mapped[dict[str, Any]]
+
+
+class Audit(Base):
+    """One entry of the hash chain; the database refuses to change or delete it."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(64), index=True)
+    source: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    target: Mapped[str] = mapped_column(String(255))
+    outcome: Mapped[str] = mapped_column(String(16))
+    details: Mapped[str] = mapped_column(Text)
+    prev: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """The end of the chain: one row, whose lock makes writers queue."""
+
+    __tablename__ = "audit_head"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    entry: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AppliedMessage(Base):
+    """Ids of messages whose effect is committed, so that a repeated delivery changes nothing."""
+
+    __tablename__ = "applied_messages"
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)

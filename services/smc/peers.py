@@ -1,0 +1,116 @@
+"""Calls to the node agents: main's own on loopback, others through their DSS_NGINX by mutual TLS. Blocking, 3 s."""
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from services.runtime import config
+from services.runtime.errors import Problem
+
+TIMEOUT = 3.0
+LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A node to call; `address` None is this node itself."""
+
+    name: str
+    address: str | None
+
+
+def call(peer: Peer, method: str, path: str) -> Any:
+    """The JSON answer of a node's agent to `path`, which begins with /; Problem 502 or 504 if there is none."""
+    connection = _connection(peer)
+    prefix, headers = _local() if peer.address is None else ("/cluster/smc", {})
+    try:
+        connection.request(method, prefix + path, headers={"Accept": "application/json", **headers})
+        answer = connection.getresponse()
+        body = answer.read(LARGEST + 1)
+    except ssl.SSLError as error:
+        raise _distrusted(peer, error) from error
+    except TimeoutError as error:
+        raise _away(peer, f"It did not answer within {TIMEOUT:.0f} seconds.", 504) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _away(peer, f"The connection failed: {error}.", 502) from error
+    finally:
+        connection.close()
+    return _read(peer, answer.status, body)
+
+
+def _connection(peer: Peer) -> http.client.HTTPConnection:
+    if peer.address is None:
+        port = config.load_service("smc").ports["http"]
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+    return _NamedHTTPS(peer, _https_port(), _context())
+
+
+class _NamedHTTPS(http.client.HTTPSConnection):
+    """Connects to an address and expects a name: the node's own in its certificate."""
+
+    def __init__(self, peer: Peer, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(str(peer.address), port, timeout=TIMEOUT, context=context)
+        self.expected = f"{peer.name}.node.dss"
+        self.trust = context
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self.trust.wrap_socket(self.sock, server_hostname=self.expected)
+
+
+def _local() -> tuple[str, dict[str, str]]:
+    return "", {"Authorization": f"Bearer {config.credential('node-token')}"}
+
+
+def _https_port() -> int:
+    return config.load_service("nginx").ports.get("https", 443)
+
+
+@lru_cache(maxsize=1)
+def _loaded(stamp: float) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(config.pki("ca.pem")))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.pki("node.pem"), config.credential_path("node.key"))
+    return context
+
+
+def _context() -> ssl.SSLContext:
+    # A renewed certificate is used from the next call on.
+    return _loaded(config.pki("node.pem").stat().st_mtime)
+
+
+def _read(peer: Peer, status: int, body: bytes) -> Any:
+    try:
+        data = json.loads(body) if len(body) <= LARGEST else None
+    except ValueError:
+        data = None
+    if status < 400 and data is not None:
+        return data
+    if isinstance(data, dict) and {"code", "what"} <= data.keys():
+        told = 502 if status >= 500 or status in (401, 403) else status
+        what, why, remedy = (str(data.get(key) or "") for key in ("what", "why", "remedy"))
+        raise Problem(str(data["code"]), what, why, remedy, told)
+    raise _away(peer, f"It answered with status {status} and no readable text.", 502)
+
+
+def _away(peer: Peer, why: str, status: int) -> Problem:
+    return Problem(
+        "node-away",
+        f"The node {peer.name} cannot be asked.",
+        why,
+        "See whether it is running and reachable on the Topology page, then try again.",
+        status=status,
+    )
+
+
+def _distrusted(peer: Peer, error: ssl.SSLError) -> Problem:
+    return Problem(
+        "node-distrusted",
+        f"The node {peer.name} cannot be trusted.",
+        f"Its certificate was not accepted: {error.reason or error}.",
+        "Run the deployment of this node again; if it stays so, someone else answers at its address.",
+        status=502,
+    )

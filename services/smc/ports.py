@@ -1,0 +1,59 @@
+"""The port matrix as it is: what was deployed on each node, and whether it listens."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.errors import Problem
+from services.smc import models, peers
+
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class NodePorts:
+    """The matrix rows of one node; `problem` says why there are none or why `listening` is not known."""
+
+    node: str
+    role: str
+    rows: list[dict[str, Any]]
+    problem: str
+
+
+def matrix(session: Session) -> list[NodePorts]:
+    """Rows of every node, main first: the columns of ports.json and `listening` (None: not known)."""
+    own = config.load_node()
+    rows = session.scalars(select(models.Node).order_by(models.Node.name)).all()
+    known = [(row.name, row.role, row.address) for row in rows if row.name != own.name]
+    session.rollback()
+    wanted = [(peers.Peer(own.name, None), own.role)]
+    wanted += [(peers.Peer(name, address), role) for name, role, address in known]
+    with ThreadPoolExecutor(min(AT_ONCE, len(wanted))) as pool:
+        return list(pool.map(lambda one: _of(*one), wanted))
+
+
+def _of(peer: peers.Peer, role: str) -> NodePorts:
+    try:
+        return NodePorts(peer.name, role, _checked(peers.call(peer, "GET", "/ports")), "")
+    except Problem as problem:
+        rows = [{**row, "listening": None} for row in _deployed()] if peer.address is None else []
+        return NodePorts(peer.name, role, rows, str(problem))
+
+
+def _checked(rows: Any) -> list[dict[str, Any]]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Problem(
+            "node-garbled", "The answer cannot be read.", "It is no list of rows.", "Update the node."
+        )
+    return rows
+
+
+def _deployed() -> list[dict[str, Any]]:
+    try:
+        return _checked(config.read_json(config.root() / "ports.json"))
+    except Problem:
+        return []
