@@ -1,4 +1,4 @@
-"""Answering RTSP challenges: Digest with MD5 or SHA-256 (RFC 7616, and RFC 2069 without qop), and Basic (RFC 7617)."""
+"""Answering challenges: Digest with MD5 or SHA-256 (RFC 7616, RFC 2069 without qop), Basic (RFC 7617)."""
 
 import base64
 import hashlib
@@ -67,6 +67,10 @@ class Authoriser:
         self._challenge: Challenge | None = None
         self._count = 0
         self._cnonce = secrets.token_hex(16)
+
+    @property
+    def has_user(self) -> bool:
+        return bool(self._username)
 
     def learn(self, values: list[str]) -> Challenge | None:
         """Take the WWW-Authenticate headers of a 401; None when no offered scheme can be answered."""

@@ -1,4 +1,4 @@
-"""RTSP/1.0 messages (RFC 2326 §4) as both ends need them: cut from a byte stream, read, written; all sizes bounded."""
+"""RTSP/1.0 messages (RFC 2326 §4): cut from a byte stream, read, written; all sizes bounded."""
 
 from dataclasses import dataclass, field
 

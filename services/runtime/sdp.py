@@ -1,4 +1,4 @@
-"""Session descriptions of RTSP servers (RFC 8866, RFC 6184 §8, RFC 7798 §7, RFC 3640 §4, RFC 7587) read into media tracks."""
+"""Session descriptions of RTSP servers read into tracks (RFC 8866, 6184 §8, 7798 §7, 3640 §4, 7587)."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ class Media:
 
     @property
     def parameter_sets(self) -> list[bytes]:
-        """NAL units announced for the decoder: SPS, PPS (H.264) or VPS, SPS, PPS (H.265); empty when in-band only."""
+        """SPS, PPS (H.264) or VPS, SPS, PPS (H.265) NAL units; empty when they only come in-band."""
         if self.codec == "H264":
             return _nals(self.fmtp.get("sprop-parameter-sets", ""))
         names = ("sprop-vps", "sprop-sps", "sprop-pps")
@@ -38,7 +38,7 @@ class Media:
 
     @property
     def audio_config(self) -> bytes:
-        """AudioSpecificConfig (ISO/IEC 14496-3 §1.6) of an AAC track; empty for others or when it is not hex."""
+        """AudioSpecificConfig (ISO/IEC 14496-3 §1.6) of an AAC track; empty for others."""
         try:
             return bytes.fromhex(self.fmtp.get("config", "")) if self.codec == "MPEG4-GENERIC" else b""
         except ValueError:
@@ -54,8 +54,12 @@ class Description:
     name: str = ""
 
     def first(self, kind: str, codecs: tuple[str, ...]) -> Media | None:
-        """First track of a kind ('video', 'audio') in one of the codecs that is not a back channel."""
-        wanted = (m for m in self.media if m.kind == kind and m.codec in codecs and m.direction != "sendonly")
+        """First active track of a kind ('video', 'audio') in one of the codecs.
+
+        Talk-back tracks appear only for a client that requires them, so `sendonly` is not filtered:
+        cameras use the word for either direction.
+        """
+        wanted = (m for m in self.media if m.kind == kind and m.codec in codecs and m.direction != "inactive")
         return next(wanted, None)
 
 
