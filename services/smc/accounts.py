@@ -134,9 +134,9 @@ def logout(session: Session, token: str) -> None:
         audit.write(session, "logout", one.account, actor=one.account, source=one.source)
 
 
-def account_of(session: Session, token: str | None, source: str = "") -> Account:
-    """The account of a session's token; Problem 401 if there is none."""
-    one = sessions.needed(token)
+def account_of(session: Session, token: str | None, source: str = "", *, touch: bool = True) -> Account:
+    """The account of a session's token; Problem 401 if there is none. `touch` marks the session as used now."""
+    one = sessions.needed(token, touch=touch)
     row = session.get(models.Account, one.account_id)
     if row is None:
         sessions.kick(one.id)
