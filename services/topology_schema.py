@@ -1,0 +1,231 @@
+"""The inventory's vocabulary: one row per key drives validation, suggestions and docs/guide/inventory.md."""
+
+from dataclasses import dataclass
+from typing import Any
+
+NODE_GROUPS = ("main", "standby", "sub", "spare", "cascade")
+GROUPS = {
+    "main": "the centre of the site; exactly one host",
+    "standby": "takes over from main; at most one host",
+    "sub": "servers that share the load of devices",
+    "spare": "idle subs that take over from the subs they cover",
+    "cascade": "centres of other platforms, seen from their parent, up to three levels",
+    "router": "routers between the site and the outside",
+    "camera": "cameras of the lab and the demo",
+}
+CATALOGUE_ROLE = {"main": "main", "standby": "main", "cascade": "main", "sub": "sub", "spare": "sub"}
+ROUTERS = ("nftables", "openwrt", "mikrotik", "cisco", "pfsense", "opnsense")
+PRIVATE_NETWORKS = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "198.18.0.0/15",
+    "fd00::/8",
+    "fe80::/10",
+]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One variable. `scope` names the groups that may have it, () is all of them.
+
+    `type`: text, bool, number, path, ip, mac, network list, choice list, port map, wan map, host, host list, allow list.
+    """
+
+    name: str
+    type: str
+    scope: tuple[str, ...]
+    default: Any
+    meaning: str
+    example: str
+    choices: tuple[str, ...] = ()
+
+
+def _key(name: str, type_: str, scope: str, default: object, meaning: str, example: str, *choices: str) -> Key:
+    return Key(name, type_, tuple(scope.split()), default, meaning, example, choices)
+
+
+NODES = " ".join(NODE_GROUPS)
+KEYS: dict[str, Key] = {
+    key.name: key
+    for key in (
+        _key("dss_site", "text", "", "DSS", "Name of the site, shown on its pages.", "City Hall"),
+        _key(
+            "dss_accept_agreement",
+            "bool",
+            "",
+            False,
+            "Whether the licence agreement is accepted. Nothing is installed until this is true.",
+            "true",
+        ),
+        _key("dss_accepted_by", "text", "", "", "Who accepted the agreement, kept on each node.", "Jo Doe, City Hall"),
+        _key(
+            "dss_install_path",
+            "path",
+            NODES,
+            "/srv/dss",
+            "Folder for what grows: database, messages, recordings. It should not be on the system disk.",
+            "/srv/dss",
+        ),
+        _key(
+            "dss_picture_paths",
+            "path list",
+            NODES,
+            [],
+            "Folders for face pictures, on neither the system disk nor the disk of the installation path.",
+            "[/srv/pictures]",
+        ),
+        _key("dss_bundle", "text", "", "dist/latest", "Folder of the bundle that nodes install from.", "dist/latest"),
+        _key(
+            "dss_lab_limits",
+            "bool",
+            "",
+            False,
+            "Lowers the hardware that preflight asks for, to the size of a lab. The report says so.",
+            "true",
+        ),
+        _key(
+            "dss_address",
+            "ip",
+            NODES,
+            None,
+            "Service address of the node, where it has more than one. Otherwise `ansible_host`.",
+            "198.18.0.21",
+        ),
+        _key(
+            "dss_mapping_ip",
+            "ip",
+            NODES,
+            None,
+            "Address on the router's outside that leads to this node.",
+            "203.0.113.22",
+        ),
+        _key(
+            "dss_ports",
+            "port map",
+            NODES,
+            {},
+            "Port numbers that differ from the port matrix, by `service.port`. 1024 to 65535; 80 and 443 stay allowed.",
+            "{mts.rtsp: 19100}",
+        ),
+        _key("dss_tls10", "bool", NODES, False, "TLS 1.0 for very old clients. Planned; leave it false.", "false"),
+        _key(
+            "dss_lan_networks",
+            "network list",
+            NODES,
+            PRIVATE_NETWORKS,
+            "Networks that count as local: they reach SSH, the other nodes and local services.",
+            "[198.18.0.0/24]",
+        ),
+        _key("dss_gateway", "ip", NODES, None, "Address of the gateway whose MAC address is bound.", "198.18.0.1"),
+        _key(
+            "dss_gateway_mac",
+            "mac",
+            NODES,
+            None,
+            "MAC address of `dss_gateway`. Packets from there or from outside with another one are dropped.",
+            "02:00:5e:10:00:01",
+        ),
+        _key(
+            "dss_allow",
+            "allow list",
+            NODES,
+            [],
+            "If given, only these may reach the node: addresses, networks, MAC addresses, or an address and its MAC "
+            "address. Other nodes still reach it.",
+            "[198.18.0.0/28, 198.18.0.77 02:00:5e:10:00:77]",
+        ),
+        _key(
+            "dss_enabled",
+            "bool",
+            "sub spare",
+            False,
+            "Whether the node is enabled at deployment. Otherwise an administrator does it in the portal.",
+            "true",
+        ),
+        _key(
+            "dss_center",
+            "host",
+            "sub spare",
+            None,
+            "Main that the node belongs to, where a site has cascaded platforms with subs of their own.",
+            "district-north",
+        ),
+        _key("dss_join_valid", "number", NODES, 3600, "Seconds for which a join token is good, once.", "3600"),
+        _key(
+            "dss_virtual_ip",
+            "ip",
+            "main standby",
+            None,
+            "Address that main and standby share; it is always at the one in charge.",
+            "198.18.0.9",
+        ),
+        _key(
+            "dss_witness",
+            "host",
+            "main standby",
+            None,
+            "A third node, which helps to decide whether main or standby is in charge.",
+            "sub-1",
+        ),
+        _key(
+            "dss_covers",
+            "host list",
+            "spare",
+            None,
+            "Subs that this spare takes over from, the most important first. If absent: all of them.",
+            "[sub-1, sub-2]",
+        ),
+        _key(
+            "dss_parent",
+            "host",
+            "cascade",
+            None,
+            "Main or cascaded platform that sees this one. Must be given.",
+            "main-a",
+        ),
+        _key(
+            "dss_organization",
+            "text",
+            "cascade",
+            None,
+            "Place of this platform in its parent's organisation tree.",
+            "City/North",
+        ),
+        _key("dss_router", "choice", "router", "nftables", "Kind of the router.", "nftables", *ROUTERS),
+        _key("dss_wan_ip", "ip", "router", None, "Outside address of the router.", "203.0.113.10"),
+        _key(
+            "dss_dmz",
+            "choice list",
+            "router",
+            [],
+            "Who is outside and must get in through the router.",
+            "[clients, devices]",
+            "clients",
+            "devices",
+        ),
+        _key(
+            "dss_wan_ports",
+            "wan map",
+            "router",
+            {},
+            "Outside port numbers of a router that already has rules, to be checked: they must equal the inside ones.",
+            "{nginx.https: 443}",
+        ),
+    )
+}
+
+RENAMED = {
+    "dss_agreement": "dss_accept_agreement",
+    "dss_center_ip": "dss_center",
+    "dss_cms_ip": "dss_address",
+    "dss_data_path": "dss_install_path",
+    "dss_external_ip": "dss_mapping_ip",
+    "dss_mapping_address": "dss_mapping_ip",
+    "dss_service_ip": "dss_address",
+    "dss_standby_for": "dss_covers",
+    "dss_tls_1_0": "dss_tls10",
+    "dss_vip": "dss_virtual_ip",
+}
+"""Names from earlier drafts and from other products, each with the name that is right."""

@@ -1,0 +1,168 @@
+"""Whether a value of the inventory has the form that its key asks for."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from services.catalog import Catalog
+from services.topology_schema import Key
+from services.topology_yaml import Secret
+
+Complaint = tuple[object, str, str]
+"""(key or index inside the value or None, what is wrong, what to do)"""
+
+MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+LOW, HIGH, PRIVILEGED = 1024, 65535, (80, 443)
+
+
+def complaints(key: Key, value: object, catalog: Catalog) -> Iterator[Complaint]:
+    """Everything wrong with `value` in itself; relations between hosts are not looked at."""
+    if value is None:
+        return
+    if isinstance(value, Secret):
+        yield None, "It is encrypted.", "Nothing in it is secret; write it plainly, so that it can be checked."
+    elif isinstance(value, str) and "{{" in value:
+        yield None, "It holds a template.", "Write the value itself; the inventory is also read without Ansible."
+    else:
+        yield from CHECKS[key.type](key, value, catalog)
+
+
+def _text(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not value.strip():
+        yield None, f"{value!r} is not a text.", f"Write for example {key.name}: {key.example}."
+    elif any(ord(c) < 32 for c in value):
+        yield None, "It holds a line break or a control character.", "Write it on one line."
+
+
+def _bool(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, bool):
+        yield None, f"{value!r} is neither true nor false.", f"Write {key.name}: true or {key.name}: false, unquoted."
+    elif key.name == "dss_tls10" and value:
+        yield None, "TLS 1.0 is not available in this release.", "Remove the line or write false."
+
+
+def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        yield None, f"{value!r} is not a whole number above 0.", f"Write for example {key.name}: {key.example}."
+
+
+def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value) or "/.." in value:
+        yield (
+            None,
+            f"{value!r} is not an absolute path of letters, digits, '_', '.', '-'.",
+            f"Write for example {key.name}: {key.default or '/srv/pictures'}.",
+        )
+
+
+def _ip(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not is_address(value):
+        yield None, f"{value!r} is not an IP address.", f"Write for example {key.name}: {key.example}."
+
+
+def _mac(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not MAC.fullmatch(value):
+        yield None, f"{value!r} is not a MAC address.", f'Write for example {key.name}: "{key.example}".'
+
+
+def _host(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str):
+        yield None, f"{value!r} is not the name of a host.", f"Write for example {key.name}: {key.example}."
+
+
+def _choice(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if value not in key.choices:
+        yield None, f"{value!r} is unknown.", f"Write one of: {', '.join(key.choices)}."
+
+
+def _network(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not is_network(value):
+        yield None, f"{value!r} is not a network.", "Write for example 198.18.0.0/24; the host part must be zero."
+
+
+def _allowed(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    words = str(value).split()
+    macs = [w for w in words if MAC.fullmatch(w)]
+    networks = [w for w in words if is_network(w)]
+    if not words or len(macs) > 1 or len(networks) > 1 or len(macs) + len(networks) != len(words):
+        yield (
+            None,
+            f"{value!r} is neither an address, a network, a MAC address nor an address with its MAC address.",
+            f"Write for example {key.example}.",
+        )
+
+
+Check = Callable[[Key, Any, Catalog], Iterator[Complaint]]
+
+
+def _each(check: Check) -> Check:
+    """The check of a list whose items pass `check`."""
+
+    def whole(key: Key, value: Any, catalog: Catalog) -> Iterator[Complaint]:  # noqa: ANN401
+        if not isinstance(value, list):
+            yield None, f"{value!r} is not a list.", f"Write for example {key.name}: {key.example}."
+            return
+        for index, item in enumerate(value):
+            yield from ((index, wrong, remedy) for _, wrong, remedy in check(key, item, catalog))
+
+    return whole
+
+
+def _ports(key: Key, value: object, catalog: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, dict):
+        yield None, f"{value!r} is not a list of `service.port: number`.", f"Write for example {key.example}."
+        return
+    for name, number in value.items():
+        if not catalog.port(str(name)):
+            yield name, "There is no such port.", suggest(str(name), catalog.port_keys) + " ./dss services lists them."
+        elif not isinstance(number, int) or isinstance(number, bool) or not allowed(number):
+            yield name, f"{number!r} is not a port number that may be used.", f"Take one from {LOW} to {HIGH}."
+
+
+def allowed(number: int) -> bool:
+    """Whether an integrator may give this port number to a service."""
+    return LOW <= number <= HIGH or number in PRIVILEGED
+
+
+def is_address(value: object) -> bool:
+    """Whether it is an IPv4 or IPv6 address as text."""
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False
+
+
+def is_network(value: object) -> bool:
+    """Whether it is an address or a network in CIDR notation, as text."""
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_network(value))
+    except ValueError:
+        return False
+
+
+def suggest(word: str, known: tuple[str, ...]) -> str:
+    """'Did you mean …?' or, when nothing is near, nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else "No known name is near to it."
+
+
+CHECKS: dict[str, Check] = {
+    "text": _text,
+    "bool": _bool,
+    "number": _number,
+    "path": _path,
+    "path list": _each(_path),
+    "ip": _ip,
+    "mac": _mac,
+    "network list": _each(_network),
+    "choice": _choice,
+    "choice list": _each(_choice),
+    "host": _host,
+    "host list": _each(_host),
+    "allow list": _each(_allowed),
+    "port map": _ports,
+    "wan map": _ports,
+}
