@@ -27,7 +27,7 @@ from services.runtime.message import STREAM, Handler, Message, decode, encode, s
 LOG = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
-ACK_SECONDS = 5.0
+ACK_SECONDS = 2.0
 RECONNECT_SECONDS = 1
 RETRY_SECONDS = 1.0
 

@@ -11,11 +11,10 @@ from services.runtime.message import STREAM, Handler, Message, Unready, decode
 
 LOG = logging.getLogger(__name__)
 
-BATCH = 50
 FETCH_SECONDS = 5.0
-ACK_WAIT_SECONDS = 30.0
+ACK_WAIT_SECONDS = 5.0
 ATTEMPTS = 5
-PAUSE_FIRST, PAUSE_LAST = 0.2, 10.0
+PAUSE_FIRST, PAUSE_LAST = 0.1, 2.0
 
 
 async def follow(js: JetStreamContext, durable: str, handler: Handler) -> None:
@@ -32,20 +31,20 @@ async def follow(js: JetStreamContext, durable: str, handler: Handler) -> None:
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT_SECONDS,
-            max_ack_pending=BATCH,
+            # One at a time: a fact lost on its way to us would else be overtaken by later ones.
+            max_ack_pending=1,
         ),
     )
     reader = await js.pull_subscribe_bind(durable, STREAM)
     try:
         while True:
             try:
-                batch = await reader.fetch(BATCH, timeout=FETCH_SECONDS)
+                (message,) = await reader.fetch(1, timeout=FETCH_SECONDS)
             except TimeoutError:
                 # Silence may be an idle stream or one that is gone: only the server can tell.
                 await reader.consumer_info()
                 continue
-            for message in batch:
-                await _handle(message, handler)
+            await _handle(message, handler)
     finally:
         await reader.unsubscribe()
 
