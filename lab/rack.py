@@ -12,12 +12,14 @@ from typing import Any
 
 from lab import base, inventory, keys, layers, needs
 from lab import forward as forwarding
+from lab.camera import Camera
 from lab.host import Host
 from lab.inventory import Machine
 from lab.network import Network
 from lab.tools import LabError, cache, locked, run, save
 
 Say = Callable[[str], None]
+Powered = Host | Camera
 
 
 def name_from_environment() -> str:
@@ -39,7 +41,7 @@ class Lab:
 
     # The rack as a whole
 
-    def up(self, path: Path, release: int = 12, layer: str | None = None, say: Say = print) -> list[Host]:
+    def up(self, path: Path, release: int = 12, layer: str | None = None, say: Say = print) -> list[Powered]:
         """Boot every host of an inventory and wait until all answer; what runs already stays as it is."""
         machines = inventory.read(path)
         needs.check(say)
@@ -77,13 +79,13 @@ class Lab:
 
     # Its hosts
 
-    def hosts(self) -> list[Host]:
+    def hosts(self) -> list[Powered]:
         """Every host, running or not; empty when there is no lab."""
         if not self.exists:
             return []
         return [self._host(Machine(**{**m, "groups": tuple(m["groups"])})) for m in self.notes["machines"]]
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> Powered:
         """One host by name; raises LabError that lists the known names."""
         found = {h.name: h for h in self.hosts()}
         if name not in found:
@@ -161,6 +163,8 @@ class Lab:
         Choose `key` as a hash of all that went in; `up(..., layer=key)` then starts from there.
         """
         host = self.host(name)
+        if isinstance(host, Camera):
+            raise LabError(f"{name} is a camera and has no disk to keep.")
         host.shutdown()
         place = layers.bake(host.disks.upper, key)
         self.boot(name)
@@ -173,14 +177,15 @@ class Lab:
 
     # Inside
 
-    def _host(self, machine: Machine) -> Host:
-        return Host(machine, self.network, self.folder / "hosts" / machine.name)
+    def _host(self, machine: Machine) -> Powered:
+        kind = Camera if machine.is_camera else Host
+        return kind(machine, self.network, self.folder / "hosts" / machine.name)
 
-    def _await(self, host: Host, say: Say) -> None:
+    def _await(self, host: Powered, say: Say) -> None:
         host.ready()
         say(f"{host.name} answers at {host.machine.address}")
 
-    def _each(self, hosts: list[Host], do: Callable[[Host], None]) -> None:
+    def _each(self, hosts: list[Powered], do: Callable[[Powered], None]) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(do, hosts))
 
