@@ -17,9 +17,9 @@ BASE_PACKAGES = ("ca-certificates", "dbus", "nftables", "openssl", "polkitd", "p
 """Debian packages of every node, whatever it runs; python3-apt is what Ansible's apt module needs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
-    """All services by id, in alphabetical order of ids."""
+    """All services by id, in alphabetical order of ids. Compared by identity, so that it can key a cache."""
 
     services: dict[str, Manifest]
 

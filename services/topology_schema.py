@@ -132,8 +132,8 @@ KEYS: dict[str, Key] = {
             "allow list",
             NODES,
             [],
-            "If given, only these may reach the node: addresses, networks, MAC addresses, or an address and its MAC "
-            "address. Other nodes still reach it.",
+            "If given, only these and the node's centre may reach the node: addresses, networks, MAC addresses, or an "
+            "address with its MAC address. Name the other nodes and the machine that deploys, too.",
             "[198.18.0.0/28, 198.18.0.77 02:00:5e:10:00:77]",
         ),
         _key(

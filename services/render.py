@@ -1,0 +1,49 @@
+"""Everything a node gets as text, as a pure function of the manifests and the inventory.
+
+`@@credential:<name>@@` stays in the text; only the node itself replaces it, with a secret that never leaves it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services import render_engines, render_firewall, render_node, render_units
+from services.catalog import Catalog
+from services.render_context import File, NodeView
+from services.topology import Host, Topology
+
+__all__ = ["File", "render"]
+
+PARTS: tuple[Callable[[NodeView], dict[str, File]], ...] = (
+    render_node.files,
+    render_units.files,
+    render_engines.files,
+    render_firewall.files,
+)
+
+
+def render(catalog: Catalog, topology: Topology, host: Host | str) -> dict[str, File]:
+    """Absolute path → file for one host; nothing for a host that runs no service.
+
+    What a main gets does not depend on which subs there are, so that adding a sub leaves it untouched.
+    """
+    one = topology.hosts[host] if isinstance(host, str) else host
+    if one.catalogue_role is None:
+        return {}
+    view = NodeView(catalog, topology.site, one)
+    found: dict[str, File] = {}
+    for part in PARTS:
+        found |= part(view)
+    return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """All files of one host."""
+
+    host: Host
+    files: dict[str, File]
+
+
+def render_all(catalog: Catalog, topology: Topology) -> list[Rendered]:
+    """Every node of a site."""
+    return [Rendered(host, render(catalog, topology, host)) for host in topology.nodes]

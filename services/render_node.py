@@ -1,0 +1,115 @@
+"""What the services of a node read: JSON about the node, each service, the catalogue and the ports."""
+
+import json
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from services.catalog import Catalog
+from services.manifest import Manifest
+from services.ports import as_json, rows_of
+from services.render_context import File, NodeView
+from services.topology import Host
+
+PORT_OF = "@port:"
+
+
+def files(view: NodeView) -> dict[str, File]:
+    """node.json, services/*.json, catalog.json, ports.json, the launcher and the user."""
+    own = tuple(unit.name for _, unit in view.units() if unit.kind != "engine")
+    agent = view.readers("smc")
+    found = {
+        "/etc/dss/node.json": File(as_text(node(view)), affects=own),
+        "/etc/dss/catalog.json": File(catalogue(view.catalog), affects=agent),
+        "/etc/dss/ports.json": File(as_json(rows_of(view.catalog, view.host)), affects=agent),
+        "/usr/local/bin/dss": File(view.text("launcher.sh.j2"), "0755"),
+        "/etc/sysusers.d/dss.conf": File(view.text("sysusers.conf.j2")),
+        "/etc/tmpfiles.d/dss.conf": File(view.text("tmpfiles.conf.j2")),
+        "/etc/systemd/journald.conf.d/dss.conf": File(
+            view.text("journald.conf.j2"), affects=("systemd-journald.service",)
+        ),
+    }
+    for service in view.services:
+        path = f"/etc/dss/services/{service.id}.json"
+        found[path] = File(as_text(resolved(service, view)), affects=view.readers(service.id))
+    return found
+
+
+def node(view: NodeView) -> dict[str, Any]:
+    """The content of node.json."""
+    host, center = view.host, view.host.center
+    return {
+        "version": version("dss"),
+        "site": view.site,
+        "name": host.name,
+        "role": host.role,
+        "address": host.address,
+        "mapping_ip": host.mapping_ip,
+        "install_path": host.install_path,
+        "center": {"name": center.name, "address": center.address, "https_port": center.https_port}
+        if center
+        else None,
+    }
+
+
+def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
+    """One service with the final numbers of this node."""
+    settings = service.settings | (service.settings_main if view.role == "main" else {})
+    return {
+        "id": service.id,
+        "code": service.code,
+        "ports": {p.name: view.host.ports[f"{service.id}.{p.name}"] for p in service.ports_on(view.role)},
+        "settings": _filled(settings, view.host),
+    }
+
+
+def _filled(value: Any, host: Host) -> Any:  # noqa: ANN401 - settings are any JSON
+    """Settings with "@port:service.port" replaced by the number of this node."""
+    if isinstance(value, dict):
+        return {key: _filled(one, host) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, host) for one in value]
+    if isinstance(value, str) and value.startswith(PORT_OF):
+        return host.ports[value.removeprefix(PORT_OF)]
+    return value
+
+
+@lru_cache(maxsize=1)
+def catalogue(catalog: Catalog) -> str:
+    """The text of catalog.json: all services, planned ones too."""
+    return as_text([entry(m) for m in catalog.ordered])
+
+
+def entry(service: Manifest) -> dict[str, Any]:
+    """One service as catalog.json and `./dss services --json` show it."""
+    return {
+        "id": service.id,
+        "code": service.code,
+        "label": service.label,
+        "purpose": service.purpose,
+        "status": service.status,
+        "role": list(service.role),
+        "memory": service.memory,
+        "units": [{"name": u.name, "kind": u.kind, "role": list(u.role)} for u in service.units],
+        "after": list(service.after),
+        "health": service.health.path if service.health else None,
+        "ports": [
+            {
+                "name": p.name,
+                "port": p.port,
+                "proto": p.proto,
+                "zone": p.zone,
+                "tls": p.tls,
+                "role": [r for r in p.role if r in service.role],
+                "purpose": p.purpose,
+                "origin": p.origin,
+            }
+            for p in service.ports
+            if p.direction == "in"
+        ],
+    }
+
+
+def as_text(data: object) -> str:
+    """JSON that a person can read, with the same bytes for the same data."""
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,43 @@
+"""systemd units: our own in full, the engines' by drop-ins, the target, the slices, who may manage them."""
+
+from services.manifest import MEMORY, Manifest, Unit
+from services.render_context import PYTHON, UNITS, File, NodeView, credential_path, credentials
+
+BIN = PYTHON.rpartition("/")[0]
+
+
+def files(view: NodeView) -> dict[str, File]:
+    """Unit files, drop-ins and the polkit rule of a node."""
+    names = view.unit_names()
+    found = {
+        f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=names)),
+        "/etc/polkit-1/rules.d/50-dss.rules": File(view.text("polkit.rules.j2", names=(*names, "dss.target"))),
+    }
+    for memory in MEMORY:
+        found[f"{UNITS}/dss-{memory}.slice"] = File(view.text("dss.slice.j2", memory=memory))
+    for service, unit in view.units():
+        if unit.kind == "engine":
+            text = view.text(f"{unit.name}.conf.j2", **_common(view, service, unit))
+            found[f"{UNITS}/{unit.name}.d/dss.conf"] = File(text, affects=(unit.name,))
+        else:
+            found[f"{UNITS}/{unit.name}"] = File(own_unit(view, service, unit), affects=(unit.name,))
+    return found
+
+
+def own_unit(view: NodeView, service: Manifest, unit: Unit) -> str:
+    """The unit file of a Python service."""
+    before = [s for s in view.services if s.id in service.after]
+    return view.text(
+        "python.service.j2",
+        start=f"{BIN}/{unit.run}" if unit.run else f"{PYTHON} -m services.{service.id}",
+        state=unit.name.removeprefix("dss-").removesuffix(".service"),
+        after=[u.name for s in before for u in s.units_on(view.role)],
+        **_common(view, service, unit),
+    )
+
+
+def _common(view: NodeView, service: Manifest, unit: Unit) -> dict[str, object]:
+    return {"service": service, "unit": unit, "credentials": credentials(service, view.role)}
+
+
+__all__ = ["credential_path", "files", "own_unit"]
