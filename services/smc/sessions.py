@@ -35,6 +35,11 @@ class Session:
     seen: float
 
     @property
+    def began(self) -> datetime:
+        """When the login was."""
+        return datetime.fromtimestamp(self.created, UTC)
+
+    @property
     def expires(self) -> datetime:
         """When it ends if it is not used again."""
         return datetime.fromtimestamp(min(self.seen + IDLE, self.created + HARD), UTC)

@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from services.runtime import config, db
@@ -36,6 +37,8 @@ def session() -> Iterator[Session]:
     with Session(engine(), expire_on_commit=False) as one:
         try:
             yield one
+        except PoolTimeoutError as error:
+            raise away() from error
         except (OperationalError, InterfaceError) as error:
             if code(error) in AWAY or error.connection_invalidated:
                 raise away() from error

@@ -1,0 +1,18 @@
+"""The site as a whole: topology and port matrix."""
+
+from services.smc import ports, topology
+from services.smc.api.route import Call, operation
+from services.smc.ports import NodePorts
+from services.smc.topology import Graph
+
+
+@operation("GET", "/topology", answer=Graph, permission="nodes.view")
+def get_topology(call: Call) -> Graph:
+    """Servers and their links."""
+    return topology.graph(call.session)
+
+
+@operation("GET", "/ports", answer=list[NodePorts], permission="network.view")
+def get_ports(call: Call) -> list[NodePorts]:
+    """The port matrix of every node, and whether each port listens."""
+    return ports.matrix(call.session)

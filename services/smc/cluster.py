@@ -1,0 +1,62 @@
+"""What other nodes ask main: reached only through nginx, which lets in verified node certificates alone."""
+
+import hashlib
+import hmac
+import json
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.errors import Problem
+from services.smc import devices, models, store
+from services.smc.api.route import show_problem
+
+blueprint = Blueprint("cluster", __name__, url_prefix="/cluster")
+blueprint.register_error_handler(Problem, show_problem)
+
+
+@blueprint.get("/assignment")
+def assignment() -> Response:
+    """The devices of the calling node, with passwords; 304 while nothing has changed."""
+    node = _caller()
+    with store.session() as session:
+        body = json.dumps(_assignment(session, node), ensure_ascii=False, sort_keys=True).encode()
+    answer = Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
+    answer.set_etag(hashlib.sha256(body).hexdigest())
+    return answer.make_conditional(request)  # type: ignore[return-value]
+
+
+def _assignment(session: Session, node: str) -> dict[str, object]:
+    row = session.get(models.Node, node)
+    enabled = row is not None and row.state == "enabled"
+    return {
+        "enabled": enabled,
+        "media_public_key": public_key(config.credential("media-key")),
+        "devices": devices.assignment(session, node) if enabled else [],
+    }
+
+
+def _caller() -> str:
+    wanted = f"Bearer {config.credential('node-token')}"
+    node = request.headers.get("X-DSS-Node", "")
+    if not node or not hmac.compare_digest(
+        request.headers.get("Authorization", "").encode(), wanted.encode()
+    ):
+        raise Problem(
+            "node-token-required",
+            "The call was refused.",
+            "It does not come from a node of this site.",
+            "Call it through DSS_NGINX with a node certificate.",
+            status=401,
+        )
+    return node
+
+
+@lru_cache(maxsize=2)
+def public_key(private_pem: str) -> str:
+    """The PEM text of the public half, by which MTS checks live tokens."""
+    key = load_pem_private_key(private_pem.encode(), password=None)
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
