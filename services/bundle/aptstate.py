@@ -1,4 +1,4 @@
-"""apt with a state of its own: another release's archives, and no trace of what this machine has installed."""
+"""apt with a state of its own: another release's archives, and nothing installed."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ class Apt:
         return [*lines, f"deb [trusted=yes] copy:{self.extra} ./"] if self.extra else lines
 
     def update(self, *, refresh: bool) -> bool:
-        """Ask the archives what they have, at most every 12 hours unless `refresh`; returns whether it asked."""
+        """Ask the archives what they have, every 12 hours or by `refresh`; returns whether it asked."""
         wanted = "\n".join(self.lists()) + "\n"
         stamp = self.folder / "updated"
         known = stamp.exists() and stamp.read_text() == wanted

@@ -74,6 +74,6 @@ def copy(source: Path, out: BinaryIO) -> None:
 
 
 def age_of_content(path: Path) -> int:
-    """A modification time drawn from the content: web servers take time and size for the version of a file."""
+    """A modification time drawn from the content: web servers tell versions of a file by time and size."""
     digest = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
     return EPOCH + int.from_bytes(digest[:3], "big")

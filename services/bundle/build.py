@@ -1,6 +1,5 @@
 """Building a bundle: parts from the cache, then one folder that appears complete or not at all."""
 
-import json
 import shutil
 import tarfile
 import tempfile
@@ -8,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lab import base as bases
 from services.bundle import archive, cache, debs, exchange, manifest, sbom, signing, venv, web, wheels
@@ -92,7 +93,7 @@ def _releases(parts: Iterable[Parts]) -> dict[str, dict[str, str]]:
     }
 
 
-def _write(final: Path, parts: list[Parts], key: signing.Ed25519PrivateKey, now: datetime) -> None:
+def _write(final: Path, parts: list[Parts], key: Ed25519PrivateKey, now: datetime) -> None:
     for left in final.parent.glob(".partial-*"):
         shutil.rmtree(left, ignore_errors=True)
     working = Path(tempfile.mkdtemp(prefix=".partial-", dir=final.parent))

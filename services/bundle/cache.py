@@ -39,7 +39,8 @@ def part(
 ) -> Path:
     """The folder of one part, built into a private folder and renamed when complete.
 
-    `kind` is a folder of the cache, or any other folder. `refresh` builds anew even if the part is there; of a kind, the `keep` parts used last are kept.
+    `kind` is a folder of the cache, or any other folder; of a kind, the `keep` parts used last are kept.
+    `refresh` builds anew even if the part is there.
     Whatever `build` raises leaves no part behind.
     """
     final = folder() / kind / key

@@ -26,7 +26,7 @@ exec chroot "$root" "$@"
 
 @dataclass(frozen=True)
 class Chroot:
-    """Layers from the top one down to the base, and folders of this machine to show inside: {inside: folder}."""
+    """Layers from the top one down to the base; `shown`: {path inside: folder of this machine}."""
 
     layers: Sequence[Path]
     shown: Mapping[str, Path] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from services.bundle import cache
 
 @dataclass(frozen=True)
 class Package:
-    """One Debian package: `sha256` of its file, `licences` by the short names of its copyright file (DEP 5)."""
+    """One Debian package: SHA-256 of its file, licences as its copyright file calls them (DEP 5)."""
 
     name: str
     version: str

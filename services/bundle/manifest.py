@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A bundle: release name and date (yyyymmdd), its files by path, and of every Debian release what it needs.
+    """A bundle: version, date (yyyymmdd), its files by path, and what each Debian release's file is for.
 
     `releases`: number -> {"suite", "python", "inputs": hash over all parts}.
     """

@@ -38,7 +38,7 @@ def find(apt: Path = APT) -> list[Source]:
             "no-source",
             f"No Debian archive is named in {apt}.",
             "The bundle takes Debian packages from the archives this machine itself uses.",
-            "Add your Debian mirror to /etc/apt/sources.list (a line `deb URL CODENAME main`) and run it again.",
+            "Add your Debian mirror to /etc/apt/sources.list (`deb URL CODENAME main`) and run it again.",
         )
     return found
 

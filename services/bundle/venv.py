@@ -1,4 +1,4 @@
-"""The suite as one prebuilt virtual environment per release, in two layers so that new source costs seconds."""
+"""The suite as one prebuilt virtual environment per release, in two layers: new source costs seconds."""
 
 import json
 import shutil

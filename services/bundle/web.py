@@ -14,19 +14,12 @@ from services.bundle.releases import problem
 
 HERE = Path(__file__).resolve().parents[2] / "web"
 PINS = HERE / "sha384.json"
-ICONS = (
-    "activity alert-triangle bell building-broadcast-tower camera check chevron-down chevron-right circle-check "
-    "circle-dashed circle-x clock cpu database device-cctv device-desktop device-floppy download eye eye-off "
-    "history home info-circle key layout-dashboard layout-grid license list lock login logout map-pin menu-2 "
-    "moon network pencil player-play player-stop plug-connected plug-connected-x plus power refresh router "
-    "search server server-2 settings shield-check sitemap square sun topology-star trash user users video x"
-).split()
-FILES = {
+SOURCES = {
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.min.js": "@tabler/core/dist/js/tabler.min.js",
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
-    **{f"icons/{name}.svg": f"@tabler/icons/icons/outline/{name}.svg" for name in ICONS},
 }
+ICONS = "@tabler/icons/icons/outline"
 
 
 def ensure_web(folder: Path | None = None) -> Path:
@@ -54,26 +47,32 @@ def components() -> list[dict[str, str]]:
     ]
 
 
+def pins() -> dict[str, str]:
+    """The assets and their pinned hashes; icons are added here."""
+    pinned: dict[str, str] = json.loads(PINS.read_text())
+    return pinned
+
+
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-384 of every asset below `folder`, in the form of an `integrity` attribute."""
-    return {name: _sri(folder / name) for name in sorted(FILES)}
+    return {name: _sri(folder / name) for name in sorted(pins())}
 
 
 def _key() -> str:
-    pins = [(HERE / name).read_text() for name in ("package.json", "package-lock.json", "sha384.json")]
-    return cache.key_of(pins, FILES)
+    names = ("package.json", "package-lock.json", "sha384.json")
+    return cache.key_of([(HERE / name).read_text() for name in names], SOURCES, ICONS)
 
 
 def _build(folder: Path) -> None:
     _collect(folder)
-    found, pinned = hashes(folder), json.loads(PINS.read_text())
-    for name in found.keys() | pinned.keys():
-        if found.get(name) != pinned.get(name):
+    found = hashes(folder)
+    for name, pinned in pins().items():
+        if found[name] != pinned:
             raise problem(
                 "asset",
                 f"The web asset {name} is not the one that was pinned.",
-                f"web/sha384.json says {pinned.get(name)}, the package holds {found.get(name)}.",
-                "If you changed the packages on purpose, run `python -m services.bundle.web` and review the change.",
+                f"web/sha384.json says {pinned or 'nothing'}, the package holds {found[name]}.",
+                "If you changed web/ on purpose, run `python -m services.bundle.web` and review the change.",
             )
     (folder / "sha384.json").write_text(json.dumps(found, indent=1) + "\n")
 
@@ -81,8 +80,9 @@ def _build(folder: Path) -> None:
 def _collect(folder: Path) -> None:
     work = folder / ".npm"
     modules = _install(work)
-    for name, source in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "icons").mkdir()
+    for name in pins():
+        source = SOURCES.get(name) or f"{ICONS}/{Path(name).name}"
         shutil.copyfile(modules / source, folder / name)
     (folder / "LICENSES.txt").write_text("\n".join(_licences(modules)))
     shutil.rmtree(work)
@@ -121,14 +121,13 @@ def _sri(path: Path) -> str:
 
 def _pin() -> None:
     """Write the hashes of what the locked packages hold now into web/sha384.json."""
-    PINS.write_text(PINS.read_text() if PINS.exists() else "{}")
 
     def build(folder: Path) -> None:
         _collect(folder)
         PINS.write_text(json.dumps(hashes(folder), indent=1) + "\n")
 
     cache.part(cache.folder() / "web-pin", _key(), build, refresh=True)
-    print(f"pinned {len(FILES)} files in {PINS}", file=sys.stderr)
+    print(f"pinned {len(pins())} files in {PINS}", file=sys.stderr)
 
 
 if __name__ == "__main__":

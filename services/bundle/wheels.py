@@ -79,7 +79,7 @@ def suite(tools: Path) -> Path:
 
 
 def build_tools() -> Path:
-    """The folder with the wheels that building the project's own wheel needs (`build-system` in pyproject.toml)."""
+    """The folder with the wheels that `build-system` in pyproject.toml asks for."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         wanted = sorted(tomllib.load(file)["build-system"]["requires"])
 
