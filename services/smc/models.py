@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
-from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy import JSON, BigInteger, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.dialects.mysql import DATETIME, VARBINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -124,7 +124,7 @@ class Device(Base):
     port: Mapped[int]
     rtsp_port: Mapped[int]
     username: Mapped[str] = mapped_column(String(64))
-    secret: Mapped[bytes] = mapped_column(LargeBinary(255))
+    secret: Mapped[bytes] = mapped_column(VARBINARY(600))
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(64))
     changed_at: Mapped[datetime]
