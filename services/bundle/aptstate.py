@@ -1,9 +1,10 @@
 """apt with a state of its own: another release's archives, and nothing installed."""
 
+import json
 import re
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from services.bundle import cache, sources
@@ -56,6 +57,17 @@ class Apt:
 
     def resolve(self, packages: list[str]) -> list[Deb]:
         """Every package file that `packages` need, sorted by name; nothing is downloaded."""
+        asked = (self.folder / "updated").stat().st_mtime_ns
+
+        def build(folder: Path) -> None:
+            debs = [asdict(deb) for deb in self._resolve(packages)]
+            (folder / "debs.json").write_text(json.dumps(debs))
+
+        key = cache.key_of(packages, asked, self.lists())
+        known = cache.part("resolved", key, build, keep=8)
+        return [Deb(**fields) for fields in json.loads((known / "debs.json").read_text())]
+
+    def _resolve(self, packages: list[str]) -> list[Deb]:
         # Files in the download folder are left out of the list, so it is pointed at an empty one.
         nowhere = f"Dir::Cache::archives={self.folder / 'nowhere'}"
         done = self._get("install", "-qq", "-y", "--print-uris", "-o", nowhere, *packages)

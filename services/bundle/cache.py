@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 KEEP = 4
+# To be raised when a part is made in another way from the same inputs.
+RECIPE = 2
 
 
 def folder() -> Path:
@@ -30,7 +32,7 @@ def locked() -> Iterator[None]:
 
 def key_of(*inputs: object) -> str:
     """A short name for these JSON-able inputs; equal inputs give equal names."""
-    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
+    text = json.dumps([RECIPE, *inputs], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

@@ -1,7 +1,9 @@
 """The suite as one prebuilt virtual environment per release, in two layers: new source costs seconds."""
 
 import json
+import shlex
 import shutil
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def environment(release: Release, base: Path, repository: Path, *, refresh: bool
     suite = wheels.suite(wheels.build_tools())
 
     def build(folder: Path) -> None:
-        _install_suite(folder, suite, store, [below / "upper", *python])
+        _install_suite(folder, suite, release, [below / "upper", *python])
         archive.compressed(folder / "suite.tar.gz", folder / f"upper{place()}/venv", "venv")
         archive.join(folder / "venv.tar.gz", [below / "venv.tar.gz", folder / "suite.tar.gz"])
         described = [wheels.describe(file) for file in [*_installed(store), suite]]
@@ -94,16 +96,18 @@ def _dependencies(release: Release, python: list[Path], store: Path) -> Path:
     return cache.part("dependencies", cache.key_of(names, release.number, place()), build)
 
 
-def _install_suite(folder: Path, suite: Path, store: Path, layers: list[Path]) -> None:
-    """Put the project's wheel on top and import it, all in the throw-away copy of a bare host."""
-    target = f"{place()}/venv"
-    shown = {SHOWN: store, "/mnt/suite": suite.parent}
-    chroot = Chroot(layers, shown, REPEATABLE)
-    install = [*pip_inside(store), "--python", f"{target}/bin/python", "install", "--no-index", "--no-deps"]
-    chroot.run(folder, *install, "--no-compile", "--find-links", "/mnt/suite", "dss")
-    own = [f"{target}/lib/python*/site-packages/{name}" for name in ("services", "portal")]
-    chroot.run(folder, "sh", "-c", " ".join([*COMPILE, *own]))
-    chroot.run(folder, f"{target}/bin/python", "-B", "-c", PROOF)
+def _install_suite(folder: Path, suite: Path, release: Release, layers: list[Path]) -> None:
+    """Unpack the project's wheel on top; compile and import it in the throw-away copy of a bare host.
+
+    It is pure Python without scripts, for which unpacking is installing (binary distribution format).
+    """
+    packages = f"{place()}/venv/lib/python{release.python}/site-packages"
+    with zipfile.ZipFile(suite) as wheel:
+        wheel.extractall(folder / f"upper{packages}")
+    python = f"{place()}/venv/bin/python"
+    compiling = shlex.join([python, *COMPILE[1:], f"{packages}/services", f"{packages}/portal"])
+    script = f"{compiling} && exec {python} -B -c {shlex.quote(PROOF)}"
+    Chroot(layers, environment=REPEATABLE).run(folder, "sh", "-c", script)
 
 
 PROOF = """

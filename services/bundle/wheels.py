@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services.bundle import cache
+from services.bundle.archive import EPOCH
 from services.bundle.chroot import Chroot
 from services.bundle.releases import Release, problem
 
@@ -72,19 +73,19 @@ def suite(tools: Path) -> Path:
             shutil.copytree(top, source / top.name, ignore=SPARED)
         shutil.copy(ROOT / "pyproject.toml", source)
         (source / "README.md").write_text(project()["description"] + "\n")
-        run_pip("wheel", "--no-index", "--find-links", tools, "--no-deps", "--wheel-dir", folder, source)
+        _build_wheel(source, folder, tools)
         shutil.rmtree(source)
 
     return next(cache.part("suite", cache.key_of(state), build, keep=8).glob("*.whl"))
 
 
 def build_tools() -> Path:
-    """The folder with the wheels that `build-system` in pyproject.toml asks for."""
+    """The folder from which Python imports what `build-system` in pyproject.toml asks for."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         wanted = sorted(tomllib.load(file)["build-system"]["requires"])
 
     def build(folder: Path) -> None:
-        run_pip("download", "--only-binary=:all:", "--dest", folder, *wanted)
+        run_pip("install", "--only-binary=:all:", "--target", folder, *wanted)
 
     return cache.part("build-tools", cache.key_of(wanted), build)
 
@@ -99,6 +100,21 @@ def run_pip(*words: str | Path) -> None:
             f"pip {words[0]} failed.",
             f"It said: {done.stderr.strip()[-1500:]}",
             "Check this machine's network and package index setting, then run it again; nothing was changed.",
+        )
+
+
+def _build_wheel(source: Path, target: Path, tools: Path) -> None:
+    """Call the build backend (PEP 517) directly: pip would spend seconds on an environment for it."""
+    call = f"import setuptools.build_meta as backend; backend.build_wheel({str(target)!r})"
+    environment = {**os.environ, "PYTHONPATH": str(tools), "SOURCE_DATE_EPOCH": str(EPOCH)}
+    words = [sys.executable, "-c", call]
+    done = subprocess.run(words, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise problem(
+            "wheel",
+            "The project's own wheel could not be built.",
+            f"setuptools said: {done.stderr.strip()[-1500:]}",
+            "Correct pyproject.toml or the source and run it again; nothing was changed.",
         )
 
 
