@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import models, peers
+from services.smc import models, nodes, peers
 
 AT_ONCE = 8
 
@@ -34,6 +34,16 @@ def matrix(session: Session) -> list[NodePorts]:
     wanted += [(peers.Peer(name, address), role) for name, role, address in known]
     with ThreadPoolExecutor(min(AT_ONCE, len(wanted))) as pool:
         return list(pool.map(lambda one: _of(*one), wanted))
+
+
+def of_node(session: Session, name: str) -> NodePorts:
+    """Rows of one node, as `matrix` has them; Problem 404 for a node that never joined."""
+    own = config.load_node()
+    if name == own.name:
+        return _of(peers.Peer(own.name, None), own.role)
+    node = nodes.get(session, name)
+    session.rollback()
+    return _of(peers.Peer(name, node.address), node.role)
 
 
 def _of(peer: peers.Peer, role: str) -> NodePorts:
