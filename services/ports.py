@@ -115,7 +115,9 @@ def as_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows({k: _word(v) if isinstance(v, bool) else v for k, v in r.as_dict().items()} for r in rows)
+    writer.writerows(
+        {k: _word(v) if isinstance(v, bool) else v for k, v in r.as_dict().items()} for r in rows
+    )
     return text.getvalue()
 
 
@@ -130,7 +132,9 @@ def as_html(rows: Iterable[Row]) -> str:
     """A page with one table and nothing to load."""
     head = "".join(f"<th>{name}</th>" for name in COLUMNS)
     body = "\n".join(
-        f'<tr class="{r.status}">' + "".join(f"<td>{html.escape(_word(v))}</td>" for v in r.as_dict().values()) + "</tr>"
+        f'<tr class="{r.status}">'
+        + "".join(f"<td>{html.escape(_word(v))}</td>" for v in r.as_dict().values())
+        + "</tr>"
         for r in rows
     )
     style = "table{border-collapse:collapse;font:14px sans-serif}td,th{border:1px solid #ccc;padding:4px 8px}.planned{color:#767676}"

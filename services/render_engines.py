@@ -63,7 +63,9 @@ def _cluster(view: NodeView, built: list[Manifest]) -> list[dict[str, object]]:
 
 def _health(view: NodeView, built: list[Manifest]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = [
-        {"id": s.id, "number": _number(view, s.id, s.health.port), "path": s.health.path} for s in built if s.health
+        {"id": s.id, "number": _number(view, s.id, s.health.port), "path": s.health.path}
+        for s in built
+        if s.health
     ]
     if view.role == "main":
         found.append({"id": "portal", "number": _number(view, "smc", "portal"), "path": "/health"})

@@ -30,7 +30,10 @@ def rules(view: NodeView) -> str:
     host, networks = view.host, view.host.get("dss_lan_networks")
     return view.text(
         "firewall.nft.j2",
-        sets=[("local4", [n for n in networks if ":" not in n]), ("local6", [n for n in networks if ":" in n])],
+        sets=[
+            ("local4", [n for n in networks if ":" not in n]),
+            ("local6", [n for n in networks if ":" in n]),
+        ],
         lan=[Opening("ssh", "tcp", ssh_port(host)), *openings(view, "cluster"), *openings(view, "lan")],
         wan=openings(view, "wan"),
         allow=[_condition(one) for one in _allowed(view)],
@@ -65,6 +68,7 @@ def family(address: str) -> str:
 def _condition(allowed: str) -> str:
     """One item of dss_allow as a condition: an address or network, a MAC address, or both."""
     words = [
-        f"ether saddr {word}" if MAC.fullmatch(word) else f"{family(word)} saddr {word}" for word in allowed.split()
+        f"ether saddr {word}" if MAC.fullmatch(word) else f"{family(word)} saddr {word}"
+        for word in allowed.split()
     ]
     return " ".join(words)

@@ -11,7 +11,9 @@ def files(view: NodeView) -> dict[str, File]:
     names = view.unit_names()
     found = {
         f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=names)),
-        "/etc/polkit-1/rules.d/50-dss.rules": File(view.text("polkit.rules.j2", names=(*names, "dss.target"))),
+        "/etc/polkit-1/rules.d/50-dss.rules": File(
+            view.text("polkit.rules.j2", names=(*names, "dss.target"))
+        ),
     }
     for memory in MEMORY:
         found[f"{UNITS}/dss-{memory}.slice"] = File(view.text("dss.slice.j2", memory=memory))

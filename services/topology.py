@@ -114,7 +114,9 @@ def _place(where: str) -> tuple[str, int]:
     return file, int(line or 0)
 
 
-def _topology(inventory: Inventory, groups: dict[str, set[str]], merged: dict[str, Vars], catalog: Catalog) -> Topology:
+def _topology(
+    inventory: Inventory, groups: dict[str, set[str]], merged: dict[str, Vars], catalog: Catalog
+) -> Topology:
     roles = {name: next((g for g in GROUPS if g in groups[name]), "") for name in inventory.hosts}
     plain = {name: {k: e.value for k, e in found.items()} for name, found in merged.items()}
     defaults = {key: port.port for key in catalog.port_keys if (port := catalog.port(key))}
@@ -127,7 +129,9 @@ def _topology(inventory: Inventory, groups: dict[str, set[str]], merged: dict[st
     return Topology(site, hosts)
 
 
-def _host(name: str, role: str, plain: dict[str, dict[str, Any]], defaults: dict[str, int], main: str) -> Host:
+def _host(
+    name: str, role: str, plain: dict[str, dict[str, Any]], defaults: dict[str, int], main: str
+) -> Host:
     mine = plain[name]
     center = None
     if role in ("sub", "spare"):

@@ -98,7 +98,9 @@ def names(found: Vars, roles: tuple[str, ...]) -> Iterator[Mistake]:
         if not name.startswith("dss_"):
             continue
         if name in RENAMED:
-            yield Mistake(entry.where, name, "This name is no longer used.", f"Write {RENAMED[name]} instead.")
+            yield Mistake(
+                entry.where, name, "This name is no longer used.", f"Write {RENAMED[name]} instead."
+            )
         elif name not in KEYS:
             yield Mistake(
                 entry.where,

@@ -81,7 +81,9 @@ class Inventory:
             key = frozenset(groups[host])
             if key not in cache:
                 mine = [self.groups[name] for name in order if name in key]
-                cache[key] = {k: v for layer in ("vars", "files") for g in mine for k, v in getattr(g, layer).items()}
+                cache[key] = {
+                    k: v for layer in ("vars", "files") for g in mine for k, v in getattr(g, layer).items()
+                }
             found[host] = cache[key] | own
         return found
 
@@ -135,7 +137,9 @@ class _Builder:
         """(group or host, file) of group_vars or host_vars, in the order in which Ansible reads them."""
         for path in sorted((self.found.top / folder).glob("*")):
             if path.is_dir():
-                yield from ((path.name, f) for f in sorted(path.rglob("*")) if f.suffix in SUFFIXES and f.is_file())
+                yield from (
+                    (path.name, f) for f in sorted(path.rglob("*")) if f.suffix in SUFFIXES and f.is_file()
+                )
             elif path.suffix in SUFFIXES:
                 yield path.stem, path
 

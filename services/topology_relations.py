@@ -155,7 +155,11 @@ def pairs(site: Site) -> Iterator[Mistake]:
 
 
 TARGETS = {
-    "dss_witness": (("main", "standby"), ("sub", "spare", "router"), "a third node that is neither main nor standby"),
+    "dss_witness": (
+        ("main", "standby"),
+        ("sub", "spare", "router"),
+        "a third node that is neither main nor standby",
+    ),
     "dss_center": (("sub", "spare"), ("main", "cascade"), "a main or a cascaded platform"),
     "dss_parent": (("cascade",), ("main", "cascade"), "a main or a cascaded platform"),
     "dss_covers": (("spare",), ("sub",), "a sub"),
@@ -186,7 +190,9 @@ def cascade(site: Site) -> Iterator[Mistake]:
             continue
         where, path = site.where(host, "dss_parent"), [host]
         if host not in parents:
-            yield Mistake(where, f"{host}.dss_parent", "It has no parent.", "Add dss_parent with the name of main.")
+            yield Mistake(
+                where, f"{host}.dss_parent", "It has no parent.", "Add dss_parent with the name of main."
+            )
         while (up := parents[path[-1]]) and up not in path:
             path.append(up)
         if up:

@@ -42,7 +42,9 @@ class Key:
     choices: tuple[str, ...] = ()
 
 
-def _key(name: str, type_: str, scope: str, default: object, meaning: str, example: str, *choices: str) -> Key:
+def _key(
+    name: str, type_: str, scope: str, default: object, meaning: str, example: str, *choices: str
+) -> Key:
     return Key(name, type_, tuple(scope.split()), default, meaning, example, choices)
 
 
@@ -59,7 +61,14 @@ KEYS: dict[str, Key] = {
             "Whether the licence agreement is accepted. Nothing is installed until this is true.",
             "true",
         ),
-        _key("dss_accepted_by", "text", "", "", "Who accepted the agreement, kept on each node.", "Jo Doe, City Hall"),
+        _key(
+            "dss_accepted_by",
+            "text",
+            "",
+            "",
+            "Who accepted the agreement, kept on each node.",
+            "Jo Doe, City Hall",
+        ),
         _key(
             "dss_install_path",
             "path",
@@ -76,7 +85,14 @@ KEYS: dict[str, Key] = {
             "Folders for face pictures, on neither the system disk nor the disk of the installation path.",
             "[/srv/pictures]",
         ),
-        _key("dss_bundle", "text", "", "dist/latest", "Folder of the bundle that nodes install from.", "dist/latest"),
+        _key(
+            "dss_bundle",
+            "text",
+            "",
+            "dist/latest",
+            "Folder of the bundle that nodes install from.",
+            "dist/latest",
+        ),
         _key(
             "dss_lab_limits",
             "bool",
@@ -109,7 +125,14 @@ KEYS: dict[str, Key] = {
             "Port numbers that differ from the port matrix, by `service.port`. 1024 to 65535; 80 and 443 stay allowed.",
             "{mts.rtsp: 19100}",
         ),
-        _key("dss_tls10", "bool", NODES, False, "TLS 1.0 for very old clients. Planned; leave it false.", "false"),
+        _key(
+            "dss_tls10",
+            "bool",
+            NODES,
+            False,
+            "TLS 1.0 for very old clients. Planned; leave it false.",
+            "false",
+        ),
         _key(
             "dss_lan_networks",
             "network list",
@@ -118,7 +141,14 @@ KEYS: dict[str, Key] = {
             "Networks that count as local: they reach SSH, the other nodes and local services.",
             "[198.18.0.0/24]",
         ),
-        _key("dss_gateway", "ip", NODES, None, "Address of the gateway whose MAC address is bound.", "198.18.0.1"),
+        _key(
+            "dss_gateway",
+            "ip",
+            NODES,
+            None,
+            "Address of the gateway whose MAC address is bound.",
+            "198.18.0.1",
+        ),
         _key(
             "dss_gateway_mac",
             "mac",
@@ -152,7 +182,9 @@ KEYS: dict[str, Key] = {
             "Main that the node belongs to, where a site has cascaded platforms with subs of their own.",
             "district-north",
         ),
-        _key("dss_join_valid", "number", NODES, 3600, "Seconds for which a join token is good, once.", "3600"),
+        _key(
+            "dss_join_valid", "number", NODES, 3600, "Seconds for which a join token is good, once.", "3600"
+        ),
         _key(
             "dss_virtual_ip",
             "ip",

@@ -21,9 +21,17 @@ def complaints(key: Key, value: object, catalog: Catalog) -> Iterator[Complaint]
     if value is None:
         return
     if isinstance(value, Secret):
-        yield None, "It is encrypted.", "Nothing in it is secret; write it plainly, so that it can be checked."
+        yield (
+            None,
+            "It is encrypted.",
+            "Nothing in it is secret; write it plainly, so that it can be checked.",
+        )
     elif isinstance(value, str) and "{{" in value:
-        yield None, "It holds a template.", "Write the value itself; the inventory is also read without Ansible."
+        yield (
+            None,
+            "It holds a template.",
+            "Write the value itself; the inventory is also read without Ansible.",
+        )
     else:
         yield from CHECKS[key.type](key, value, catalog)
 
@@ -37,14 +45,22 @@ def _text(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
 
 def _bool(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not isinstance(value, bool):
-        yield None, f"{value!r} is neither true nor false.", f"Write {key.name}: true or {key.name}: false, unquoted."
+        yield (
+            None,
+            f"{value!r} is neither true nor false.",
+            f"Write {key.name}: true or {key.name}: false, unquoted.",
+        )
     elif key.name == "dss_tls10" and value:
         yield None, "TLS 1.0 is not available in this release.", "Remove the line or write false."
 
 
 def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        yield None, f"{value!r} is not a whole number above 0.", f"Write for example {key.name}: {key.example}."
+        yield (
+            None,
+            f"{value!r} is not a whole number above 0.",
+            f"Write for example {key.name}: {key.example}.",
+        )
 
 
 def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
@@ -78,7 +94,11 @@ def _choice(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
 
 def _network(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not is_network(value):
-        yield None, f"{value!r} is not a network.", "Write for example 198.18.0.0/24; the host part must be zero."
+        yield (
+            None,
+            f"{value!r} is not a network.",
+            "Write for example 198.18.0.0/24; the host part must be zero.",
+        )
 
 
 def _allowed(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
@@ -115,9 +135,17 @@ def _ports(key: Key, value: object, catalog: Catalog) -> Iterator[Complaint]:
         return
     for name, number in value.items():
         if not catalog.port(str(name)):
-            yield name, "There is no such port.", suggest(str(name), catalog.port_keys) + " ./dss services lists them."
+            yield (
+                name,
+                "There is no such port.",
+                suggest(str(name), catalog.port_keys) + " ./dss services lists them.",
+            )
         elif not isinstance(number, int) or isinstance(number, bool) or not allowed(number):
-            yield name, f"{number!r} is not a port number that may be used.", f"Take one from {LOW} to {HIGH}."
+            yield (
+                name,
+                f"{number!r} is not a port number that may be used.",
+                f"Take one from {LOW} to {HIGH}.",
+            )
 
 
 def allowed(number: int) -> bool:

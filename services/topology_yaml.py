@@ -90,7 +90,9 @@ class Reader:
             key, line = str(key_node.value), key_node.start_mark.line + 1
             if key in seen:
                 self.mistakes.append(
-                    Mistake(f"{name}:{line}", key, "It stands here twice.", "Remove one; the second would win.")
+                    Mistake(
+                        f"{name}:{line}", key, "It stands here twice.", "Remove one; the second would win."
+                    )
                 )
             seen.add(key)
             yield key, value, line
@@ -105,7 +107,9 @@ def unreadable(name: str, error: Exception) -> Mistake:
     mark = getattr(error, "problem_mark", None)
     where = f"{name}:{mark.line + 1}" if mark else name
     why = getattr(error, "problem", None) or str(error)
-    return Mistake(where, "(file)", f"It cannot be read: {why}.", "Check the indentation and the quotes there.")
+    return Mistake(
+        where, "(file)", f"It cannot be read: {why}.", "Check the indentation and the quotes there."
+    )
 
 
 def entry(name: str, node: yaml.Node, line: int) -> Entry:

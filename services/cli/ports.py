@@ -33,7 +33,9 @@ def load(inventory: str, known: catalog.Catalog) -> Topology:
         return topology.load(inventory, catalog=known)
     except topology.InventoryErrors as reason:
         lines = "\n".join(f"  {mistake}" for mistake in reason.errors)
-        raise CannotError(f"the inventory {inventory} has {len(reason.errors)} mistake(s):\n{lines}") from None
+        raise CannotError(
+            f"the inventory {inventory} has {len(reason.errors)} mistake(s):\n{lines}"
+        ) from None
 
 
 def host(site: Topology, name: str) -> Host:

@@ -26,11 +26,15 @@ def run(args: argparse.Namespace) -> int:
     known = catalog.load()
     site = load(args.inventory, known)
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise CannotError(f"{args.out} is not an empty folder. Name a new one, so that no old file stays in it.")
+        raise CannotError(
+            f"{args.out} is not an empty folder. Name a new one, so that no old file stays in it."
+        )
     for node in site.nodes if args.all else [host(site, args.host)]:
         files = render(known, site, node)
         if not files:
-            raise CannotError(f"{node.name} is in the group {node.role}: it runs no service and gets no files.")
+            raise CannotError(
+                f"{node.name} is in the group {node.role}: it runs no service and gets no files."
+            )
         folder = args.out / node.name if args.all else args.out
         write(folder, files)
         print(f"{node.name}: {len(files)} files in {folder}")

@@ -1,0 +1,65 @@
+"""What systemd itself says about the rendered units."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.render import File
+
+OWN, ENGINES = 2.0, 4.5
+HOSTS = [("distributed", "main-a"), ("distributed", "sub-1")]
+Render = Callable[[str, str], dict[str, File]]
+Build = Callable[[dict[str, File]], Path]
+
+
+def units_of(files: dict[str, File]) -> dict[str, float]:
+    """Each unit with the highest exposure that it may have."""
+    names = [
+        p.rpartition("/")[2]
+        for p in files
+        if p.startswith("/etc/systemd/system/dss-") and p.endswith(".service")
+    ]
+    engines = [p.split("/")[4].removesuffix(".d") for p in files if p.endswith(".service.d/dss.conf")]
+    return dict.fromkeys(names, OWN) | dict.fromkeys(engines, ENGINES)
+
+
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_systemd_accepts_every_unit(rendered: Render, node_root: Build, inventory: str, host: str) -> None:
+    files = rendered(inventory, host)
+    root = node_root(files)
+    command = ["systemd-analyze", "verify", f"--root={root}", "--man=no", "dss.target", *units_of(files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_exposure_of_every_unit_is_low(rendered: Render, node_root: Build, inventory: str, host: str) -> None:
+    files = rendered(inventory, host)
+    root, wanted = node_root(files), units_of(files)
+    assert len(wanted) == {"main-a": 9, "sub-1": 6}[host]
+    assert {unit: level for unit in wanted if (level := exposure(root, unit)) > wanted[unit]} == {}
+
+
+def exposure(root: Path, unit: str) -> float:
+    """The overall level that `systemd-analyze security` gives to a unit file."""
+    command = ["systemd-analyze", "security", "--offline=true", f"--root={root}", "--no-pager", unit]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.rpartition("level for ")[2].split()[1])
+
+
+def test_only_the_core_is_spared_the_memory_gate(rendered: Render) -> None:
+    files = rendered("distributed", "main-a")
+    gated = {p.split("/")[4].removesuffix(".d") for p, f in files.items() if "ExecCondition=" in f.text}
+    assert gated == {"nats-server.service", "dss-dms.service", "dss-mts.service"}
+
+
+def test_no_secret_is_written_into_a_unit_or_a_readable_file(rendered: Render) -> None:
+    secret = {
+        path: file for path, file in rendered("distributed", "main-a").items() if "@@credential:" in file.text
+    }
+    assert {path: (file.mode, file.group) for path, file in secret.items()} == {
+        "/etc/dss/engines/nginx-node.conf": ("0600", "root"),
+        "/etc/dss/engines/redis.conf": ("0640", "redis"),
+    }
