@@ -1,0 +1,5 @@
+"""Initialise the platform, log in, log out."""
+
+from portal.account.views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,70 @@
+"""What the form for a new device holds, and where the platform's refusals belong in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.runtime.errors import Problem
+from services.smc.devices import NewDahua, NewRtsp
+
+# Which field a refusal of the platform is about.
+PLACES = {
+    "device-name": "name",
+    "device-url": "url",
+    "device-host": "host",
+    "device-port": "port",
+    "device-login": "username",
+    "device-user": "username",
+    "device-channels": "channels",
+    "device-exists": "form",
+    "node-not-enabled": "node",
+    "node-unknown": "node",
+}
+DEFAULTS = {"kind": "dahua", "port": "80", "rtsp_port": "554", "channels": "1"}
+
+
+@dataclass
+class DeviceForm:
+    """A device as typed; `wrong` maps a field to what is wrong with it. The password is never sent back."""
+
+    values: dict[str, str]
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> "DeviceForm":
+        """From the submitted form; fields that are missing are empty."""
+        return cls({key: value if key == "password" else value.strip() for key, value in form.items()})
+
+    @classmethod
+    def blank(cls, node: str) -> "DeviceForm":
+        """An empty form with the usual ports, for the server `node`."""
+        return cls(DEFAULTS | {"node": node})
+
+    def get(self, name: str) -> str:
+        """The value of a field, "" if it is not there."""
+        return self.values.get(name, "")
+
+    def new(self) -> NewRtsp | NewDahua | None:
+        """What to add; None if a number is no number, which then stands in `wrong`."""
+        name, node, user, password = (self.get(key) for key in ("name", "node", "username", "password"))
+        if self.get("kind") == "rtsp":
+            return NewRtsp(name, node, self.get("url"), user, password)
+        port, rtsp_port, channels = (self._number(key) for key in ("port", "rtsp_port", "channels"))
+        if self.wrong:
+            return None
+        return NewDahua(name, node, self.get("host"), user, password, port, rtsp_port, channels)
+
+    def take(self, problem: Problem) -> None:
+        """Put the platform's refusal beside the field it is about."""
+        place = PLACES.get(problem.code, "form")
+        if place == "port" and "rtsp" in problem.what:
+            place = "rtsp_port"
+        self.wrong[place] = f"{problem.what} {problem.why} {problem.remedy}"
+
+    def _number(self, name: str) -> int:
+        text = self.get(name)
+        if text.isascii() and text.isdigit() and len(text) <= 9:
+            return int(text)
+        self.wrong[name] = (
+            f"{text!r} is not a whole number. Type digits only." if text else "A number is needed."
+        )
+        return 0

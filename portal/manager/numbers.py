@@ -1,0 +1,27 @@
+"""Port numbers of a server's services, from its own port matrix; they change only by deployment."""
+
+import time
+from collections import defaultdict
+
+from sqlalchemy.orm import Session
+
+from services.smc import ports
+from services.smc.nodes import Node
+
+KEEP_SECONDS = 60.0
+_known: dict[str, tuple[float, dict[str, str]]] = {}
+
+
+def port_numbers(session: Session, node: Node) -> dict[str, str]:
+    """Service id to its listening ports as text, at most a minute old; empty while the server cannot tell."""
+    at, known = _known.get(node.name, (0.0, {}))
+    if time.monotonic() - at < KEEP_SECONDS or node.reach == "unreachable":
+        return known
+    found = defaultdict(list)
+    for row in ports.of_node(session, node.name).rows:
+        if row.get("direction") == "in":
+            found[row["service"]].append(str(row["port"]))
+    if found:
+        _known[node.name] = time.monotonic(), {id: ", ".join(numbers) for id, numbers in found.items()}
+        return _known[node.name][1]
+    return known

@@ -1,0 +1,5 @@
+"""The servers of the site: list, card, enabling."""
+
+from portal.servers.views import blueprint
+
+__all__ = ["blueprint"]

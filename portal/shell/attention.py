@@ -1,0 +1,74 @@
+"""What needs a person: one list, from which the chip in the header and the home page are made."""
+
+from dataclasses import dataclass
+
+from flask import url_for
+
+from services.smc.nodes import Node
+from services.smc.topology import Graph
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to look at: `kind` bad or warn, what it is, and the page that mends it."""
+
+    kind: str
+    text: str
+    href: str
+    action: str
+
+
+def items(nodes: list[Node], graph: Graph | None = None) -> list[Item]:
+    """Everything about `nodes`, worst first; with `graph`, their cameras too."""
+    found = [item for node in nodes for item in _of_node(node)]
+    for vertex in graph.vertices if graph else []:
+        missing = vertex.cameras - vertex.cameras_online
+        if missing:
+            text = f"{missing} of {vertex.cameras} devices on {vertex.label} {_are(missing)} not online."
+            found.append(Item("bad", text, url_for("devices.page", show="trouble"), "Show them"))
+    return sorted(found, key=lambda item: item.kind != "bad")
+
+
+def _of_node(node: Node) -> list[Item]:
+    place = url_for("servers.card", name=node.name)
+    if node.state == "waiting":
+        return [
+            Item(
+                "warn",
+                f"{node.name} has joined and waits to be enabled.",
+                url_for("servers.page"),
+                "Enable it",
+            )
+        ]
+    if node.state == "disabled":
+        return []
+    if node.reach == "unknown":
+        return [
+            Item("warn", f"Nothing is known of {node.name}: DSS_REDIS does not answer.", place, "Show server")
+        ]
+    if node.reach == "unreachable":
+        ago = f"for {node.age:.0f} s" if node.age is not None else "for more than 30 s"
+        return [Item("bad", f"{node.name} has not been heard of {ago}.", place, "Show server")]
+    return _of_services(node)
+
+
+def _of_services(node: Node) -> list[Item]:
+    down = [one for one in node.beat.get("services") or [] if one.get("state") in {"Unavailable", "Stopped"}]
+    place = url_for("manager.page", node=node.name)
+    return [
+        Item(
+            "bad" if one["state"] == "Unavailable" else "warn",
+            f"{one['id'].upper()} on {node.name} is {one['state']}{_because(one.get('reason'))}.",
+            place,
+            "Show service",
+        )
+        for one in down
+    ]
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason.rstrip('.')}" if reason else ""
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

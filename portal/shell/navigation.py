@@ -1,0 +1,47 @@
+"""The list of pages. A page stands here when it exists, not before."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page: its endpoint and blueprint, its name and icon, the right it needs (None: every account)."""
+
+    endpoint: str
+    name: str
+    icon: str
+    needs: str | None = None
+
+    @property
+    def blueprint(self) -> str:
+        """The blueprint whose pages light this link up."""
+        return self.endpoint.split(".")[0]
+
+
+PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
+    ("Overview", (Link("home.page", "Home", "home"), Link("live.page", "Live", "eye", "live.view"))),
+    (
+        "Site",
+        (
+            Link("topology.page", "Topology", "graph", "nodes.view"),
+            Link("servers.page", "Servers", "server", "nodes.view"),
+            Link("manager.first", "Services", "layers", "nodes.view"),
+            Link("devices.page", "Devices", "camera", "devices.view"),
+        ),
+    ),
+    ("Network", (Link("ports.page", "Port matrix", "plug", "network.view"),)),
+    ("System", (Link("about.page", "About", "info"),)),
+)
+NEEDS = {link.blueprint: link.needs for _, links in PAGES for link in links} | {
+    "shell": None,
+    "tasks": "nodes.view",
+    "account": None,
+}
+
+
+def pages_for(permissions: frozenset[str]) -> list[tuple[str, list[Link]]]:
+    """The pages an account with these permissions may open, under their headings."""
+    found = [
+        (heading, [x for x in links if x.needs is None or x.needs in permissions]) for heading, links in PAGES
+    ]
+    return [(heading, links) for heading, links in found if links]

@@ -1,0 +1,269 @@
+// One live picture: fragments of MP4 from a WebSocket into Media Source Extensions, kept close to now.
+// The server speaks first: a text message with the type, then the initialisation segment, then one fragment
+// per frame. Figures for people and tests stand as data attributes on the <video> element.
+
+const LAG_FAST = 1.2; // seconds behind: play a little faster
+const LAG_CALM = 0.5; // caught up: normal speed again
+const LAG_JUMP = 4; // hopeless: jump to the edge
+const CATCH_UP = 1.05;
+const EDGE = 0.15; // where a jump lands, before the end of what is buffered
+const KEEP_BEHIND = 8; // seconds of past pictures kept in the buffer
+const QUEUE_BYTES = 24 * 1024 * 1024; // more unplayed data than this means the browser cannot follow
+const SILENCE = 6000; // milliseconds without data before the connection is made anew
+const RETRY = [500, 1000, 2000, 4000, 8000];
+
+const Source = window.ManagedMediaSource ?? window.MediaSource;
+
+const CODECS = [
+  [/hvc1|hev1/, "H.265"],
+  [/avc1|avc3/, "H.264"],
+  [/av01/, "AV1"],
+];
+const codecName = (mime) => CODECS.find(([pattern]) => pattern.test(mime))?.[1] ?? mime;
+
+function joined(parts) {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(new Uint8Array(part), at);
+    at += part.byteLength;
+  }
+  return all;
+}
+
+/** Shows one stream in `video`.
+ *  `ask()` resolves to {ws, token} or throws {what, why, remedy, final};
+ *  `tell(state, problem)` hears connecting, playing, waiting, unsupported, refused, stopped. */
+export class Player {
+  constructor(video, ask, tell) {
+    Object.assign(this, { video, ask, tell, tries: 0, closed: false, reconnects: 0, before: 0, droppedBefore: 0 });
+    this.clicked = performance.now();
+    this.fresh = true;
+    video.addEventListener("error", this.onVideoError);
+    this.timer = setInterval(() => this.measure(), 250);
+    this.connect();
+  }
+
+  close() {
+    this.closed = true;
+    clearInterval(this.timer);
+    clearTimeout(this.again);
+    this.video.removeEventListener("error", this.onVideoError);
+    this.drop();
+    this.say("stopped");
+  }
+
+  say(state, problem) {
+    this.video.dataset.state = state;
+    this.tell(state, problem);
+  }
+
+  // --- connection -------------------------------------------------------------------------------------
+
+  async connect() {
+    this.say(this.fresh ? "connecting" : "waiting");
+    let answer;
+    try {
+      answer = await this.ask();
+    } catch (problem) {
+      if (this.closed) return;
+      if (problem.final) return this.give("refused", problem);
+      return this.retry(problem);
+    }
+    if (!this.closed) this.listen(answer);
+  }
+
+  listen({ ws, token }) {
+    const url = new URL(ws, location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    if (!url.searchParams.has("token")) url.searchParams.set("token", token);
+    const socket = (this.socket = new WebSocket(url));
+    socket.binaryType = "arraybuffer";
+    this.heard = performance.now();
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      this.heard = performance.now();
+      if (typeof data === "string") this.onText(JSON.parse(data));
+      else this.onBytes(data);
+    };
+    socket.onclose = () => socket === this.socket && this.retry();
+  }
+
+  onText(message) {
+    if (message.type === "init") this.begin(message.mime);
+    else if (message.what) this.tell("waiting", message);
+  }
+
+  /** The stream is gone for now: ask again later, with a new token. */
+  retry(problem) {
+    if (this.closed) return;
+    this.drop();
+    this.fresh = false;
+    this.say("waiting", problem);
+    this.reconnects += 1;
+    const wait = RETRY[Math.min(this.tries++, RETRY.length - 1)];
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.connect(), wait);
+  }
+
+  /** It can never work: say why and stop asking. */
+  give(state, problem) {
+    this.drop();
+    this.closed = true;
+    clearInterval(this.timer);
+    this.say(state, problem);
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    this.keepCounts();
+    this.buffer = null;
+    this.source = null;
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = null;
+  }
+
+  // --- media ------------------------------------------------------------------------------------------
+
+  begin(mime) {
+    this.video.dataset.mime = mime;
+    if (!Source) return this.give("unsupported", noMedia());
+    if (!Source.isTypeSupported(mime)) return this.give("unsupported", noCodec(mime));
+    this.keepCounts();
+    this.queue = [];
+    this.queued = 0;
+    this.placed = false;
+    this.buffer = null;
+    const source = (this.source = new Source());
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = URL.createObjectURL(source);
+    this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
+    this.video.src = this.url;
+    source.addEventListener("sourceopen", () => source === this.source && this.openBuffer(mime), { once: true });
+    this.awaitFrame();
+  }
+
+  openBuffer(mime) {
+    const buffer = (this.buffer = this.source.addSourceBuffer(mime));
+    buffer.addEventListener("updateend", () => buffer === this.buffer && this.onAppended());
+    this.feed();
+  }
+
+  onBytes(data) {
+    if (!this.source) return;
+    this.queue.push(data);
+    this.queued += data.byteLength;
+    if (this.queued > QUEUE_BYTES) return this.retry(tooSlow());
+    this.feed();
+  }
+
+  feed() {
+    if (!this.buffer || this.buffer.updating || !this.queue.length) return;
+    const data = joined(this.queue);
+    this.queue = [];
+    this.queued = 0;
+    try {
+      this.buffer.appendBuffer(data);
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") return this.retry();
+      this.queue.unshift(data);
+      this.queued = data.byteLength;
+      this.trim(1);
+    }
+  }
+
+  onAppended() {
+    this.stayNear();
+    if (this.buffer && !this.buffer.updating) this.trim(KEEP_BEHIND);
+    this.feed();
+  }
+
+  trim(keep) {
+    const ranges = this.buffer.buffered;
+    const until = this.video.currentTime - keep;
+    const room = keep === KEEP_BEHIND ? KEEP_BEHIND : 0; // not one removal per frame
+    if (ranges.length && until - ranges.start(0) > room) this.buffer.remove(0, until);
+  }
+
+  /** Seconds between the picture shown and the newest one here. */
+  lag() {
+    const ranges = this.video.buffered;
+    return ranges.length ? ranges.end(ranges.length - 1) - this.video.currentTime : 0;
+  }
+
+  stayNear() {
+    const ranges = this.video.buffered;
+    if (!ranges.length) return;
+    const start = ranges.start(ranges.length - 1);
+    const end = ranges.end(ranges.length - 1);
+    const lag = end - this.video.currentTime;
+    if (!this.placed || lag > LAG_JUMP || this.video.currentTime < start) {
+      this.placed = true;
+      this.video.currentTime = Math.max(start, end - EDGE);
+      this.video.play().catch(() => {}); // a page that was left may not play; nothing to mend
+    } else if (lag > LAG_FAST) this.video.playbackRate = CATCH_UP;
+    else if (lag < LAG_CALM) this.video.playbackRate = 1;
+  }
+
+  awaitFrame() {
+    const shown = () => {
+      this.tries = 0;
+      this.video.dataset.firstFrameMs ??= String(Math.round(performance.now() - this.clicked));
+      this.say("playing");
+    };
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
+    else this.video.addEventListener("playing", shown, { once: true });
+  }
+
+  onVideoError = () => {
+    if (this.source) this.retry();
+  };
+
+  // --- figures ----------------------------------------------------------------------------------------
+
+  /** Frame counts start at zero with each new source; the sum goes on. */
+  keepCounts() {
+    const quality = this.source ? this.video.getVideoPlaybackQuality?.() : null;
+    this.before += quality?.totalVideoFrames ?? 0;
+    this.droppedBefore += quality?.droppedVideoFrames ?? 0;
+    this.source = null;
+  }
+
+  measure() {
+    const quality = this.source ? this.video.getVideoPlaybackQuality?.() : null;
+    const age = performance.now() - (this.heard ?? performance.now());
+    Object.assign(this.video.dataset, {
+      frames: this.before + (quality?.totalVideoFrames ?? 0),
+      dropped: this.droppedBefore + (quality?.droppedVideoFrames ?? 0),
+      lag: this.lag().toFixed(2),
+      ageMs: Math.round(age),
+      reconnects: this.reconnects,
+    });
+    if (this.socket && age > SILENCE) this.retry(silent());
+    else if (this.source && this.lag() > LAG_JUMP) this.stayNear();
+  }
+}
+
+const noMedia = () => ({
+  what: "This browser cannot show live pictures.",
+  why: "It has no Media Source Extensions.",
+  remedy: "Use a current Chromium, Edge, Firefox or Safari.",
+});
+const noCodec = (mime) => ({
+  what: `This browser cannot decode ${codecName(mime)}.`,
+  why: `The camera sends ${mime}.`,
+  remedy: "Choose the other stream, set the camera to H.264, or use a browser with that decoder.",
+});
+const tooSlow = () => ({
+  what: "This computer cannot keep up.",
+  why: "Pictures arrive faster than the browser decodes them.",
+  remedy: "Show fewer cameras, or choose their sub streams.",
+});
+const silent = () => ({
+  what: "No data from the camera.",
+  why: "The connection is open, but nothing arrives.",
+  remedy: "It is opened again by itself.",
+});

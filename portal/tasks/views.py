@@ -1,0 +1,21 @@
+"""The strip and the chip, which refresh themselves on every page."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from portal import work
+from portal.tasks import recent
+
+blueprint = Blueprint("tasks", __name__)
+
+
+@blueprint.app_template_global()
+def recent_orders() -> list[recent.Order]:
+    """What the strip shows."""
+    return recent.listing(work.session())
+
+
+@blueprint.get("/tasks/strip")
+def strip() -> ResponseReturnValue:
+    """The content of the strip; the chip comes along so that a page asks once for both."""
+    return render_template("tasks/strip.html", with_chip=True)
