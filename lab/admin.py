@@ -50,7 +50,7 @@ class Admin:
 
     def login(self, username: str, password: str) -> None:
         """Open a session; later calls carry its token."""
-        self.token = self.post("/login", username=username, password=password)["token"]
+        self.token = self.post("/login", name=username, password=password)["token"]
 
     def live_url(self, channel: str) -> str:
         """A fresh one-time WebSocket URL of a channel, on the portal's own address."""

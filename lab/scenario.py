@@ -20,8 +20,8 @@ def new_password() -> str:
 def enter(admin: Admin, password: str) -> None:
     """Initialise the platform if nobody has yet, then log in."""
     if not admin.get("/status")["initialised"]:
-        questions = [{"question": f"Demo question {n}?", "answer": secrets.token_hex(8)} for n in (1, 2, 3)]
-        admin.post("/initialise", username=USER, password=password, questions=questions)
+        questions = [{"question": f"Demo question {n}?", "answer": secrets.token_hex(8)} for n in "ABC"]
+        admin.post("/initialise", name=USER, password=password, questions=questions)
     admin.login(USER, password)
 
 

@@ -1,4 +1,4 @@
-"""A viewer that nobody in the platform wrote: takes a live stream as a browser gets it and decodes it with FFmpeg."""
+"""A viewer from outside the platform: takes a live stream as a browser gets it, decodes it with FFmpeg."""
 
 import asyncio
 import io
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 import av
 
-from lab import counter
+from lab.device import counter
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
 
 def decode(stream: bytes) -> tuple[int, ...]:
     """The burnt-in frame counters of every picture of an fMP4 byte stream, in order."""
-    with av.open(io.BytesIO(stream), format="mp4") as container:
+    with av.open(io.BytesIO(stream), "r", format="mp4") as container:
         return tuple(counter.read_frame(frame) for frame in container.decode(video=0))
 
 
