@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 import av
 
-from lab.device import counter
+from lab import counter
 
 
 @dataclass(frozen=True)
