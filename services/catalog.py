@@ -50,7 +50,7 @@ class Catalog:
 
 
 def load(folder: Path = HERE) -> Catalog:
-    """The catalogue in `folder`; CatalogError when a manifest is wrong or two of them contradict each other."""
+    """The catalogue in `folder`; CatalogError when manifests are wrong or contradict each other."""
     files = sorted(folder.glob("*/service.yml"))
     if not files:
         raise CatalogError(f"{folder} holds no */service.yml. Is this the services folder of the project?")
@@ -68,7 +68,7 @@ def packages(catalog: Catalog, role: str) -> list[str]:
 
 def _read(path: Path) -> object:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506 - it is a safe loader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise CatalogError(f"{path}: this is not valid YAML: {error}") from error
 
@@ -103,8 +103,8 @@ def _check_ports(catalog: Catalog) -> None:
                 other = taken.setdefault((port.port, port.proto), f"services/{one.id} ({port.name})")
                 if other != f"services/{one.id} ({port.name})":
                     raise CatalogError(
-                        f"services/{one.id} ({port.name}) and {other} both use {port.port}/{port.proto} on {role}. "
-                        "Give one of them another number."
+                        f"services/{one.id} ({port.name}) and {other} both use {port.port}/{port.proto} "
+                        f"on {role}. Give one of them another number."
                     )
 
 

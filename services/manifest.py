@@ -14,8 +14,9 @@ PEERS = {"local": "this node", "cluster": "other nodes", "lan": "local network",
 class Port:
     """One listener of a service (`direction` in), or one kind of connection that it opens (out).
 
-    `zone` says who may reach it: local = this node, cluster = nodes, lan = local networks, wan = must be mapped.
-    `origin` says where the default number comes from: published (by the vendor), upstream (the engine's), ours.
+    `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks, wan =
+    everyone, so that a router must map it. `origin` says where the number comes from: published by the vendor of the
+    manual, upstream (the engine's own), or ours.
     """
 
     name: str
@@ -32,7 +33,11 @@ class Port:
 
 @dataclass(frozen=True)
 class Unit:
-    """One systemd unit of a service. `kind`: python and gunicorn units are written by us, engine units are Debian's."""
+    """One systemd unit of a service.
+
+    `kind`: python and gunicorn units are written by us, engine units are Debian's. `run` replaces the usual
+    `python -m services.<id>`. `host_view`: it may see the whole host, as the node agent must.
+    """
 
     name: str
     kind: str
@@ -46,7 +51,7 @@ class Unit:
 class Route:
     """One path of DSS_NGINX that this service answers, on its port named `port`.
 
-    `stream`: no buffering, WebSocket. `strip`: the path is taken off. `authorization`: the caller's own header is
+    `stream`: no buffering, WebSocket. `strip`: the path is taken off. `authorization`: the caller's header is
     passed on. `limited`: few requests per second and caller. `exact`: the path alone, nothing below it.
     """
 

@@ -1,4 +1,4 @@
-"""From the YAML of a manifest to its typed form; a mistake names the file, the field and what would be right."""
+"""From the YAML of a manifest to its typed form; a mistake names the file, the field and the remedy."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The port matrix: who connects to what, on each host of a site; the same data that firewall and units are made from."""
+"""The port matrix: who connects to what on each host, from the data that firewall and units are made from."""
 
 import csv
 import html
@@ -137,9 +137,13 @@ def as_html(rows: Iterable[Row]) -> str:
         + "</tr>"
         for r in rows
     )
-    style = "table{border-collapse:collapse;font:14px sans-serif}td,th{border:1px solid #ccc;padding:4px 8px}.planned{color:#767676}"
+    style = (
+        "table{border-collapse:collapse;font:14px sans-serif}"
+        "td,th{border:1px solid #ccc;padding:4px 8px}.planned{color:#767676}"
+    )
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Port matrix</title><style>{style}</style></head>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Port matrix</title>'
+        f"<style>{style}</style></head>"
         f"\n<body><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></body></html>\n"
     )
 

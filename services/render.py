@@ -1,6 +1,6 @@
 """Everything a node gets as text, as a pure function of the manifests and the inventory.
 
-`@@credential:<name>@@` stays in the text; only the node itself replaces it, with a secret that never leaves it.
+`@@credential:<name>@@` stays in the text: only the node replaces it, with a secret that never leaves it.
 """
 
 from collections.abc import Callable

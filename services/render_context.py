@@ -67,7 +67,7 @@ class NodeView:
         )
 
     def listen(self) -> list[str]:
-        """ "Every address", in nginx's words; IPv6 only where the node has one, since a kernel may lack it."""
+        """Every address, in nginx's words; IPv6 only where the node has one, since a kernel may lack it."""
         addresses = (self.host.address, self.host.mapping_ip or "")
         return ["0.0.0.0", "[::]"] if any(":" in a for a in addresses) else ["0.0.0.0"]  # noqa: S104
 

@@ -16,7 +16,7 @@ NEAR_GROUPS = {"mains": "main", "subs": "sub", "spares": "spare", "standbys": "s
 def check(
     inventory: Inventory, groups: dict[str, set[str]], merged: dict[str, Vars], catalog: Catalog
 ) -> Iterator[Mistake]:
-    """All of them. A value that is wrong in itself is taken out of `merged`, so that nothing else stumbles on it."""
+    """All of them. A value that is wrong in itself is taken out of `merged`: nothing else stumbles on it."""
     yield from group_sizes(inventory)
     yield from group_names(inventory)
     for host, found in merged.items():

@@ -1,8 +1,8 @@
 """The inventory as Ansible sees it: groups, hosts and merged variables, read without Ansible.
 
-The subset: YAML inventories (a file, or a folder of them), `children`, `hosts`, `vars`, ranges such as `sub-[01:12]`,
-group_vars and host_vars as files or folders, vaulted values. Order of precedence, later wins: variables of groups in the
-inventory files, then of group_vars, each from `all` downwards; then host variables, then host_vars, then overrides.
+The subset: YAML inventories (a file, or a folder of them), `children`, `hosts`, `vars`, ranges such as
+`sub-[01:12]`, group_vars and host_vars as files or folders, vaulted values. Later wins: variables of groups
+in the inventory files, then in group_vars, each from `all` downwards; then host variables, then host_vars.
 """
 
 import re

@@ -113,7 +113,8 @@ def mapped_ports(site: Site) -> Iterator[Mistake]:
                 yield Mistake(
                     site.where(host, "dss_mapping_ip"),
                     f"{host}.dss_mapping_ip",
-                    f"{key} of {host} and {other[1]} of {other[0]} would both be {outside}:{number}/{port.proto}.",
+                    f"{key} of {host} and {other[1]} of {other[0]} would both be "
+                    f"{outside}:{number}/{port.proto}.",
                     f"Give {host} its own outside address, or another number by dss_ports: {{{key}: ...}}.",
                 )
 
@@ -130,8 +131,8 @@ def wan_ports(site: Site) -> Iterator[Mistake]:
                 yield Mistake(
                     site.merged[router]["dss_wan_ports"].at(key),
                     f"dss_wan_ports.{key}",
-                    f"Outside it is {number}, inside {', '.join(map(str, sorted(inside)))}; both must be the same.",
-                    f"Map {min(inside)} to {min(inside)} on the router, or write dss_ports: {{{key}: {number}}}.",
+                    f"Outside it is {number}, inside {', '.join(map(str, sorted(inside)))}; they must be equal.",
+                    f"Map {min(inside)} to itself there, or write dss_ports: {{{key}: {number}}}.",
                 )
 
 

@@ -30,7 +30,7 @@ PRIVATE_NETWORKS = [
 class Key:
     """One variable. `scope` names the groups that may have it, () is all of them.
 
-    `type`: text, bool, number, path, ip, mac, network list, choice list, port map, wan map, host, host list, allow list.
+    `type` is a key of topology_types.CHECKS.
     """
 
     name: str
@@ -122,7 +122,7 @@ KEYS: dict[str, Key] = {
             "port map",
             NODES,
             {},
-            "Port numbers that differ from the port matrix, by `service.port`. 1024 to 65535; 80 and 443 stay allowed.",
+            "Port numbers that differ from the matrix, by `service.port`: 1024 to 65535, 80 or 443.",
             "{mts.rtsp: 19100}",
         ),
         _key(
@@ -162,8 +162,8 @@ KEYS: dict[str, Key] = {
             "allow list",
             NODES,
             [],
-            "If given, only these and the node's centre may reach the node: addresses, networks, MAC addresses, or an "
-            "address with its MAC address. Name the other nodes and the machine that deploys, too.",
+            "If given, only these and the node's centre may reach the node: addresses, networks, "
+            "MAC addresses, or an address with its MAC address. Name the other nodes and the deploying machine.",
             "[198.18.0.0/28, 198.18.0.77 02:00:5e:10:00:77]",
         ),
         _key(
@@ -242,7 +242,7 @@ KEYS: dict[str, Key] = {
             "wan map",
             "router",
             {},
-            "Outside port numbers of a router that already has rules, to be checked: they must equal the inside ones.",
+            "Outside port numbers of a router that has its rules already. They must equal the inside ones.",
             "{nginx.https: 443}",
         ),
     )

@@ -17,7 +17,21 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 INVENTORIES = sorted(p.name for p in (ROOT / "inventories").iterdir() if p.is_dir())
 DEBIAN_UNITS = Path("/lib/systemd/system")
-PROGRAMS = ("/opt/dss/current/venv/bin/python", "/opt/dss/current/venv/bin/gunicorn")
+PROGRAMS = (
+    "/bin/kill",
+    "/bin/sh",
+    "/lib/systemd/systemd-journald",
+    "/opt/dss/current/venv/bin/gunicorn",
+    "/opt/dss/current/venv/bin/python",
+    "/sbin/start-stop-daemon",
+    "/usr/bin/dbus-daemon",
+    "/usr/bin/redis-server",
+    "/usr/sbin/mariadbd",
+    "/usr/sbin/nats-server",
+    "/usr/sbin/nft",
+    "/usr/sbin/nginx",
+)
+"""What the units of a node start, ours and Debian's."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,7 +79,7 @@ def node_root(tmp_path: Path) -> Callable[[dict[str, File]], Path]:
             shutil.copy(unit, units)
         for name in ("nginx", "mariadb", "redis-server", "nats-server", "dbus", "systemd-journald"):
             shutil.copy(DEBIAN_UNITS / f"{name}.service", units)
-        for program in [*PROGRAMS, *_programs_of(units)]:
+        for program in PROGRAMS:
             place = tmp_path / program.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text("#!/bin/sh\n")
@@ -75,32 +89,12 @@ def node_root(tmp_path: Path) -> Callable[[dict[str, File]], Path]:
     return build
 
 
-def _programs_of(units: Path) -> set[str]:
-    """What Debian's and our units start, as absolute paths."""
-    return {
-        "/bin/kill",
-        "/bin/sh",
-        "/sbin/start-stop-daemon",
-        "/usr/bin/dbus-daemon",
-        "/usr/bin/redis-server",
-        "/usr/lib/systemd/systemd-journald",
-        "/usr/sbin/mariadbd",
-        "/usr/sbin/nats-server",
-        "/usr/sbin/nft",
-        "/usr/sbin/nginx",
-        "/lib/systemd/systemd-journald",
-    }
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ca.pem, node.pem and node.key, made by openssl."""
     folder = tmp_path_factory.mktemp("pki")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        + ["-keyout", folder / "node.key", "-out", folder / "node.pem", "-days", "2", "-subj", "/CN=main-a"],
-        check=True,
-        capture_output=True,
-    )
+    line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=main-a"
+    words = ["openssl", *line.split(), "-keyout", "node.key", "-out", "node.pem"]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
     shutil.copy(folder / "node.pem", folder / "ca.pem")
     return folder

@@ -125,7 +125,7 @@ def test_redis_lets_in_the_one_user_and_lets_nobody_do_damage(redis_port: int) -
     client = answered(redis_port, username="dss", password=SECRET)
     assert client.set("beat:sub-1", "{}", ex=30)
     with pytest.raises(redis_client.exceptions.NoPermissionError):
-        client.config_set("dir", "/tmp")
+        client.config_set("dir", "/srv")
     with pytest.raises(redis_client.AuthenticationError):
         redis_client.Redis(port=redis_port).ping()
     client.close()

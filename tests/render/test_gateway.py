@@ -6,7 +6,7 @@ import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -72,38 +72,14 @@ class Gateway:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CA and the certificate of main-a, with the names that a node certificate has."""
     folder = tmp_path_factory.mktemp("ca")
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     names = "subjectAltName=DNS:main-a,DNS:main-a.node.dss,DNS:localhost,IP:127.0.0.1"
-    for words in (
-        ["req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=site CA"],
-        [
-            "req",
-            *curve,
-            "-keyout",
-            "node.key",
-            "-out",
-            "node.csr",
-            "-subj",
-            "/O=site/CN=main-a",
-            "-addext",
-            names,
-        ],
-        [
-            "x509",
-            "-req",
-            "-in",
-            "node.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-out",
-            "node.pem",
-            "-copy_extensions",
-        ]
-        + ["copy", "-days", "2"],
+    for line in (
+        f"req -x509 {curve} -keyout ca.key -out ca.pem -subj /CN=site",
+        f"req {curve} -keyout node.key -out node.csr -subj /O=site/CN=main-a -addext {names}",
+        "x509 -req -in node.csr -CA ca.pem -CAkey ca.key -out node.pem -copy_extensions copy -days 2",
     ):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+        subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
     return folder
 
 
