@@ -147,8 +147,8 @@ def request(key: ec.EllipticCurvePrivateKey, names: Names) -> bytes:
     return signed.public_bytes(serialization.Encoding.PEM)
 
 
-def names_in(certificate: x509.Certificate) -> Names:
-    """The names a certificate really carries."""
+def names_in(certificate: x509.Certificate | x509.CertificateSigningRequest) -> Names:
+    """The names a certificate (or a request for one) really carries."""
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return Names(

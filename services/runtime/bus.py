@@ -125,12 +125,15 @@ class Bus:
 
         See consumer.follow for what happens when `handler` raises.
         """
+        told = ""
         while True:
             await self._up.wait()
             try:
                 await consumer.follow(self._client.jetstream(domain=token(domain)), durable, handler)
             except (NatsError, OSError, TimeoutError) as error:
-                LOG.info("facts of %s cannot be read now (%s)", domain, type(error).__name__)
+                # A node may be off for days: one line per kind of failure is enough.
+                if told != (told := type(error).__name__):
+                    LOG.info("facts of %s cannot be read now (%s)", domain, told)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _stay_connected(self) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.runtime import config
 from services.runtime.config import Service
 
-POOL, OVERFLOW, WAIT_SECONDS, CONNECT_SECONDS = 2, 6, 5, 5
+POOL, OVERFLOW, WAIT_SECONDS, CONNECT_SECONDS, ANSWER_SECONDS = 2, 6, 5, 5, 15
 # MariaDB closes idle connections after eight hours by default.
 RECYCLE_SECONDS = 1800
 
@@ -37,7 +37,12 @@ def engine(service: Service, credential: str = "db-smc") -> Engine:
         pool_timeout=WAIT_SECONDS,
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "init_command": "SET time_zone='+00:00'"},
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": ANSWER_SECONDS,
+            "write_timeout": ANSWER_SECONDS,
+            "init_command": "SET time_zone='+00:00'",
+        },
     )
 
 

@@ -1,0 +1,62 @@
+"""DSS_SMC: the agent of its node; on main also the registry of all nodes and the desk where new ones join."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from services.node.units import ROLES
+from services.runtime import app, auth, config
+from services.runtime.app import Context
+from services.runtime.bus import Bus
+from services.smc.agent import entries, probes
+from services.smc.agent.api import Api
+from services.smc.agent.beats import Beats
+from services.smc.agent.figures import Meter
+from services.smc.agent.monitor import Monitor
+from services.smc.agent.probes import Prober
+from services.smc.agent.tasks import Tasks
+
+
+async def build(context: Context) -> None:
+    """Put the parts together for this node's role."""
+    node = context.node
+    context.app.middlewares.append(auth.node_only)
+    bus = Bus(node, context.health)
+    context.app.cleanup_ctx.append(bus.lifetime)
+    meter, prober = Meter(node.install_path), Prober({})
+    monitor = Monitor(entries.load(node.role), prober, meter)
+    tasks = Tasks(monitor, config.state_dir() / "tasks.json")
+    tasks.recall()
+    beats = Beats(node, bus, monitor, meter)
+    monitor.changed = beats.hurry
+
+    async def probing(_: web.Application) -> AsyncIterator[None]:
+        async with probes.new_session() as session:
+            prober.probes = probes.for_entries(monitor.entries, session)
+            yield
+
+    context.app.cleanup_ctx.append(probing)
+    context.app.add_routes(Api(monitor, tasks).routes())
+    context.background("systemd", monitor.watch)
+    context.background("health", monitor.tick)
+    if ROLES[node.role] == "main":
+        await _build_main(context, bus, beats)
+    context.background("beats", beats.run)
+
+
+async def _build_main(context: Context, bus: Bus, beats: Beats) -> None:
+    # A sub has no database: it must not pay for the means to reach one.
+    from services.smc.agent.join import Desk
+    from services.smc.agent.registry import Registry
+    from services.smc.agent.route import Route
+
+    registry = Registry(bus, context.health)
+    beats.fallback = registry.take
+    await bus.subscribe("dss.beat.*", registry.hear)
+    context.app.add_routes([*Desk(context.node).routes(), *Route().routes()])
+    context.background("registry", registry.show)
+    context.background("facts", registry.follow)
+
+
+if __name__ == "__main__":
+    app.run("smc", build)
