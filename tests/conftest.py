@@ -194,8 +194,8 @@ def mariadb() -> Iterator[MariaDb]:
 def redis_server() -> Iterator[RedisServer]:
     """Redis with one user, nothing on disk."""
     port, password = loopback_port(), "redis-secret"
-    words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-             "--user", "default", "off", "--user", "dss", "on", f">{password}", "~*", "&*", "+@all"]  # fmt: skip
+    users = ["--user", "default", "off", "--user", "dss", "on", f">{password}", "~*", "&*", "+@all"]
+    words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", *users]
     with running("Redis", words) as process:
         server = RedisServer(port, password, process)
         with server.client() as client:

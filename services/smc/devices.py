@@ -291,7 +291,7 @@ def _first_time(session: Session, msg_id: str) -> bool:
             session.add(models.AppliedMessage(id=msg_id[:128], at=now))
     except IntegrityError:
         return False
-    session.execute(old.with_dialect_options(mysql_delete_limit=20))
+    session.execute(old.with_dialect_options(mysql_limit=20))
     return True
 
 

@@ -60,7 +60,7 @@ def failed(session: Session, account: str, source: str) -> None:
     """Count one failed login; locks when it was one too many."""
     now = clock.now()
     session.execute(
-        delete(Lockout).where(Lockout.changed_at < now - KEEP).with_dialect_options(mysql_delete_limit=50)
+        delete(Lockout).where(Lockout.changed_at < now - KEEP).with_dialect_options(mysql_limit=50)
     )
     for kind, subject in _subjects(account, source):
         _count(session, kind, subject, now)

@@ -46,7 +46,12 @@ def test_a_forged_entry_is_found(platform: "Platform", kind: str) -> None:
 
 def test_swapped_entries_are_found(platform: "Platform") -> None:
     fill(platform, 4)
-    forge(platform, *(f"UPDATE audit SET id={new} WHERE id={old}" for old, new in ((2, 9), (3, 2), (9, 3))))
+    forge(
+        platform,
+        "UPDATE audit SET id=9 WHERE id=2",
+        "UPDATE audit SET id=2 WHERE id=3",
+        "UPDATE audit SET id=3 WHERE id=9",
+    )
     with platform.session() as session:
         assert audit.verify(session).broken_at == 2
 

@@ -11,7 +11,7 @@ from services.runtime.errors import Problem
 from services.smc.api import openapi
 from services.smc.api.route import Call, blueprint, operation, show_problem
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
 
 @operation("GET", "/openapi.json", answer=dict[str, Any], open=True, early=True)
