@@ -177,7 +177,10 @@ class Client:
             if answer.status != 401 or not self._may_prove(answer):
                 break
             answer = await self._exchange(method, target, headers or {})
-        return _checked(answer, method)
+        checked = _checked(answer, method)
+        # A proof that was accepted once is right: many cameras let a nonce age without saying `stale`.
+        self._proved = False
+        return checked
 
     async def options(self) -> set[str]:
         """Methods the camera offers; an empty set when it does not say."""

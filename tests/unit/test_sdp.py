@@ -52,7 +52,8 @@ def test_first_finds_by_kind_and_codec() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "hello", "<html></html>", "v=1\n", "v=0\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264\n",
-     "v=0\n" + "a=x\n" * 2000, "v=0\n" + "m=video 0 RTP/AVP 96\n" * 17, "v=0\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264/0\n"],
+     "v=0\n" + "a=x\n" * 2000, "v=0\n" + "m=video 0 RTP/AVP 96\n" * 17,
+     "v=0\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264/0\n"],
 )  # fmt: skip
 def test_unusable_text_is_an_error_of_its_own_kind(text: str) -> None:
     with pytest.raises(sdp.SdpError):

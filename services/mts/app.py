@@ -1,0 +1,56 @@
+"""DSS_MTS as a service: its streams, its listeners, its routes."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from services.mts import live, rtsp_server
+from services.mts.assignment import Assignment
+from services.mts.hub import Hub
+from services.mts.source import Patience
+from services.mts.tokens import Gate
+from services.runtime import auth, config
+from services.runtime.app import Context
+
+
+async def build(context: Context) -> None:
+    """Put DSS_MTS together.
+
+    Settings in seconds: `sub_idle_seconds` (30), `stall_seconds` (5), `refused_seconds` (600: pause after a
+    refused password).
+    """
+    settings = context.service.settings
+    patience = Patience(
+        stall=float(settings.get("stall_seconds", 5)), refused=float(settings.get("refused_seconds", 600))
+    )
+    hub = Hub(patience, idle=float(settings.get("sub_idle_seconds", 30)))
+    gate = Gate(context.node.name)
+    dms = config.load_service("dms").ports["http"]
+    assignment = Assignment(hub, gate, context.health, dms)
+    ports = context.service.ports
+    tls = _tls()
+
+    async def lifetime(_: web.Application) -> AsyncIterator[None]:
+        servers = [
+            await rtsp_server.listen(hub, gate, ports["rtsp"]),
+            await rtsp_server.listen(hub, gate, ports["rtsps"], tls),
+        ]
+        yield
+        for server in servers:
+            server.close()
+        await hub.close()
+        await asyncio.gather(*(server.wait_closed() for server in servers))
+
+    context.app.middlewares.append(auth.node_only)
+    context.app.add_routes(live.routes(hub, gate))
+    context.app.cleanup_ctx.append(lifetime)
+    context.background("assignment", assignment.follow)
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.pki("node.pem"), config.credential_path("node.key"))
+    return context

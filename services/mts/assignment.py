@@ -1,0 +1,67 @@
+"""What DSS_DMS of this node says: which channels there are, and main's key for live tokens."""
+
+import asyncio
+import json
+import logging
+
+import aiohttp
+
+from services.mts.hub import Channel, Hub, channel_of
+from services.mts.tokens import Gate
+from services.runtime import auth
+from services.runtime.health import Health
+
+LOG = logging.getLogger(__name__)
+
+POLL_SECONDS = 2.0
+_KEY_EVERY = 30
+_MAX_BODY = 16 * 1024 * 1024
+
+
+class Assignment:
+    """Follows DSS_DMS; while it is away everything goes on with the last list."""
+
+    def __init__(self, hub: Hub, gate: Gate, health: Health, port: int) -> None:
+        self._hub = hub
+        self._gate = gate
+        self._health = health
+        self._base = f"http://127.0.0.1:{port}"
+        self._last: list[Channel] | None = None
+
+    async def follow(self) -> None:
+        """Poll until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=POLL_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            for turn in range(2**62):
+                await self._turn(session, turn)
+                self._hub.sweep()
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _turn(self, session: aiohttp.ClientSession, turn: int) -> None:
+        try:
+            if self._gate.public_key is None or turn % _KEY_EVERY == 0:
+                self._gate.public_key = (await self._get(session, "/media-key")).decode()
+            await self._channels(session)
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as reason:
+            text = f"DSS_DMS does not answer as it should ({type(reason).__name__}: {reason})."
+            remark = " Streams go on with its last list." if self._last is not None else ""
+            self._health.set("dms", self._last is not None, text + remark)
+
+    async def _channels(self, session: aiohttp.ClientSession) -> None:
+        rows = json.loads(await self._get(session, "/channels"))
+        channels = [channel_of(row) for row in rows]
+        if channels != self._last:
+            LOG.info("%d channels are assigned", len(channels))
+            self._last = channels
+            self._hub.assign(channels)
+        self._health.set("dms", True)
+
+    async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
+        async with session.get(self._base + path, headers=auth.bearer()) as answer:
+            answer.raise_for_status()
+            body = bytearray()
+            async for part in answer.content.iter_chunked(65536):
+                body += part
+                if len(body) > _MAX_BODY:
+                    raise ValueError(f"{path} is longer than {_MAX_BODY} bytes")
+            return bytes(body)

@@ -1,0 +1,94 @@
+"""Fragmented MP4 (ISO/IEC 14496-12, -15): an init segment per parameter set, one moof + mdat per frame."""
+
+import struct
+
+from services.mts import bits
+from services.mts.bits import Sps
+
+VIDEO_TRACK = 1
+
+# moof(mfhd, traf(tfhd, tfdt v1, trun v1)) and the mdat header; sizes and offsets are constant per layout.
+_PLAIN = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIII4s")
+_SHIFTED = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIIiI4s")
+_KEY, _DELTA = 0x2000000, 0x1010000
+
+
+def fragment(sequence: int, dts: int, duration: int, key: bool, size: int, shift: int = 0) -> bytes:
+    """Everything before the sample's bytes; times in ticks of the init's timescale, `shift` = pts - dts."""
+    flags = _KEY if key else _DELTA
+    if not shift:
+        head = (100, b"moof", 16, b"mfhd", 0, sequence, 76, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20)
+        run = (32, b"trun", 0x1000701, 1, 108, duration, size, flags)
+        return _PLAIN.pack(*head, b"tfdt", 0x1000000, dts, *run, size + 8, b"mdat")
+    head = (104, b"moof", 16, b"mfhd", 0, sequence, 80, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20)
+    run = (36, b"trun", 0x1000F01, 1, 112, duration, size, flags)
+    return _SHIFTED.pack(*head, b"tfdt", 0x1000000, dts, *run, shift, size + 8, b"mdat")
+
+
+def sample(nals: list[bytes]) -> bytes:
+    """One sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
+    return b"".join([part for nal in nals for part in (len(nal).to_bytes(4, "big"), nal)])
+
+
+def avc_entry(all_sps: list[bytes], all_pps: list[bytes]) -> tuple[Sps, bytes]:
+    """Picture facts and the `avc1` sample entry (ISO/IEC 14496-15 §5.3.3); raises bits.BitstreamError."""
+    sps = all_sps[0]
+    facts = bits.h264(sps)
+    record = b"\x01" + bits.unescape(sps)[1:4] + bytes((0xFF, 0xE0 | len(all_sps)))
+    record += b"".join(map(_sized, all_sps)) + bytes((len(all_pps),)) + b"".join(map(_sized, all_pps))
+    if sps[1] in (100, 110, 122, 144):
+        record += bytes((0xFC | facts.chroma, 0xF8 | facts.luma_depth - 8, 0xF8 | facts.chroma_depth - 8, 0))
+    return facts, _visual(b"avc1", facts, _box(b"avcC", record))
+
+
+def hevc_entry(sets: list[list[bytes]]) -> tuple[Sps, bytes]:
+    """Picture facts and the `hvc1` sample entry from VPS, SPS and PPS units; raises bits.BitstreamError."""
+    sps = sets[1][0]
+    facts = bits.h265(sps)
+    general = bits.unescape(sps)
+    record = b"\x01" + general[3:15] + b"\xf0\x00\xfc"
+    record += bytes((0xFC | facts.chroma, 0xF8 | facts.luma_depth - 8, 0xF8 | facts.chroma_depth - 8))
+    layers = ((general[2] >> 1) & 7) + 1
+    record += b"\x00\x00" + bytes((layers << 3 | (general[2] & 1) << 2 | 3, 3))
+    for units in sets:
+        record += bytes((0x80 | (units[0][0] >> 1) & 63, 0, len(units))) + b"".join(map(_sized, units))
+    return facts, _visual(b"hvc1", facts, _box(b"hvcC", record))
+
+
+def init_segment(facts: Sps, entry: bytes, timescale: int) -> bytes:
+    """ftyp + moov of one video track."""
+    matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    mvhd = _full(b"mvhd", 0, struct.pack(">5IH10x", 0, 0, timescale, 0, 0x10000, 0x100), matrix,
+                 bytes(24), struct.pack(">I", 2))  # fmt: skip
+    size = struct.pack(">2I", facts.width << 16, facts.height << 16)
+    tkhd = _full(b"tkhd", 3, struct.pack(">5I8x4H", 0, 0, VIDEO_TRACK, 0, 0, 0, 0, 0, 0), matrix, size)
+    mdhd = _full(b"mdhd", 0, struct.pack(">4I2H", 0, 0, timescale, 0, 0x55C4, 0))
+    hdlr = _full(b"hdlr", 0, struct.pack(">I4s12x", 0, b"vide"), b"VideoHandler\x00")
+    dref = _full(b"dref", 0, struct.pack(">I", 1), _full(b"url ", 1))
+    empty = [_full(name, 0, bytes(4)) for name in (b"stts", b"stsc", b"stco")]
+    stbl = _box(b"stbl", _full(b"stsd", 0, struct.pack(">I", 1), entry), *empty, _full(b"stsz", 0, bytes(8)))
+    minf = _box(b"minf", _full(b"vmhd", 1, bytes(8)), _box(b"dinf", dref), stbl)
+    trak = _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, minf))
+    trex = _full(b"trex", 0, struct.pack(">5I", VIDEO_TRACK, 1, 0, 0, 0))
+    ftyp = _box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41")
+    return ftyp + _box(b"moov", mvhd, trak, _box(b"mvex", trex))
+
+
+def _visual(kind: bytes, facts: Sps, configuration: bytes) -> bytes:
+    head = struct.pack(">6xH16x2H", 1, facts.width, facts.height)
+    tail = struct.pack(">3IH32x2H", 0x480000, 0x480000, 0, 1, 24, 0xFFFF)
+    return _box(kind, head, tail, configuration)
+
+
+def _sized(nal: bytes) -> bytes:
+    if len(nal) > 0xFFFF:
+        raise bits.BitstreamError("a parameter set of more than 65535 bytes")
+    return len(nal).to_bytes(2, "big") + nal
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    return (8 + sum(map(len, parts))).to_bytes(4, "big") + kind + b"".join(parts)
+
+
+def _full(kind: bytes, flags: int, *parts: bytes) -> bytes:
+    return _box(kind, flags.to_bytes(4, "big"), *parts)

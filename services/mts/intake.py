@@ -1,0 +1,208 @@
+"""The camera's side of the data plane: interleaved bytes in, one chunk per frame out."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.mts.chunk import DOLLAR, RTP, Chunk
+from services.runtime import rtsp_message
+from services.runtime.rtsp_message import MalformedError, Message
+
+BUFFER = 256 * 1024
+MAX_FRAME = 8 * 1024 * 1024
+TICK = 0.005
+_SMALL_READ = 4096
+_PACED_AFTER = 3
+_MAX_TEXT = 64 * 1024
+
+
+@dataclass
+class Tail:
+    """Where the RTP of one channel stood when the camera was lost: what a viewer expects next."""
+
+    sequence: int
+    timestamp: int
+    ssrc: int
+    shift: tuple[int, int] | None = None
+
+
+class Intake(asyncio.BufferedProtocol):
+    """Reads one playing RTSP connection.
+
+    `on_chunk` gets each frame, `on_message` each RTSP message of the camera in between. `tails`, by RTP
+    channel, makes the packets after a lost connection continue the old numbering, so that players notice
+    nothing; other channels (RTCP speaks of the camera's own numbering) are then left out. A camera that paces
+    its packets would wake the process for each of them: reading then waits for a tick.
+    """
+
+    def __init__(
+        self,
+        video: int,
+        kind: Callable[[bytes | memoryview], int],
+        on_chunk: Callable[[Chunk], None],
+        on_message: Callable[[Message], None],
+        tails: dict[int, Tail],
+    ) -> None:
+        self.bytes = 0
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._video = video
+        self._kind_of = kind
+        self._on_chunk = on_chunk
+        self._on_message = on_message
+        self._tails = tails
+        self._buffer = bytearray(BUFFER)
+        self._view = memoryview(self._buffer)
+        self._start = self._parsed = self._filled = 0
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._kind = 0
+        self._timestamp = 0
+        self._partial_reads = 0
+        self._transport: asyncio.Transport | None = None
+
+    def begin(self, transport: asyncio.Transport, early: bytes) -> None:
+        """Start with the bytes that the handshake had already read."""
+        self._transport = transport
+        for offset in range(0, len(early), BUFFER // 2):
+            piece = early[offset : offset + BUFFER // 2]
+            target = self.get_buffer(len(piece))
+            target[: len(piece)] = piece
+            self.buffer_updated(len(piece))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        if self._start == self._filled:
+            self._start = self._parsed = self._filled = 0
+        elif BUFFER - self._filled < BUFFER // 2:
+            self._make_room()
+        return self._view[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.bytes += nbytes
+        self._filled += nbytes
+        try:
+            self._walk()
+        except MalformedError as reason:
+            self._fail(f"It sent something that is neither RTP nor RTSP: {reason}.")
+        except Exception as reason:  # an accident with one stream must not leave a half-read buffer behind
+            self._fail(f"Its packets could not be processed: {reason!r}.")
+            raise
+        self._pace(nbytes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(f"It closed the connection: {exc}." if exc else "It closed the connection.")
+
+    def eof_received(self) -> None:
+        return None
+
+    def _walk(self) -> None:
+        buffer, position, filled = self._buffer, self._parsed, self._filled
+        while filled - position >= 4:
+            if buffer[position] != DOLLAR:
+                after = self._text(position)
+                if after is None:
+                    break
+                position = after
+                continue
+            size = buffer[position + 2] << 8 | buffer[position + 3]
+            end = position + 4 + size
+            if end > filled:
+                break
+            channel = buffer[position + 1]
+            if channel == self._video and size > 12:
+                self._packet(position, end)
+            elif self._tails:
+                self._renumber(channel, position, end)
+            position = end
+        self._parsed = position
+
+    def _packet(self, position: int, end: int) -> None:
+        first, second, _, timestamp, _ = RTP.unpack_from(self._buffer, position + 4)
+        if self._tails:
+            timestamp = self._renumber(self._video, position, end)
+        if self._kind and timestamp != self._timestamp:
+            self._cut(position)
+        self._timestamp = timestamp
+        if not self._kind:
+            start = position + 16
+            if first & 0x1F:
+                start += self._header_rest(start, first)
+            if start < end:
+                self._kind = self._kind_of(self._view[start:end])
+        if second & 0x80 and self._kind:
+            self._cut(end)
+
+    def _header_rest(self, start: int, first: int) -> int:
+        rest = 4 * (first & 15)
+        if first & 0x10 and start + rest + 4 <= self._filled:
+            rest += 4 + 4 * (self._buffer[start + rest + 2] << 8 | self._buffer[start + rest + 3])
+        return rest
+
+    def _cut(self, end: int) -> None:
+        data = bytes(self._view[self._start : end])
+        if self._parts:
+            data = b"".join((*self._parts, data))
+            self._parts.clear()
+            self._held = 0
+        self._start = end
+        key, self._kind = self._kind == 2, 0
+        self._on_chunk(Chunk(data, key, self._timestamp))
+
+    def _renumber(self, channel: int, position: int, end: int) -> int:
+        tail = self._tails.get(channel)
+        if tail is None or end - position < 16:
+            self._hold(position)
+            self._start = end
+            return 0
+        first, second, sequence, timestamp, _ = RTP.unpack_from(self._buffer, position + 4)
+        if tail.shift is None:
+            tail.shift = tail.sequence - sequence, tail.timestamp - timestamp
+        sequence = (sequence + tail.shift[0]) & 0xFFFF
+        shifted: int = (timestamp + tail.shift[1]) & 0xFFFFFFFF
+        RTP.pack_into(self._buffer, position + 4, first, second, sequence, shifted, tail.ssrc)
+        return shifted
+
+    def _text(self, position: int) -> int | None:
+        """Position behind an RTSP message between the packets; None while it is incomplete."""
+        waiting = bytearray(self._view[position : self._filled])
+        before = len(waiting)
+        message = rtsp_message.take(waiting)
+        if message is None:
+            if before > _MAX_TEXT:
+                raise MalformedError(f"a message of more than {_MAX_TEXT} bytes")
+            return None
+        self._hold(position)
+        self._start = position + before - len(waiting)
+        self._on_message(message)
+        return self._start
+
+    def _hold(self, end: int) -> None:
+        if end > self._start:
+            self._parts.append(bytes(self._view[self._start : end]))
+            self._held += end - self._start
+        self._start = end
+        if self._held > MAX_FRAME:
+            raise MalformedError(f"a frame of more than {MAX_FRAME} bytes")
+
+    def _make_room(self) -> None:
+        self._hold(self._parsed)
+        rest = self._filled - self._parsed
+        self._buffer[:rest] = self._buffer[self._parsed : self._filled]
+        self._start = self._parsed = 0
+        self._filled = rest
+
+    def _pace(self, nbytes: int) -> None:
+        if self._filled == self._start:
+            self._partial_reads = max(0, self._partial_reads - 1)
+        elif nbytes < _SMALL_READ:
+            self._partial_reads = min(self._partial_reads + 1, 2 * _PACED_AFTER)
+            if self._partial_reads >= _PACED_AFTER and self._transport and not self.lost.done():
+                self._transport.pause_reading()
+                asyncio.get_running_loop().call_later(TICK, self._resume)
+
+    def _resume(self) -> None:
+        if self._transport and not self.lost.done() and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _fail(self, reason: str) -> None:
+        if not self.lost.done():
+            self.lost.set_result(reason)

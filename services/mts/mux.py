@@ -1,0 +1,94 @@
+"""From chunks to WebSocket messages with fMP4: made once per stream, the same bytes for every browser."""
+
+import json
+
+from services.mts import depay, fmp4
+from services.mts.bits import BitstreamError, Sps
+from services.mts.chunk import Chunk, Init, packets, payload
+from services.mts.timeline import Timeline
+from services.runtime.sdp import Media
+
+TEXT, BINARY = 1, 2
+_MAX_SETS = 16
+
+
+def message(opcode: int, body: bytes) -> bytes:
+    """One unfragmented, unmasked WebSocket message (RFC 6455 §5.2)."""
+    size = len(body)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + body
+    if size < 65536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + body
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + body
+
+
+class Muxer:
+    """Turns the chunks of one H.264 or H.265 track, in order, into `chunk.live` and `chunk.init`."""
+
+    def __init__(self, media: Media, channel: int, start: int = 0) -> None:
+        self._hevc = media.codec == "H265"
+        self._kinds = depay.H265_PARAMETERS if self._hevc else depay.H264_PARAMETERS
+        self._nals = depay.h265_nals if self._hevc else depay.h264_nals
+        self._rate = media.clock_rate
+        self._channel = channel
+        self._timeline = Timeline(media.clock_rate, start)
+        self._sequence = 0
+        self._sets: dict[int, list[bytes]] = {}
+        self.init: Init | None = None
+        self.problem = ""
+        self._learn(media.parameter_sets)
+
+    def mux(self, chunk: Chunk) -> None:
+        """Fill in `live` and `init`; both stay None until parameter sets are known."""
+        packed = (payload(packet) for channel, packet in packets(chunk.data) if channel == self._channel)
+        nals = self._nals(packed)
+        if chunk.key:
+            self._learn(nals)
+        dts, shift = self._timeline.place(chunk.timestamp)
+        body = fmp4.sample([nal for nal in nals if self._kind(nal) not in self._kinds])
+        if self.init is None or not body:
+            return
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        head = fmp4.fragment(self._sequence, dts, self._timeline.duration, chunk.key, len(body), shift)
+        chunk.live = message(BINARY, head + body)
+        chunk.init = self.init
+
+    def interrupted(self) -> None:
+        """The camera was away: go on without a hole, which a browser would wait at."""
+        self._timeline.interrupted()
+
+    @property
+    def end_ticks(self) -> int:
+        """Where a muxer that takes over has to start, so that browsers see one time axis."""
+        return self._timeline.end
+
+    def _kind(self, nal: bytes) -> int:
+        return (nal[0] >> 1) & 63 if self._hevc else nal[0] & 31
+
+    def _learn(self, nals: list[bytes]) -> None:
+        found: dict[int, list[bytes]] = {}
+        for nal in nals:
+            kind = self._kind(nal)
+            if kind in self._kinds and len(nal) > 2 and nal not in found.get(kind, []):
+                found.setdefault(kind, []).append(nal)
+        merged = self._sets | {kind: units[:_MAX_SETS] for kind, units in found.items()}
+        if merged != self._sets or self.init is None:
+            self._sets = merged
+            self._describe()
+
+    def _describe(self) -> None:
+        if any(kind not in self._sets for kind in self._kinds):
+            return
+        try:
+            facts, entry = self._entry()
+        except BitstreamError as reason:
+            self.init, self.problem = None, f"The camera's parameter sets cannot be read: {reason}."
+            return
+        self.problem = ""
+        mime = f'video/mp4; codecs="{facts.codec}"'
+        text = message(TEXT, json.dumps({"type": "init", "mime": mime}).encode())
+        self.init = Init(mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)))
+
+    def _entry(self) -> tuple[Sps, bytes]:
+        sets = [self._sets[kind] for kind in self._kinds]
+        return fmp4.hevc_entry(sets) if self._hevc else fmp4.avc_entry(sets[0], sets[1])

@@ -1,0 +1,91 @@
+"""One viewer's end of the fan-out: bounded, guarded, and never able to hold up the camera."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+from services.mts.chunk import Channels, Chunk
+
+LOG = logging.getLogger(__name__)
+
+BACKLOG = 2 * 1024 * 1024
+STUCK_SECONDS = 30.0
+
+
+class Viewer:
+    """Writes chunks to one transport. Behind by more than BACKLOG bytes, it goes on at the next key frame."""
+
+    def __init__(self, transport: asyncio.Transport, on_gone: Callable[["Viewer"], None]) -> None:
+        self.transport = transport
+        self.dropped = 0
+        self._waits_for_key = True
+        self._behind_since = 0.0
+        self._on_gone = on_gone
+
+    def feed(self, chunk: Chunk) -> None:
+        """Offer one frame; whatever goes wrong ends this viewer only."""
+        if self._waits_for_key and not chunk.key:
+            self.dropped += 1
+            return
+        try:
+            if self.transport.get_write_buffer_size() > BACKLOG:
+                self._fall_behind()
+                return
+            data = self.product(chunk)
+            if data is not None:
+                self._waits_for_key = False
+                self._behind_since = 0.0
+                self.transport.write(data)
+        except Exception as reason:
+            # uvloop raises RuntimeError for a transport that its peer closed in the same turn.
+            LOG.info("a viewer is gone: %s", reason)
+            self.end()
+
+    def product(self, chunk: Chunk) -> bytes | None:
+        """The form of the frame this viewer gets; None if there is none yet."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Take the viewer out of the fan-out and drop its connection."""
+        self._on_gone(self)
+        self.transport.abort()
+
+    def _fall_behind(self) -> None:
+        self.dropped += 1
+        self._waits_for_key = True
+        self._behind_since = self._behind_since or monotonic()
+        if monotonic() - self._behind_since > STUCK_SECONDS:
+            LOG.info("a viewer has not read for %.0f s and is dropped", STUCK_SECONDS)
+            self.end()
+
+
+class RelayViewer(Viewer):
+    """Gets the camera's packets as they came (RTSP, interleaved)."""
+
+    def __init__(
+        self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], channels: Channels | None
+    ) -> None:
+        super().__init__(transport, on_gone)
+        self._channels = channels
+
+    def product(self, chunk: Chunk) -> bytes:
+        return chunk.data if self._channels is None else chunk.variant(self._channels)
+
+
+class LiveViewer(Viewer):
+    """Gets WebSocket messages with fMP4; a new init segment goes before the first key frame that needs it."""
+
+    def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
+        super().__init__(transport, on_gone)
+        self._init: object = None
+
+    def product(self, chunk: Chunk) -> bytes | None:
+        if chunk.live is None or chunk.init is None:
+            return None
+        if chunk.init is self._init:
+            return chunk.live
+        if not chunk.key:
+            return None
+        self._init = chunk.init
+        return chunk.init.messages + chunk.live
