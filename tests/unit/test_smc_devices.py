@@ -1,0 +1,231 @@
+"""Devices: what may be added, how passwords are kept, how states arrive, and permission to look."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime import clock
+from services.runtime.auth import verify_live
+from services.runtime.config import credential
+from services.runtime.errors import Problem
+from services.smc import addresses, cluster, devices, live, models, nodes, secrets
+from services.smc.accounts import Account
+from services.smc.devices import Device, NewDahua, NewRtsp
+
+if TYPE_CHECKING:
+    from tests.conftest import Platform
+
+ADMIN = Account(1, "Admin", "administrator", "192.0.2.1")
+OPERATOR = Account(2, "Olga", "operator", "192.0.2.1")
+RTSP = NewRtsp("Gate", "main-a", "rtsp://admin:Camera.2468@198.18.0.101/cam/realmonitor?channel=1&subtype=0")
+DAHUA = NewDahua("Yard", "main-a", "198.18.0.102", "admin", "Camera.2468", channels=3)
+
+
+@pytest.fixture
+def site(platform: "Platform") -> "Platform":
+    """Main works, sub-1 works with a mapping IP, sub-2 waits."""
+    with platform.session() as session:
+        nodes.register(session, "main-a", "main", "198.18.0.10", None, "1")
+        nodes.register(session, "sub-1", "sub", "198.18.0.21", "203.0.113.21", "1")
+        nodes.register(session, "sub-2", "sub", "2001:db8::22", None, "1")
+        nodes.enable(session, "sub-1", ADMIN)
+    with platform.redis.client() as client:
+        for name in ("main-a", "sub-1"):
+            client.set(f"beat:{name}", "{}", ex=30)
+    return platform
+
+
+def add(site: "Platform", new: NewRtsp | NewDahua) -> Device:
+    with site.session() as session:
+        return devices.add(session, new, ADMIN)
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(Problem) as caught:
+        call()
+    assert caught.value.why
+    assert caught.value.remedy
+    return caught.value.code
+
+
+def fact(device: str, state: str, seconds: float = 0, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "device": device,
+        "state": state,
+        "at": clock.iso(clock.now() + timedelta(seconds=seconds)),
+        **more,
+    }
+
+
+def test_user_and_password_move_out_of_the_url(site: "Platform") -> None:
+    one = add(site, RTSP)
+    assert one.url == "rtsp://198.18.0.101/cam/realmonitor?channel=1&subtype=0"
+    assert (one.host, one.port, one.username, one.has_password) == ("198.18.0.101", 554, "admin", True)
+    assert (one.state, [c.streams for c in one.channels]) == ("checking", [["main"]])
+
+
+def test_a_recorder_gets_its_channels_with_both_streams(site: "Platform") -> None:
+    one = add(site, DAHUA)
+    assert [(c.number, c.name, c.streams) for c in one.channels] == [
+        (n, f"Yard {n}", ["main", "sub"]) for n in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://198.18.0.101/", "rtsp://", "rtsp:///path", "rtsp://198.18.0.101:0/", "rtsp://198.18.0.101:99999/",
+        "rtsp://198.18.0.999/", "rtsp://a b/", "rtsp://h/\nx", "rtsp://h/#x", "rtsp://[::1/", "rtsp://ü.example/",
+        "rtsp://h/" + "x" * 512, "file:///etc/passwd", "exec:ls",
+    ],
+)  # fmt: skip
+def test_urls_that_are_no_rtsp_addresses_are_refused(url: str) -> None:
+    assert refused(lambda: addresses.rtsp(url)) in {"device-url", "device-host", "device-port"}
+
+
+@given(st.text(max_size=60))
+def test_any_text_as_url_is_read_or_refused_never_an_accident(text: str) -> None:
+    for url in (text, f"rtsp://{text}"):
+        try:
+            found = addresses.rtsp(url)
+        except Problem:
+            continue
+        assert addresses.rtsp(found.url).host == found.host
+        assert "@" not in urlsplit(found.url).netloc
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        NewRtsp("Other", "sub-1", "RTSP://198.18.0.101:554/cam/realmonitor?channel=1&subtype=0"),
+        NewRtsp("Other", "main-a", "rtsp://other:name@198.18.0.101/cam/realmonitor?channel=1&subtype=0"),
+    ],
+)
+def test_the_same_address_is_not_added_twice(site: "Platform", again: NewRtsp) -> None:
+    add(site, RTSP)
+    assert refused(lambda: add(site, again)) == "device-exists"
+    with site.session() as session:
+        assert len(devices.listing(session)) == 1
+
+
+def test_a_device_goes_to_a_working_node_only(site: "Platform") -> None:
+    assert refused(lambda: add(site, NewRtsp("A", "sub-2", "rtsp://h/"))) == "node-not-enabled"
+    assert refused(lambda: add(site, NewRtsp("A", "sub-9", "rtsp://h/"))) == "node-unknown"
+
+
+def test_an_operator_may_not_change_devices(site: "Platform") -> None:
+    one = add(site, RTSP)
+    with site.session() as session:
+        assert refused(lambda: devices.add(session, DAHUA, OPERATOR)) == "not-allowed"
+        assert refused(lambda: devices.remove(session, one.id, OPERATOR)) == "not-allowed"
+        assert devices.get(session, one.id) == one
+
+
+def test_the_database_holds_no_password_in_clear(site: "Platform") -> None:
+    one = add(site, RTSP)
+    with site.session() as session:
+        row = session.get_one(models.Device, one.id)
+        assert b"Camera" not in row.secret
+        assert secrets.unseal(row.secret, one.id) == "Camera.2468"
+
+
+def test_a_password_cannot_be_moved_to_another_device_or_changed(site: "Platform") -> None:
+    sealed = secrets.seal("Camera.2468", "a")
+    assert refused(lambda: secrets.unseal(sealed, "b")) == "secret-unreadable"
+    assert refused(lambda: secrets.unseal(sealed[:-1] + bytes([sealed[-1] ^ 1]), "a")) == "secret-unreadable"
+    assert secrets.seal("Camera.2468", "a") != sealed
+
+
+def test_the_longest_password_of_four_byte_characters_is_kept(site: "Platform") -> None:
+    one = add(site, NewRtsp("A", "main-a", "rtsp://h/", "admin", "🔑" * 128))
+    with site.session() as session:
+        assert devices.assignment(session, "main-a")[0]["password"] == "🔑" * 128
+    assert one.has_password
+
+
+def test_a_fact_changes_the_state_once(site: "Platform") -> None:
+    one = add(site, RTSP)
+    online = fact(one.id, "online", info={"model": "IPC"})
+    with site.session() as session:
+        assert devices.apply_fact(session, online, "m-1") is True
+        assert devices.apply_fact(session, fact(one.id, "offline", 5), "m-1") is False
+        found = devices.get(session, one.id)
+    assert (found.state, found.info) == ("online", {"model": "IPC"})
+
+
+def test_an_older_fact_does_not_win(site: "Platform") -> None:
+    one = add(site, RTSP)
+    with site.session() as session:
+        devices.apply_fact(session, fact(one.id, "offline", 5), "m-2")
+        assert devices.apply_fact(session, fact(one.id, "online", 1), "m-1") is False
+        assert devices.get(session, one.id).state == "offline"
+
+
+def test_a_fact_of_a_removed_device_is_dropped_and_garbage_is_refused(site: "Platform") -> None:
+    with site.session() as session:
+        assert devices.apply_fact(session, fact("gone", "online"), "m-1") is False
+        for wrong in (
+            {},
+            {"device": "a"},
+            fact("a", "exploded"),
+            {"device": "a", "state": "online", "at": "soon"},
+        ):
+            assert refused(lambda wrong=wrong: devices.apply_fact(session, wrong, "m-2")) == "fact-unreadable"  # type: ignore[misc]
+
+
+def test_moving_and_testing_start_a_new_check(site: "Platform") -> None:
+    one = add(site, RTSP)
+    with site.session() as session:
+        devices.apply_fact(session, fact(one.id, "online"), "m-1")
+        before = devices.assignment(session, "main-a")[0]["changed_at"]
+        assert devices.test(session, one.id, ADMIN).state == "checking"
+        assert devices.assignment(session, "main-a")[0]["changed_at"] != before
+        assert devices.move(session, one.id, "sub-1", ADMIN).node == "sub-1"
+        assert refused(lambda: devices.move(session, one.id, "sub-2", ADMIN)) == "node-not-enabled"
+        assert devices.assignment(session, "main-a") == []
+
+
+def test_removing_takes_channels_and_state_along(site: "Platform") -> None:
+    one = add(site, DAHUA)
+    with site.session() as session:
+        devices.remove(session, one.id, ADMIN)
+        assert session.query(models.Channel).count() == session.query(models.DeviceState).count() == 0
+        assert refused(lambda: devices.get(session, one.id)) == "device-unknown"
+
+
+def test_live_gives_a_token_that_media_services_accept(site: "Platform") -> None:
+    one = add(site, DAHUA)
+    with site.session() as session:
+        answer = live.open(session, one.channels[1].id, OPERATOR, stream="sub")
+    token = verify_live(cluster.public_key(credential("media-key")), answer.token, clock.now().timestamp())
+    assert (token.user, token.channel, token.node) == ("Olga", one.channels[1].id, "main-a")
+    assert answer.ws == f"/mts/live/{one.channels[1].id}/sub?token={answer.token}"
+    assert answer.rtsp.lan == f"rtsp://198.18.0.10:9100/live/{one.channels[1].id}/sub?token={answer.token}"
+    assert (answer.rtsp.wan, answer.expires_in) == (None, 30)
+    assert parse_qs(urlsplit(answer.ws).query) == {"token": [answer.token]}
+
+
+def test_live_of_another_node_goes_through_main_and_by_its_mapping_ip(site: "Platform") -> None:
+    one = add(site, NewRtsp("A", "sub-1", "rtsp://h/"))
+    with site.session() as session:
+        answer = live.open(session, one.channels[0].id, ADMIN, stream="sub")
+    assert answer.stream == "main"
+    assert answer.ws.startswith(f"/nodes/sub-1/mts/live/{one.channels[0].id}/main?token=")
+    assert str(answer.rtsps.wan).startswith("rtsps://203.0.113.21:9102/live/")
+
+
+def test_live_says_when_the_node_is_away(site: "Platform") -> None:
+    one = add(site, NewRtsp("A", "sub-1", "rtsp://h/"))
+    with site.redis.client() as client:
+        client.delete("beat:sub-1")
+    with site.session() as session:
+        assert refused(lambda: live.open(session, one.channels[0].id, ADMIN)) == "node-unreachable"
+        nodes.disable(session, "sub-1", ADMIN)
+        assert refused(lambda: live.open(session, one.channels[0].id, ADMIN)) == "node-not-enabled"
+        assert refused(lambda: live.open(session, "nothing", ADMIN)) == "channel-unknown"
+        assert refused(lambda: live.open(session, "nothing", Account(3, "x", "none"))) == "not-allowed"
