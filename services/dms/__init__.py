@@ -1,0 +1,1 @@
+"""DSS_DMS: devices assigned to this node, whether they are on line, where their pictures come from."""

@@ -1,0 +1,52 @@
+"""What the other services of this node ask: channels with their sources, and the key of live tokens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from services.dms.assignment import Poller
+from services.dms.devices import Channel, Device
+from services.dms.watch import Watch
+from services.runtime.errors import Problem
+
+
+@dataclass
+class Api:
+    """Routes of interfaces.md §6; only services of this node get in, as the answers hold passwords."""
+
+    poller: Poller
+    watch: Watch
+
+    def routes(self) -> list[web.RouteDef]:
+        """All routes."""
+        return [web.get("/channels", self.channels), web.get("/media-key", self.media_key)]
+
+    async def channels(self, _: web.Request) -> web.Response:
+        """All channels of this node; `state` is the device's, null until it was checked."""
+        devices = self.poller.current.devices
+        return web.json_response([self._channel(d, channel) for d in devices for channel in d.channels])
+
+    async def media_key(self, _: web.Request) -> web.Response:
+        """The public key that verifies live tokens, PEM."""
+        if not self.poller.current.media_public_key:
+            raise Problem(
+                "no-media-key",
+                "Live tokens cannot be checked yet.",
+                "Main has not given this node its key.",
+                "Check that main can be reached from this node.",
+                status=503,
+            )
+        return web.Response(text=self.poller.current.media_public_key, content_type="application/x-pem-file")
+
+    def _channel(self, device: Device, channel: Channel) -> dict[str, Any]:
+        return {
+            "id": channel.id,
+            "device": device.id,
+            "name": channel.name,
+            "streams": list(channel.streams),
+            "source": {stream: device.source(channel, stream) for stream in channel.streams},
+            "username": device.username,
+            "password": device.password,
+            "state": self.watch.state(device.id),
+        }

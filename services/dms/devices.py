@@ -1,0 +1,76 @@
+"""Devices as main assigns them, and the address of each picture."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from services.runtime.http import join_host_port
+
+SUBTYPES = {"main": 0, "sub": 1}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One picture source of a device; `number` counts from 1."""
+
+    id: str
+    name: str
+    number: int
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device; `kind` is rtsp (then `url` is given) or dahua (then host and ports)."""
+
+    id: str
+    name: str
+    kind: str
+    url: str | None
+    host: str
+    port: int
+    rtsp_port: int
+    username: str
+    password: str
+    channels: tuple[Channel, ...]
+    changed_at: str = ""
+
+    def source(self, channel: Channel, stream: str) -> str:
+        """RTSP URL of a channel's main or sub stream, without user and password."""
+        if self.kind == "rtsp":
+            return self.url or ""
+        where = join_host_port(self.host, self.rtsp_port)
+        return f"rtsp://{where}/cam/realmonitor?channel={channel.number}&subtype={SUBTYPES[stream]}"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What main last said: whether this node works, the key of live tokens, and its devices."""
+
+    enabled: bool
+    media_public_key: str
+    devices: tuple[Device, ...]
+
+
+def read(data: Any) -> Assignment:  # noqa: ANN401 - what a peer sent
+    """The assignment in a JSON value; ValueError if it does not have the form of interfaces.md §5."""
+    try:
+        return Assignment(
+            bool(data["enabled"]),
+            str(data["media_public_key"]),
+            tuple(_device(one) for one in data["devices"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the assignment is not complete: {error!r}") from error
+
+
+def _device(data: dict[str, Any]) -> Device:
+    known = {one.name for one in fields(Device)}
+    kept = {key: value for key, value in data.items() if key in known and key != "channels"}
+    if data["kind"] not in {"rtsp", "dahua"}:
+        raise ValueError(f"the device kind {data['kind']!r} is not known to this release")
+    return Device(**kept, channels=tuple(_channel(one) for one in data["channels"]))
+
+
+def _channel(data: dict[str, Any]) -> Channel:
+    streams = tuple(stream for stream in data["streams"] if stream in SUBTYPES)
+    return Channel(str(data["id"]), str(data["name"]), int(data["number"]), streams)
