@@ -26,10 +26,10 @@ def status(args: argparse.Namespace) -> int:
     rows = units.built()
     shown = {u.name: u for u in units.show(units.names(rows))}
     if args.json:
-        print(json.dumps([{"id": r["id"], **vars(shown[n])} for r in rows for n in r["units"]]))
+        print(json.dumps([{"id": r["id"], **vars(shown[n])} for r in rows for n in units.names([r])]))
         return 0
     for row in rows:
-        for name in row["units"]:
+        for name in units.names([row]):
             unit = shown[name]
             print(f"{row['code']:12} {name:24} {unit.state:12} {unit.reason or unit.since}".rstrip())
     return 3 if any(u.state == "Unavailable" for u in shown.values()) else 0
@@ -57,7 +57,8 @@ def ports(args: argparse.Namespace) -> int:
     """Print this node's port matrix."""
     nothing: list[dict[str, object]] = []
     for row in files.read_json(files.ETC / "ports.json", nothing):
-        print(f"{row['port']!s:>6}/{row['proto']:4} {row['service']:10} {row['zone']:8} {row['purpose']}")
+        port = f"{row['port']!s:>6}/{row['protocol']:4} {row['direction']:3}"
+        print(f"{port} {row['service']:10} {row['zone']:8} {row['purpose']}")
     return 0
 
 
@@ -80,11 +81,15 @@ def node(args: argparse.Namespace) -> int:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Compare this node with its deployment; standard input lists the ids with a health path, as JSON."""
+    """Compare this node with its deployment; exit code 1 when something differs."""
     from services.node import verify as checks
 
-    found = checks.verify(json.load(sys.stdin), args.wait)
-    print(json.dumps(checks.as_rows(found)))
+    found = checks.verify(args.wait)
+    if args.json:
+        print(json.dumps({"checks": checks.as_rows(found)}))
+        return 0
+    for check in found:
+        print(f"{'ok' if check.ok else 'WRONG':6} {check.what:26} {check.reason}".rstrip())
     return 0 if all(c.ok for c in found) else 1
 
 

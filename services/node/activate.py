@@ -8,6 +8,7 @@ from services.node.report import Report
 from services.runtime.errors import Problem
 
 TARGET = "dss.target"
+FIREWALL = "dss-firewall.service"
 WAIT_SECONDS = 60
 
 
@@ -26,7 +27,7 @@ def activate(check: bool = False) -> Report:
     ]
     report.extend(f"{verb} {name}" for name, verb in changed.items())
     report.extend(f"start {name}" for name in down if name not in changed)
-    if check or not (changed or down or _disabled()):
+    if check or not (changed or down or _disabled(TARGET)):
         return report
     _prepare(wanted)
     _turn(changed, set(before))
@@ -36,8 +37,41 @@ def activate(check: bool = False) -> Report:
     return report
 
 
-def _disabled() -> bool:
-    return units.systemctl("is-enabled", TARGET, check=False).strip() != "enabled"
+def firewall(check: bool = False) -> Report:
+    """Load this node's own table of rules, now and at every boot; foreign rules are never touched."""
+    report, verb = Report(), pending.units().get(FIREWALL)
+    running = units.show([FIREWALL])[0].state == "Running"
+    report.add("firewall", bool(verb) or not running or _disabled(FIREWALL))
+    if check or not report.changes:
+        return report
+    units.systemctl("daemon-reload")
+    units.systemctl("enable", "--quiet", FIREWALL)
+    try:
+        units.systemctl("reload-or-restart" if verb == "reload" else "restart", FIREWALL)
+    except subprocess.CalledProcessError as failed:
+        raise Problem(
+            "firewall-refused",
+            "The firewall could not load its rules; the rules before are still in force.",
+            units.log(FIREWALL, 10) or str(failed),
+            "Check dss_lan_networks, dss_allow and dss_gateway in the inventory, then run it again.",
+        ) from failed
+    pending.done([FIREWALL])
+    return report
+
+
+def start_alone(name: str) -> None:
+    """Start one engine before the others, because a later step of the deployment talks to it."""
+    if units.show([name])[0].state == "Running":
+        return
+    units.systemctl("daemon-reload")
+    units.systemctl("unmask", "--quiet", name)
+    units.systemctl("reset-failed", name, check=False)
+    units.systemctl("start", name, check=False)
+    _settle([name])
+
+
+def _disabled(unit: str) -> bool:
+    return units.systemctl("is-enabled", unit, check=False).strip() != "enabled"
 
 
 def _prepare(wanted: list[str]) -> None:

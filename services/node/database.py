@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.node import files
+from services.node import activate, files
 from services.node.report import Report
 from services.runtime.errors import Problem
 from services.smc import store
@@ -69,6 +69,8 @@ def connect() -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
 def ensure(check: bool = False) -> Report:
     """Database, users and schema as this release needs them; nothing where they already are."""
     where, report = store.engine().url, Report()
+    if not check:
+        activate.start_alone("mariadb.service")
     with connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name=%s", (where.database,))
         if not cursor.fetchone():

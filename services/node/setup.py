@@ -6,7 +6,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from services.node import activate, credentials, database, enrol, files, packages, pending, pki, trust, units
+from services.node import (
+    accounts,
+    activate,
+    credentials,
+    database,
+    enrol,
+    files,
+    packages,
+    pending,
+    pki,
+    release,
+    trust,
+    units,
+)
 from services.node.report import Report
 from services.runtime import config
 
@@ -51,16 +64,27 @@ def restart_all() -> None:
         pending.note(name)
 
 
-def _folder(check: bool) -> Report:
-    return database.prepare_folder(config.load_node().install_path / "mysql", check)
+def _folders(check: bool) -> Report:
+    """The user and the folders that the tree names, and on main the database's own."""
+    report = accounts.ensure(check)
+    if _main():
+        report.extend(database.prepare_folder(config.load_node().install_path / "mysql", check).changes)
+    return report
+
+
+def _release(check: bool) -> Report:
+    """Standard input: {"version", "date", "agreement", "by"}."""
+    return release.record(files.ETC / "release.json", json.load(sys.stdin), check)
 
 
 STEPS: dict[str, Callable[[bool], Report]] = {
     "packages": _packages,
     "credentials": _credentials,
     "trust": _trust,
-    "database-folder": _folder,
+    "release": _release,
+    "folders": _folders,
     "database": database.ensure,
+    "firewall": activate.firewall,
     "activate": activate.activate,
 }
 

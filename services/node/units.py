@@ -76,9 +76,14 @@ def log(unit: str, lines: int = 50) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS).stdout
 
 
+def own_role() -> str:
+    """The catalogue's role of this node: main or sub."""
+    return ROLES[files.read_json(files.ETC / "node.json", {"role": "main"})["role"]]
+
+
 def built() -> list[dict[str, Any]]:
     """The catalogue's entries that run on this node, in start order (a service after what it needs)."""
-    role = ROLES[files.read_json(files.ETC / "node.json", {"role": "main"})["role"]]
+    role = own_role()
     rows: list[dict[str, Any]] = files.read_json(files.ETC / "catalog.json", [])
     return in_order([r for r in rows if r["status"] == "built" and role in r["role"]])
 
@@ -95,5 +100,7 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def names(rows: list[dict[str, Any]]) -> list[str]:
-    """The systemd units of these catalogue entries, each once."""
-    return list(dict.fromkeys(unit for row in rows for unit in row["units"]))
+    """The systemd units of these catalogue entries that this node's role runs, each once."""
+    role = own_role()
+    units = (unit for row in rows for unit in row["units"] if role in unit["role"])
+    return list(dict.fromkeys(unit["name"] for unit in units))

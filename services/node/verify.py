@@ -27,14 +27,11 @@ class Check:
     log: str = ""
 
 
-def verify(healthy: list[str], wait: float = WAIT_SECONDS) -> list[Check]:
-    """All checks of this node; `healthy` are the ids whose manifest names a health path.
-
-    What is still coming up gets `wait` seconds in total.
-    """
+def verify(wait: float = WAIT_SECONDS) -> list[Check]:
+    """All checks of this node; what is still coming up gets `wait` seconds in total."""
     end = time.monotonic() + wait
     while True:
-        checks = [*_units(), *_health(healthy), *_listeners()]
+        checks = [*_units(), *_health(), *_listeners()]
         if all(c.ok for c in checks) or time.monotonic() > end:
             return checks
         time.sleep(0.5)
@@ -53,13 +50,12 @@ def _unit(unit: units.Unit) -> Check:
     return Check(unit.name, ok, reason, "" if ok else units.log(unit.name, LOG_LINES))
 
 
-def _health(ids: list[str]) -> list[Check]:
-    rows = {row["id"]: row for row in units.built()}
-    return [_ask(id_, rows[id_]) for id_ in ids if id_ in rows and not _withheld(rows[id_])]
+def _health() -> list[Check]:
+    return [_ask(row["id"], row) for row in units.built() if row["health"] and not _withheld(row)]
 
 
 def _withheld(row: dict[str, Any]) -> bool:
-    return any(units.withheld(name) for name in row["units"])
+    return any(units.withheld(name) for name in units.names([row]))
 
 
 def _ask(id_: str, row: dict[str, Any]) -> Check:
@@ -91,7 +87,7 @@ def _failing(text: bytes) -> str:
 
 
 def _logs(row: dict[str, Any]) -> str:
-    return "".join(units.log(name, LOG_LINES) for name in row["units"])
+    return "".join(units.log(name, LOG_LINES) for name in units.names([row]))
 
 
 def _https_port() -> int:
@@ -104,7 +100,7 @@ def _listeners() -> list[Check]:
     held = {row["id"] for row in units.built() if _withheld(row)}
     nothing: list[dict[str, Any]] = []
     rows = [r for r in files.read_json(files.ETC / "ports.json", nothing) if r["direction"] == "in"]
-    wanted = {(r["port"], r["proto"]): r["service"] for r in rows if r["status"] == "built"}
+    wanted = {(r["port"], r["protocol"]): r["service"] for r in rows if r["status"] == "built"}
     found = own_listeners(set(units.names(units.built())))
     missing = [
         Check(f"{port}/{proto}", False, f"nothing listens, {service} should")

@@ -1,0 +1,55 @@
+"""Run the node's own `dss` command and understand its answer; what it needs to know goes in by standard input."""
+
+import json
+import shlex
+
+from ansible.plugins.action import ActionBase
+
+PYTHON = "/opt/dss/current/venv/bin/python"
+MISSING = 127
+
+
+class ActionModule(ActionBase):
+    """Arguments: words (the command line after `dss`), input (text, or data that becomes JSON), check (bool).
+
+    In check mode a step runs with --check, so that it can tell what it would change; on a host where nothing is
+    installed yet it is skipped. `dss` fails with what happened, why and what to do: that is the task's message.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        args = self._task.args
+        words = [str(word) for word in args["words"]]
+        if self._task.check_mode:
+            if not args.get("check", False):
+                return result | {"skipped": True, "msg": "This step would change something."}
+            words.append("--check")
+        command = shlex.join([PYTHON, "-I", "-m", "services.node", *words])
+        guarded = f"test -x {PYTHON} || exit {MISSING}; exec {command}"
+        done = self._low_level_execute_command(guarded, in_data=self._input(args.get("input")))
+        return result | self._understood(done)
+
+    @staticmethod
+    def _input(value):
+        text = value if isinstance(value, str) else json.dumps(value)
+        return (text + "\n").encode() if value is not None else b"\n"
+
+    def _understood(self, done):
+        if done["rc"] == MISSING and self._task.check_mode:
+            return {"skipped": True, "msg": "The release is not installed on this host yet."}
+        answer = self._json(done["stdout"])
+        if done["rc"] == 0:
+            return {"changed": bool(answer.pop("changed", False)), **answer}
+        reason = done["stderr"].strip() or done["stdout"].strip() or f"exit code {done['rc']}"
+        return {"failed": True, "rc": done["rc"], "msg": reason, **answer}
+
+    @staticmethod
+    def _json(text):
+        try:
+            answer = json.loads(text.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            return {}
+        return answer if isinstance(answer, dict) else {"answer": answer}

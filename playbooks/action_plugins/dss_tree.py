@@ -1,0 +1,28 @@
+"""Render a host's whole tree on the controller and hand it to the module of the same name, in one task."""
+
+import sys
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from services import deploy
+
+
+class ActionModule(ActionBase):
+    """No arguments; honours check and diff."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
+        files = site.files(site.host(task_vars["inventory_hostname"]))
+        answer = self._execute_module(
+            module_name="dss_tree", module_args={"files": files}, task_vars=task_vars
+        )
+        # The whole tree came back with the arguments; nobody wants to read it twice.
+        answer.pop("invocation", None)
+        return result | answer

@@ -1,0 +1,34 @@
+"""Print what `dss verify` found on all nodes; fail, with log lines, when a node is not as deployed."""
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Arguments: results, {name: result of `dss verify --json`}."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        found = {host: one["checks"] for host, one in self._task.args["results"].items() if "checks" in one}
+        rows = [(host, c) for host, checks in found.items() for c in checks]
+        lines = [
+            f"{host:16} {'ok' if c['ok'] else 'WRONG':6} {c['what']:26} {c['reason']}".rstrip()
+            for host, c in rows
+        ]
+        wrong = [(host, c) for host, c in rows if not c["ok"]]
+        logs = [
+            f"\n--- {host} {c['what']}: last log lines\n{c['log'].rstrip()}" for host, c in wrong if c["log"]
+        ]
+        display.display("\n".join(["", *lines, *logs, ""]))
+        if wrong:
+            what = "; ".join(f"{host}: {c['what']} {c['reason']}" for host, c in wrong)
+            remedy = (
+                "Look at the log lines above (`dss logs ID` on the node shows more), then run site.yml again."
+            )
+            return result | {"failed": True, "msg": f"Not as deployed: {what}. {remedy}"}
+        return result | {"changed": False}

@@ -1,0 +1,228 @@
+#!/usr/bin/python
+"""Compare, write and take away the rendered files of a node, in one task."""
+
+import grp
+import json
+import os
+import pwd
+import re
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: dss_tree
+short_description: Install every rendered file of a node at once
+description:
+  - Writes what differs, atomically, and removes what it wrote earlier and is no longer rendered.
+  - Puts the node's own secrets where the text says C(@@credential:name@@); they never leave the node.
+  - Notes the units that must restart under C(state), so that a run which dies before the restart loses nothing.
+options:
+  files:
+    description: Path to text, mode, owner, group and affects (list of units).
+    type: dict
+    required: true
+  root:
+    description: Folder that all paths are below.
+    type: path
+    default: /
+author: DSS
+"""
+
+EXAMPLES = r"""
+- name: Write one file
+  dss_tree:
+    files:
+      /etc/dss/hello: {text: "hello\n", mode: "0644", owner: root, group: root, affects: [dss-smc.service]}
+"""
+
+RETURN = r"""
+changed_paths:
+  description: What was written or removed.
+  type: list
+  returned: always
+affected:
+  description: Units to restart, each with C(reload) or C(restart).
+  type: dict
+  returned: always
+"""
+
+RECORD, CREDENTIALS, PENDING = "etc/dss/installed.json", "etc/dss/credentials", "var/lib/dss/pending"
+UNIT_FOLDER = "/etc/systemd/"
+RELOADABLE = {"nginx.service", "dss-firewall.service"}
+SECRET = re.compile(r"@@credential:([a-z0-9.-]+)@@")
+SECRET_MODES = {"0600", "0640"}
+MOST_DIFF = 64
+
+
+class TreeError(Exception):
+    """The tree cannot be installed; the text says why and what to do."""
+
+
+def sync_folder(folder):
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path, data, mode, owner=0, group=0):
+    """Replace a file: temporary neighbour, fsync, rename, fsync of the folder."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".dss-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(handle, mode)
+            os.fchown(handle, owner, group)
+            os.fsync(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def account(lookup, name, kind):
+    """Number of a user or group; in a check of a bare host it may not be there yet."""
+    try:
+        return lookup(name)[2]
+    except KeyError:
+        raise TreeError(
+            f"The {kind} {name} does not exist. Run the base playbook first: it installs it."
+        ) from None
+
+
+def current(path):
+    """(content, mode, owner, group) of a file, or None."""
+    try:
+        with open(path, "rb") as stream:
+            state = os.fstat(stream.fileno())
+            return stream.read(), state.st_mode & 0o7777, state.st_uid, state.st_gid
+    except FileNotFoundError:
+        return None
+
+
+def lines_of(data):
+    return data.decode("utf-8", "replace") if data else ""
+
+
+class Tree:
+    """The files of one node below `root`."""
+
+    def __init__(self, root, check):
+        self.root, self.check = root, check
+        self.changed, self.affected, self.diffs = [], {}, []
+
+    def at(self, path):
+        return os.path.join(self.root, path.lstrip("/"))
+
+    def filled(self, path, wish):
+        """Text with the node's secrets in it."""
+        if not SECRET.search(wish["text"]):
+            return wish["text"].encode()
+        if wish["mode"] not in SECRET_MODES:
+            raise TreeError(
+                f"{path} holds a secret but has mode {wish['mode']}. Render it with mode 0600 or 0640."
+            )
+        return SECRET.sub(lambda found: self.secret(path, found.group(1)), wish["text"]).encode()
+
+    def secret(self, path, name):
+        try:
+            with open(self.at(f"{CREDENTIALS}/{name}")) as stream:
+                return stream.read().strip()
+        except FileNotFoundError:
+            raise TreeError(f"{path} needs the credential {name}, which this node does not have.") from None
+
+    def wanted(self, path, wish):
+        """(content, mode, owner, group) as it has to be."""
+        owner = account(pwd.getpwnam, wish["owner"], "user")
+        group = account(grp.getgrnam, wish["group"], "group")
+        return self.filled(path, wish), int(wish["mode"], 8), owner, group
+
+    def note(self, path, units):
+        self.changed.append(path)
+        for unit in units:
+            reload = unit in RELOADABLE and not path.startswith(UNIT_FOLDER)
+            if self.affected.get(unit) != "restart":
+                self.affected[unit] = "reload" if reload else "restart"
+
+    def show(self, path, before, after, masked):
+        if len(self.diffs) < MOST_DIFF:
+            hide = "(this file holds secrets)\n"
+            self.diffs.append(
+                {
+                    "before_header": path,
+                    "after_header": path,
+                    "before": hide if masked else lines_of(before),
+                    "after": hide.replace("holds", "would hold other") if masked else lines_of(after),
+                }
+            )
+
+    def apply(self, files, record):
+        """Install `files` and take away what `record` holds beyond them."""
+        writes, removals = [], []
+        for path, wish in sorted(files.items()):
+            have, want = current(self.at(path)), self.wanted(path, wish)
+            if have != want:
+                writes.append((path, want))
+                self.note(path, wish["affects"])
+                self.show(path, have[0] if have else b"", want[0], bool(SECRET.search(wish["text"])))
+        for path, units in sorted(record.items()):
+            if path not in files:
+                removals.append(path)
+                self.note(path, units)
+                self.show(path, current(self.at(path)) and b"(removed)\n", b"", False)
+        if not self.check:
+            self.commit(writes, removals)
+            self.remember(files)
+
+    def commit(self, writes, removals):
+        # The restarts are noted before the first file changes: whatever comes after, they are not forgotten.
+        for unit, verb in self.affected.items():
+            pending = self.at(f"{PENDING}/{unit}")
+            if (current(pending) or (b"",))[0] != b"restart":
+                write(pending, verb.encode(), 0o644, os.getuid(), os.getgid())
+        for path, (data, mode, owner, group) in writes:
+            write(self.at(path), data, mode, owner, group)
+        for path in removals:
+            if os.path.lexists(self.at(path)):
+                os.unlink(self.at(path))
+                sync_folder(os.path.dirname(self.at(path)))
+
+    def recorded(self):
+        have = current(self.at(RECORD))
+        return json.loads(have[0])["files"] if have else {}
+
+    def remember(self, files):
+        """Keep the list of everything written, for the next run and for uninstalling."""
+        listing = {"files": {path: sorted(wish["affects"]) for path, wish in sorted(files.items())}}
+        data = (json.dumps(listing, indent=1) + "\n").encode()
+        if (current(self.at(RECORD)) or (b"",))[0] != data:
+            write(self.at(RECORD), data, 0o644, os.getuid(), os.getgid())
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "dict", "required": True},
+            "root": {"type": "path", "default": "/"},
+        },
+        supports_check_mode=True,
+    )
+    tree = Tree(module.params["root"], module.check_mode)
+    try:
+        tree.apply(module.params["files"], tree.recorded())
+    except (TreeError, OSError, ValueError) as problem:
+        module.fail_json(msg=str(problem))
+    module.exit_json(
+        changed=bool(tree.changed), changed_paths=tree.changed, affected=tree.affected, diff=tree.diffs
+    )
+
+
+if __name__ == "__main__":
+    main()

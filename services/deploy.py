@@ -1,0 +1,152 @@
+"""What the playbooks ask on the controller: the site of an inventory, its bundle, what each node gets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from services import catalog as catalog_module
+from services import topology as topology_module
+from services.bundle import manifest as bundle_manifest
+from services.catalog import Catalog
+from services.ports import matrix
+from services.render import render
+from services.runtime.errors import Problem
+from services.topology import Host, Topology
+
+ROOT = Path(__file__).resolve().parents[1]
+AGREEMENT = "1"
+"""Version of docs/guide/agreement.md; whoever accepted an older one is asked again."""
+
+BUILT_ROLES = ("main", "sub")
+PLANNED = {
+    "standby": "hot standby",
+    "spare": "N+M spare",
+    "cascade": "cascaded platform",
+    "router": "router rules",
+}
+"""Groups the inventory may hold and this release does not deploy yet."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One inventory, understood."""
+
+    catalog: Catalog
+    topology: Topology
+
+    def host(self, name: str) -> Host:
+        """A host of the site; Problem when the inventory gives it no role."""
+        if name not in self.topology.hosts:
+            raise Problem(
+                "no-role",
+                f"{name} has no role.",
+                "It stands in none of the groups that the playbooks know.",
+                "Put it into main or sub.",
+            )
+        return self.topology.hosts[name]
+
+    def units(self, host: Host) -> dict[str, list[str]]:
+        """Service → systemd units of a node, in starting order."""
+        role = host.catalogue_role or ""
+        return {m.id: [u.name for u in m.units_on(role)] for m in self.catalog.on(role)}
+
+    def packages(self, host: Host) -> dict[str, list[str]]:
+        """Debian package → units it would start by itself."""
+        role = host.catalogue_role or ""
+        found: dict[str, list[str]] = {name: [] for name in catalog_module.packages(self.catalog, role)}
+        for service in self.catalog.on(role):
+            for package in service.packages:
+                found[package] = [u.name for u in service.units_on(role) if u.kind == "engine"]
+        return found
+
+    def files(self, host: Host) -> dict[str, dict[str, Any]]:
+        """Path → text, mode, owner, group, affects of everything a node gets."""
+        return {path: asdict(file) for path, file in render(self.catalog, self.topology, host).items()}
+
+    def listeners(self, host: Host) -> list[str]:
+        """`port/protocol` of everything that will listen on a node."""
+        rows = matrix(self.catalog, self.topology, host)
+        ours = (r for r in rows if r.direction == "in" and r.status == "built" and r.service != "ssh")
+        return sorted({f"{r.port}/{r.protocol}" for r in ours})
+
+    def left_untouched(self) -> list[str]:
+        """One sentence for each host whose role this release does not deploy."""
+        return [
+            f"{h.name}: {PLANNED[h.role]} is not built yet, this host is left untouched."
+            for h in self.topology.hosts.values()
+            if h.role in PLANNED
+        ]
+
+
+def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> Site:
+    """The site of the one inventory that ansible-playbook was given.
+
+    Raises InventoryErrors, CatalogError, Problem.
+    """
+    if len(sources) != 1:
+        raise Problem(
+            "one-inventory",
+            f"{len(sources)} inventories were given.",
+            "A site is described by exactly one.",
+            "Give one folder or file: -i inventories/NAME.",
+        )
+    catalog = catalog_module.load()
+    ours = {key: value for key, value in overrides.items() if key.startswith("dss_")}
+    return Site(catalog, topology_module.load(sources[0], ours, catalog))
+
+
+def need_agreement(site: Site) -> None:
+    """Problem unless the licence agreement is accepted in the inventory."""
+    if site.topology.main.get("dss_accept_agreement") is not True:
+        raise Problem(
+            "agreement",
+            "The licence agreement is not accepted; nothing has been changed on any host.",
+            "dss_accept_agreement is not true in the inventory.",
+            "Read docs/guide/agreement.md, then write `dss_accept_agreement: true` below `all: vars:`.",
+        )
+
+
+def bundle_folder(site: Site) -> Path:
+    """Folder of the bundle that the site installs from; relative paths start at the project."""
+    return (ROOT / str(site.topology.main.get("dss_bundle"))).resolve()
+
+
+def bundle(site: Site) -> bundle_manifest.Manifest:
+    """The verified manifest of the bundle: signature and every file; Problem."""
+    folder = bundle_folder(site)
+    if not folder.is_dir():
+        raise Problem(
+            "no-bundle",
+            f"There is no bundle in {folder}.",
+            "Nodes install from a bundle alone, and dss_bundle names no folder with one.",
+            "Build it with `./dss bundle`, or let dss_bundle name the folder you were given.",
+        )
+    return bundle_manifest.verify(folder)
+
+
+def archive(site: Site, debian: str) -> tuple[Path, bundle_manifest.Manifest]:
+    """The bundle's archive for a Debian release, with the manifest that vouches for it.
+
+    Only the signature is checked again here; the node compares the hash after the transfer.
+    """
+    folder, name = bundle_folder(site), f"debian-{debian}.tar"
+    manifest = bundle_manifest.verify(folder, only=())
+    if name not in manifest.files:
+        raise Problem(
+            "release-not-in-bundle",
+            f"The bundle has nothing for Debian {debian}.",
+            f"{folder} holds {', '.join(n for n in manifest.files if n.startswith('debian'))}.",
+            f"Build it with `./dss bundle --release {debian}`.",
+        )
+    return folder / name, manifest
+
+
+def inventory_table(errors: Sequence[topology_module.Mistake]) -> list[str]:
+    """All mistakes of an inventory as lines of one table: place, key, problem, remedy."""
+    lines = [f"{len(errors)} mistake(s) in the inventory; nothing has been changed on any host.", ""]
+    width = max((len(f"{e.file}  {e.key}") for e in errors), default=0)
+    for error in errors:
+        lines.append(f"{f'{error.file}  {error.key}':{min(width, 60)}}  {error.message}")
+        lines.append(f"{'':{min(width, 60)}}  -> {error.remedy}")
+    return lines
