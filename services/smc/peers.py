@@ -85,7 +85,7 @@ def _context() -> ssl.SSLContext:
 def _read(peer: Peer, status: int, body: bytes) -> Any:
     try:
         data = json.loads(body) if len(body) <= LARGEST else None
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if status < 400 and data is not None:
         return data
