@@ -15,7 +15,7 @@ def amount(bytes_: float | None) -> str:
     value, unit = float(bytes_), 0
     while value >= 1000 and unit < len(BYTES) - 1:
         value, unit = value / 1024, unit + 1
-    return f"{value:.0f} {BYTES[unit]}" if unit < 2 or value >= 100 else f"{value:.1f} {BYTES[unit]}"
+    return f"{_short(value) if unit > 1 else round(value)} {BYTES[unit]}"
 
 
 def rate(bits: float | None) -> str:
@@ -26,7 +26,12 @@ def rate(bits: float | None) -> str:
     while value >= 1000 and unit < 3:
         value, unit = value / 1000, unit + 1
     words = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s")
-    return f"{value:.0f} {words[unit]}" if unit == 0 or value >= 100 else f"{value:.1f} {words[unit]}"
+    return f"{_short(value) if unit else round(value)} {words[unit]}"
+
+
+def _short(value: float) -> str:
+    """At most one decimal, none from 100 on or where it is zero."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}".removesuffix(".0")
 
 
 def percent(value: float | None) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 from gunicorn.systemd import sd_notify  # type: ignore[import-untyped]
 
-from services.runtime import config
+from services.runtime.config import load_service
 
 HOST = "127.0.0.1"
-PORT = config.load_service("smc").ports["portal"]
+PORT = load_service("smc").ports["portal"]
 
 bind = f"{HOST}:{PORT}"
 worker_class = "gthread"

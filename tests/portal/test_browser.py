@@ -1,0 +1,126 @@
+"""Every page in real Chromium: nothing on the console, no policy violation, no accessibility finding, no overflow."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from services.bundle import cache
+
+HERE = Path(__file__).parent
+# Kept after the run for people to look at.
+SHOTS = HERE.parents[1] / ".cache" / "screenshots"
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"]  # fmt: skip
+SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+PAGES = {
+    "home": "/", "live-1": "/live?size=1&c=", "live-4": "/live?size=4&c=", "topology": "/topology?node=sub-1",
+    "topology-table": "/topology?view=table", "servers": "/servers", "server": "/servers/sub-1",
+    "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
+    "device-add": "/devices/add", "ports": "/ports", "about": "/about", "missing": "/no-such-page",
+}  # fmt: skip
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+
+
+@dataclass
+class Watched:
+    """A page whose console and errors are kept."""
+
+    page: Page
+    noise: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.noise.append(f"error: {error}"))
+
+    def _hear(self, message: Any) -> None:
+        # The browser itself reports the status of the page that is missing on purpose.
+        expected = "status of 404" in message.text and "no-such-page" in message.location.get("url", "")
+        if message.type in {"error", "warning"} and not expected:
+            self.noise.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core, fetched by npm as the lock file says."""
+
+    def fetch(folder: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / "axe" / name, folder)
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
+                       capture_output=True)  # fmt: skip
+
+    key = cache.key_of((HERE / "axe" / "package-lock.json").read_text())
+    place = cache.part(cache.folder() / "axe", key, fetch)
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+def opened(browser: Browser, size: str, scheme: str) -> BrowserContext:
+    """A fresh browser profile of this size, in light or dark."""
+    width, height = SIZES[size]
+    return browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, ignore_https_errors=True,
+        has_touch=size == "phone",
+    )  # fmt: skip
+
+
+def log_in(page: Page, url: str) -> None:
+    """Log in as a person does."""
+    page.goto(f"{url}/login")
+    page.get_by_label("Account").fill("admin")
+    page.get_by_label("Password").fill("Correct.Horse7")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{url}/")
+
+
+def findings(page: Page, axe: str) -> list[str]:
+    """What axe-core finds, one line per element."""
+    page.evaluate(axe)
+    found = page.evaluate(f"axe.run(document, {RULES})")
+    return [
+        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def examine(watched: Watched, axe: str, name: str) -> list[str]:
+    """Everything that is wrong with the page that is open, and its picture on disk."""
+    page = watched.page
+    page.screenshot(path=SHOTS / f"{name}.png", full_page="phone" in name)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wrong = [f"{wide} px wider than the screen"] if wide > 0 else []
+    wrong += findings(page, axe) + watched.noise
+    watched.noise.clear()
+    return [f"{name}: {one}" for one in wrong]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_clean_in_a_browser(portal: Any, chromium: Browser, axe: str, size: str, scheme: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
+    with opened(chromium, size, scheme) as context:
+        watched = Watched(context.new_page())
+        watched.page.goto(f"{portal.url}/login")
+        wrong += examine(watched, axe, f"login-{size}-{scheme}")
+        log_in(watched.page, portal.url)
+        for name, path in PAGES.items():
+            watched.page.goto(portal.url + path)
+            wrong += examine(watched, axe, f"{name}-{size}-{scheme}")
+    assert not wrong, "\n".join(wrong)
+

@@ -1,0 +1,29 @@
+"""Every page opens for the administrator and shows what the platform knows."""
+
+from typing import Any
+
+import pytest
+
+PAGES = {
+    "/": ["Devices", "1 of 2", "sub-2 has joined and waits", "MTS on sub-1 is Unavailable"],
+    "/servers": ["main-a", "sub-1", "Waiting to be enabled", "127.0.0.21", "203.0.113.21"],
+    "/servers/sub-1": ["Reachable", "Mapping IP", "203.0.113.21", "Yard"],
+    "/services/main-a": ["DSS_NGINX", "MySQL", "Running", "Planned", "not in this release", "Restart all"],
+    "/services/sub-1": ["Unavailable", "Exit code 1", "Start DSS_MTS"],
+    "/topology": ["<svg", "sub-1", "1 of 1 devices online"],
+    "/topology?view=table&node=sub-1": ["Linked to", "connected", "Last seen"],
+    "/ports": ["Port matrix", "9100", "must be mapped", "Not listening", "Planned"],
+    "/devices": ["Gate east", "Online", "refuses user or password", "Digest authentication failed"],
+    "/devices/add": ["RTSP URL", "Channels", "Password of the device"],
+    "/live?size=4": ["Gate east", "data-part=\"video\""],
+    "/about": ["Version", "1.2.3", "DSS_MTS", "Planned"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_shows_what_the_platform_knows(admin: Any, path: str) -> None:
+    answer = admin.get(path)
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 200, text
+    for words in PAGES[path]:
+        assert words in text, words
