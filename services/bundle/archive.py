@@ -33,6 +33,9 @@ def add(
         info.uid = info.gid = 0
         info.uname = info.gname = "root"
         info.mtime = age(path)
+        if info.islnk():
+            # Whether two files share an inode is this machine's matter.
+            info.type, info.linkname, info.size = tarfile.REGTYPE, "", path.stat().st_size
         if not info.isreg():
             tar.addfile(info)
             continue
@@ -53,7 +56,6 @@ def compressed(
         gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0, compresslevel=level) as packed,
     ):
         tar = tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115 - see last
-        tar.inodes = {}  # type: ignore[attr-defined]
         add(tar, folder, tree(folder), prefix, age)
         if last:
             tar.close()

@@ -26,11 +26,15 @@ exec chroot "$root" "$@"
 
 @dataclass(frozen=True)
 class Chroot:
-    """Layers from the top one down to the base; `shown`: {path inside: folder of this machine}."""
+    """Layers from the top one down to the base; `shown`: {path inside: folder of this machine}.
+
+    Unless `online`, there is no network inside: what works here works on an air-gapped host.
+    """
 
     layers: Sequence[Path]
     shown: Mapping[str, Path] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    online: bool = False
 
     def run(self, scratch: Path, *command: str) -> str:
         """Run a command; what it writes is in `scratch`/upper afterwards. Returns its output.
@@ -45,6 +49,7 @@ class Chroot:
         words = [
             "unshare",
             "--mount",
+            *([] if self.online else ["--net"]),
             "--fork",
             "sh",
             "-c",

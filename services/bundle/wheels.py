@@ -55,7 +55,7 @@ def wheelhouse(release: Release, python: list[Path], *, refresh: bool = False) -
         run_pip("download", "--only-binary=:all:", "--dest", store, "pip")
         environment = _online(folder / "upper")
         words = ["download", "--only-binary=:all:", "--dest", SHOWN, *wanted]
-        Chroot(python, {SHOWN: store}, environment).run(folder, *pip_inside(store), *words)
+        Chroot(python, {SHOWN: store}, environment, online=True).run(folder, *pip_inside(store), *words)
         discard(folder)
 
     return cache.part("wheels", cache.key_of(wanted, release.number), build, refresh=refresh) / "wheels"
