@@ -1,0 +1,76 @@
+"""Pytest fixtures of the lab, shared by every kind of test that needs real hosts."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import scenario
+from lab.admin import Admin
+from lab.rack import Lab
+from lab.site import Site
+from lab.tools import run
+
+ROOT = Path(__file__).resolve().parents[1]
+INVENTORY = ROOT / "inventories" / "demo"
+PASSWORD = "Tests-hgkmp-7Q"  # noqa: S105
+LISTEN = "127.0.0.1:18443"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full` also runs what is too long for every day; `--keep-lab` leaves the lab up for the next run."""
+    parser.addoption("--full", action="store_true", help="also run tests marked full")
+    parser.addoption("--keep-lab", action="store_true", help="use and leave a running lab named tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the one mark of our own."""
+    config.addinivalue_line("markers", "full: too long for every day; runs with --full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked full, unless asked for; it is counted as deselected, not as passed."""
+    if config.getoption("--full"):
+        return
+    kept = [item for item in items if "full" not in item.keywords]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The bundle of the source as it stands, for Debian 12."""
+    run(ROOT / "dss", "bundle", "--release", "12")
+    return ROOT / "dist" / "latest"
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
+    """inventories/demo, deployed from bare hosts, initialised, with both cameras online."""
+    os.environ["DSS_LAB"] = "tests"
+    lab = Lab("tests")
+    keep = request.config.getoption("--keep-lab")
+    if not keep:
+        lab.down()
+    lab.up(INVENTORY)
+    deployed = Site(lab, INVENTORY, LISTEN)
+    first = deployed.play()
+    assert first.code == 0, first.output[-6000:]
+    deployed.first = first
+    lab.forward(LISTEN, "198.18.0.10:443")
+    admin = deployed.admin()
+    scenario.enter(admin, PASSWORD)
+    scenario.enable_subs(admin)
+    scenario.add_cameras(admin)
+    yield deployed
+    if not keep:
+        lab.down()
+
+
+@pytest.fixture
+def admin(site: Site) -> Admin:
+    """An administrator of the deployed site, logged in."""
+    entered = site.admin()
+    entered.login(scenario.USER, PASSWORD)
+    return entered
