@@ -70,7 +70,10 @@ def _read(path: Path) -> object:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
-        raise CatalogError(f"{path}: this is not valid YAML: {error}") from error
+        why = " ".join(str(error).split())
+        raise CatalogError(
+            f"services/{path.parent.name}/service.yml: this is not valid YAML: {why}"
+        ) from error
 
 
 def _place(all_: dict[str, Manifest], id_: str, done: dict[str, Manifest], path: tuple[str, ...]) -> None:

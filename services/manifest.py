@@ -14,9 +14,9 @@ PEERS = {"local": "this node", "cluster": "other nodes", "lan": "local network",
 class Port:
     """One listener of a service (`direction` in), or one kind of connection that it opens (out).
 
-    `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks, wan =
-    everyone, so that a router must map it. `origin` says where the number comes from: published by the vendor of the
-    manual, upstream (the engine's own), or ours.
+    `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks,
+    wan = everyone, so that a router must map it. `origin` says where the number comes from: published by the
+    vendor of the manual, upstream (the engine's own), or ours.
     """
 
     name: str

@@ -43,8 +43,8 @@ def _defaults(data: dict[str, Any]) -> dict[str, Any]:
     whole = dict(data)
     usual = [{"name": f"dss-{data['id']}.service", "kind": "python"}]
     whole.setdefault("units", usual)
-    if isinstance(route := whole.pop("route", None), str):
-        whole["routes"] = [{"path": route}]
+    if isinstance(whole.get("route"), str):
+        whole["routes"] = [{"path": whole.pop("route")}]
     if isinstance(whole.get("health"), str):
         whole["health"] = {"path": whole["health"]}
     return whole

@@ -35,11 +35,17 @@ def files(view: NodeView) -> dict[str, File]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _version() -> str:
+    """Version of this release; the package's metadata is a file, so it is read once."""
+    return version("dss")
+
+
 def node(view: NodeView) -> dict[str, Any]:
     """The content of node.json."""
     host, center = view.host, view.host.center
     return {
-        "version": version("dss"),
+        "version": _version(),
         "site": view.site,
         "name": host.name,
         "role": host.role,

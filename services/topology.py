@@ -37,7 +37,7 @@ class Center:
 
 @dataclass(frozen=True)
 class Host:
-    """One host of the site; `role` is its inventory group, `ports` the final number of each `service.port`."""
+    """One host of the site; `role` is its inventory group, `ports` the final numbers by `service.port`."""
 
     name: str
     role: str

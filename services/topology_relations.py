@@ -33,6 +33,12 @@ class Site:
         found = self.merged[host].get(key)
         return found.where if found else self.inventory.where[host]
 
+    def ports(self, host: str) -> dict[str, int]:
+        """The numbers that differ on a host, by `service.port`."""
+        found = self.value(host, "dss_ports") or {}
+        assert isinstance(found, dict)
+        return found
+
     def having(self, key: str, *roles: str) -> Iterator[tuple[str, object]]:
         """(host, value) of all hosts of these roles that have the key."""
         for host, role in self.roles.items():
@@ -82,11 +88,11 @@ def addresses(site: Site) -> Iterator[Mistake]:
 
 def ports(site: Site) -> Iterator[Mistake]:
     """No two services of a node share a number."""
-    for host, own in site.having("dss_ports", *CATALOGUE_ROLE):
+    for host, _ in site.having("dss_ports", *CATALOGUE_ROLE):
         entry, taken = site.merged[host]["dss_ports"], dict[tuple[int, str], str]()
-        assert isinstance(own, dict)
+        own = site.ports(host)
         for key, port in site.defaults[CATALOGUE_ROLE[site.roles[host]]].items():
-            number = int(own.get(key, port.port))
+            number = own.get(key, port.port)
             other = taken.setdefault((number, port.proto), key)
             if other != key:
                 changed = key if key in own else other
@@ -102,12 +108,11 @@ def mapped_ports(site: Site) -> Iterator[Mistake]:
     """Nodes behind one outside address need different numbers: there is one of each out there."""
     taken: dict[tuple[object, int, str], tuple[str, str]] = {}
     for host, outside in site.having("dss_mapping_ip", *CATALOGUE_ROLE):
-        own = site.value(host, "dss_ports") or {}
-        assert isinstance(own, dict)
+        own = site.ports(host)
         for key, port in site.defaults[CATALOGUE_ROLE[site.roles[host]]].items():
             if port.zone != "wan" or not site.catalog.services[key.partition(".")[0]].built:
                 continue
-            number = int(own.get(key, port.port))
+            number = own.get(key, port.port)
             other = taken.setdefault((outside, number, port.proto), (host, key))
             if other != (host, key):
                 yield Mistake(
@@ -126,12 +131,13 @@ def wan_ports(site: Site) -> Iterator[Mistake]:
         assert isinstance(outside, dict)
         for key, number in outside.items():
             port = site.catalog.port(str(key))
-            inside = {int((site.value(h, "dss_ports") or {}).get(key, port.port)) for h in nodes if port}  # type: ignore[attr-defined]
+            inside = {site.ports(h).get(key, port.port) for h in nodes} if port else set()
+            numbers = ", ".join(map(str, sorted(inside)))
             if inside and number not in inside:
                 yield Mistake(
                     site.merged[router]["dss_wan_ports"].at(key),
                     f"dss_wan_ports.{key}",
-                    f"Outside it is {number}, inside {', '.join(map(str, sorted(inside)))}; they must be equal.",
+                    f"Outside it is {number}, inside {numbers}; they must be equal.",
                     f"Map {min(inside)} to itself there, or write dss_ports: {{{key}: {number}}}.",
                 )
 

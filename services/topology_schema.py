@@ -163,7 +163,7 @@ KEYS: dict[str, Key] = {
             NODES,
             [],
             "If given, only these and the node's centre may reach the node: addresses, networks, "
-            "MAC addresses, or an address with its MAC address. Name the other nodes and the deploying machine.",
+            "MAC addresses, or an address with its MAC address. Name other nodes and the deploying machine.",
             "[198.18.0.0/28, 198.18.0.77 02:00:5e:10:00:77]",
         ),
         _key(

@@ -1,0 +1,131 @@
+"""Rules that hold for all rendered text, whatever it says."""
+
+import builtins
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services import topology
+from services.catalog import Catalog
+from services.render import File, render, render_all
+from services.topology import Topology
+
+ROOT = Path(__file__).resolve().parents[2]
+Render = Callable[[str, str], dict[str, File]]
+
+
+def site_of(tmp_path: Path, text: str, catalog: Catalog) -> Topology:
+    (tmp_path / "hosts.yml").write_text(text)
+    return topology.load(tmp_path, catalog=catalog)
+
+
+TWO = """
+all:
+  children:
+    main: {hosts: {main-a: {ansible_host: 198.18.0.10}}}
+    sub: {hosts: {sub-1: {ansible_host: 198.18.0.21}}}
+"""
+
+
+def test_a_further_sub_changes_nothing_on_main(tmp_path: Path, catalog: Catalog) -> None:
+    one = render(catalog, site_of(tmp_path, TWO, catalog), "main-a")
+    three = TWO.replace(
+        "sub-1: {ansible_host: 198.18.0.21}",
+        "sub-1: {ansible_host: 198.18.0.21}, sub-2: {ansible_host: 198.18.0.22}",
+    )
+    assert render(catalog, site_of(tmp_path, three, catalog), "main-a") == one
+
+
+def test_a_changed_port_reaches_all_that_use_it_and_restarts_only_them(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    site = site_of(tmp_path, TWO, catalog)
+    moved = TWO.replace(
+        "{ansible_host: 198.18.0.21}", "{ansible_host: 198.18.0.21, dss_ports: {mts.rtsp: 19100}}"
+    )
+    before, after = (
+        render(catalog, site, "sub-1"),
+        render(catalog, site_of(tmp_path, moved, catalog), "sub-1"),
+    )
+    changed = {path for path in after if after[path] != before[path]}
+    assert changed == {"/etc/dss/services/mts.json", "/etc/dss/firewall.nft", "/etc/dss/ports.json"}
+    assert json.loads(after["/etc/dss/services/mts.json"].text)["ports"]["rtsp"] == 19100
+    assert {u for path in changed for u in after[path].affects} == {
+        "dss-mts.service",
+        "dss-firewall.service",
+        "dss-smc.service",
+    }
+
+
+def test_another_database_port_restarts_database_and_portal(tmp_path: Path, catalog: Catalog) -> None:
+    moved = TWO.replace(
+        "{ansible_host: 198.18.0.10}", "{ansible_host: 198.18.0.10, dss_ports: {mysql.mysql: 13306}}"
+    )
+    before = render(catalog, site_of(tmp_path, TWO, catalog), "main-a")
+    after = render(catalog, site_of(tmp_path, moved, catalog), "main-a")
+    affected = {u for path in after if after[path] != before[path] for u in after[path].affects}
+    assert affected == {"mariadb.service", "dss-smc.service", "dss-portal.service"}
+    assert json.loads(after["/etc/dss/services/smc.json"].text)["settings"]["database"]["port"] == 13306
+
+
+def test_planned_services_leave_no_trace_but_in_the_lists(rendered: Render, catalog: Catalog) -> None:
+    files = rendered("distributed", "main-a")
+    planned = [m for m in catalog.services.values() if not m.built]
+    assert len(planned) == 18
+    for service in planned:
+        assert f"/etc/dss/services/{service.id}.json" not in files
+        assert not [
+            path
+            for path, f in files.items()
+            if any(u.name in f.text for u in service.units) and "catalog" not in path
+        ]
+        for port in service.ports_on("main"):
+            assert f"dport {port.port} " not in files["/etc/dss/firewall.nft"].text
+    listed = {entry["id"]: entry["status"] for entry in json.loads(files["/etc/dss/catalog.json"].text)}
+    assert len(listed) == 25
+    assert {s for s, status in listed.items() if status == "planned"} == {m.id for m in planned}
+
+
+def test_rendering_reads_no_file_once_the_templates_are_known(
+    catalog: Catalog, site: Callable[[str], Topology], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = site("cascade")
+    first = render_all(catalog, whole)
+
+    def refuse(*_: object, **__: object) -> object:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(io, "open", refuse)
+    assert render_all(catalog, whole) == first
+
+
+def test_names_of_the_site_cannot_break_out_of_the_page_of_a_sub(tmp_path: Path, catalog: Catalog) -> None:
+    site = site_of(tmp_path, TWO.replace("all:", "all:\n  vars: {dss_site: '<script>x</script>'}"), catalog)
+    page = render(catalog, site, "sub-1")["/etc/dss/engines/page/index.html"].text
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_allow_list_and_the_gateway_stand_before_every_opening(tmp_path: Path, catalog: Catalog) -> None:
+    more = (
+        "ansible_host: 198.18.0.21, dss_gateway: 198.18.0.1, dss_gateway_mac: '02:00:5e:10:00:01', "
+        "dss_allow: [198.18.0.0/28, '198.18.0.77 02:00:5e:10:00:77']"
+    )
+    site = site_of(tmp_path, TWO.replace("ansible_host: 198.18.0.21", more), catalog)
+    lines = [
+        line.strip() for line in render(catalog, site, "sub-1")["/etc/dss/firewall.nft"].text.splitlines()
+    ]
+    gateway = lines.index("ip saddr 198.18.0.1 ether saddr != 02:00:5e:10:00:01 drop")
+    assert gateway < lines.index("ip saddr 198.18.0.0/28 jump open")
+    assert "ip saddr 198.18.0.77 ether saddr 02:00:5e:10:00:77 jump open" in lines
+    assert "ip saddr 198.18.0.10 jump open" in lines
+    assert "jump open" not in lines
+
+
+def test_a_host_without_services_gets_nothing(rendered: Render) -> None:
+    assert rendered("demo", "cam-1") == {}
+    assert rendered("lan_wan", "edge") == {}
