@@ -1,14 +1,12 @@
-"""A lab camera as a host: its own network namespace and cable, with the camera program in place of an operating system."""
+"""A lab camera as a host: a network namespace, a cable, and the camera program for a system."""
 
-import contextlib
-import os
 import signal
 import subprocess
 from pathlib import Path
 
 from lab.inventory import Machine
 from lab.network import Network
-from lab.tools import LabError, Process, reap, until
+from lab.tools import LabError, Process, launch, until
 
 VARIANTS = ("h264", "h264-paced", "h264-audio", "h264-g711", "h265", "garbage")
 # Debian's own interpreter: only that one loads Debian's GStreamer bindings.
@@ -46,26 +44,19 @@ class Camera:
         words = [PYTHON, "-m", "lab.device", self.name, self.variant]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.network.plug(self.machine)
-        with (self.folder / "console.log").open("ab") as log:
-            child = subprocess.Popen(
-                self._inside(*words),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-                start_new_session=True,
-            )
-        Process.of(child.pid).note(self.folder / "process.json")
+        launch(self._inside(*words), self.folder, {"PYTHONPATH": str(Path(__file__).resolve().parents[1])})
 
     def ready(self, seconds: float = 20) -> None:
-        """Wait until both of its ports are open; raises LabError with the end of its log when they are not."""
+        """Wait until both of its ports are open; else LabError shows the end of its log."""
         if not until(lambda: self.answers() or not self.running, seconds, 0.05) or not self.running:
             tail = (self.folder / "console.log").read_text(errors="replace")[-1500:]
             raise LabError(f"{self.name} did not come up. Its log ends with:\n{tail}")
 
     def answers(self) -> bool:
         """Whether RTSP and HTTP are listening."""
-        listing = subprocess.run(self._inside("ss", "-Hltn"), capture_output=True, text=True, check=False).stdout
+        listing = subprocess.run(
+            self._inside("ss", "-Hltn"), capture_output=True, text=True, check=False
+        ).stdout
         return all(f":{port} " in listing for port in (80, 554))
 
     def shutdown(self, seconds: float = 0) -> None:
@@ -79,8 +70,7 @@ class Camera:
             self.network.carrier(self.machine, on=False)
         if process:
             process.kill(signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                until(lambda: (reap(process.pid), not process.alive)[1], 5)
+            until(lambda: not process.alive, 5)
         self.network.unplug(self.machine)
 
     def command(self, *words: str) -> list[str]:

@@ -1,9 +1,9 @@
 """The mark a lab camera burns into every picture: a frame counter and a clock that a program can read back.
 
-The mark is three rows of 40 black or white cells at the top. A cell is 1/40 of the width and 1/45 of the height,
-so that it falls on whole macroblocks at 16:9 and survives coding and scaling. Each row starts with four cells
-white, black, white, black; the other 108 hold, high bits first: counter (32 bits), clock in milliseconds since
-1970 (44 bits), CRC-32 of both as 10 bytes big-endian (32 bits).
+The mark is three rows of 40 black or white cells at the top. A cell is 1/40 of the width and 1/45 of the
+height, so that it falls on whole macroblocks at 16:9 and survives coding and scaling. Each row starts with
+four cells white, black, white, black; the other 108 hold, high bits first: counter (32 bits), clock in
+milliseconds since 1970 (44 bits), CRC-32 of both as 10 bytes big-endian (32 bits).
 """
 
 import zlib
@@ -63,7 +63,7 @@ def read(luma: bytes | memoryview, width: int, height: int, stride: int) -> Mark
 
 
 def read_mark(frame: Any) -> Mark:  # noqa: ANN401 - a camera has no PyAV, so its type cannot be named here
-    """The mark of a decoded PyAV VideoFrame of any planar or semi-planar YUV format; raises UnreadableError."""
+    """The mark of a decoded PyAV VideoFrame whose first plane is 8-bit luma; raises UnreadableError."""
     plane = frame.planes[0]
     return read(memoryview(plane), frame.width, frame.height, plane.line_size)
 

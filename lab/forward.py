@@ -7,15 +7,13 @@ outside it: accepted connections stay outside, new ones go inside.
 import asyncio
 import contextlib
 import json
-import os
 import socket
-import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.network import Network
-from lab.tools import LabError, Process, save
+from lab.tools import LabError, Process, launch, save
 
 BLOCK = 65536
 CONNECT_SECONDS = 10
@@ -31,48 +29,36 @@ class Forward:
 
 def start(network: Network, folder: Path, forward: Forward) -> None:
     """Open the outer port and leave a process behind that serves it; the same forward twice is fine."""
-    note = folder / f"{forward.listen.replace(':', '_')}.json"
-    old = Process.load(note)
-    if old and json.loads(note.read_text())["to"] == forward.to:
+    place = folder / forward.listen.replace(":", "_")
+    if forward in running(folder):
         return
-    if old:
-        old.stop()
+    stop(place)
+    place.mkdir(parents=True, exist_ok=True)
+    save(place / "forward.json", json.dumps(asdict(forward)))
     outer, (host, port) = _listen(forward.listen), split(forward.to)
     words = network.enter(sys.executable, "-m", "lab.forward", str(outer.fileno()), host, str(port))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    with (folder / "log").open("ab") as log:
-        child = subprocess.Popen(
-            words,
-            pass_fds=[outer.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
-    outer.close()
-    process = Process.of(child.pid)
-    save(
-        note,
-        json.dumps(
-            {"pid": process.pid, "started": process.started, "listen": forward.listen, "to": forward.to}
-        ),
-    )
+    path = {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    with outer:
+        launch(words, place, path, (outer.fileno(),))
 
 
 def running(folder: Path) -> list[Forward]:
     """Forwards that are open now."""
-    notes = [p for p in sorted(folder.glob("*.json")) if Process.load(p)]
-    return [Forward(n["listen"], n["to"]) for n in (json.loads(p.read_text()) for p in notes)]
+    places = [p for p in sorted(folder.glob("*")) if Process.load(p / "process.json")]
+    return [Forward(**json.loads((p / "forward.json").read_text())) for p in places]
 
 
 def stop_all(folder: Path) -> None:
     """Close every forward."""
-    for note in folder.glob("*.json"):
-        process = Process.load(note)
-        if process:
-            process.stop()
-        note.unlink()
+    for place in folder.glob("*"):
+        stop(place)
+
+
+def stop(place: Path) -> None:
+    """Close one forward, if it is open."""
+    process = Process.load(place / "process.json")
+    if process:
+        process.stop()
 
 
 def split(text: str) -> tuple[str, int]:

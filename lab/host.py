@@ -9,7 +9,7 @@ from lab import base, keys
 from lab.inventory import Machine
 from lab.layers import Disks, baked
 from lab.network import BRIDGES, INSIDE, Network
-from lab.tools import LabError, Process, reap, run, save, until
+from lab.tools import LabError, Process, launch, run, save, until
 
 CGROUPS = Path("/sys/fs/cgroup")
 # Puts itself into its own control groups before it becomes the host: two systemds must never share a tree.
@@ -74,7 +74,7 @@ class Host:
         leader = self.leader
         if leader is not None:
             os.kill(leader, signal.SIGRTMIN + 4)
-        if not until(lambda: not self._gone_unless_running(), seconds):
+        if not until(lambda: not self.running, seconds):
             raise LabError(
                 f"{self.name} did not shut down in {seconds:g} s. "
                 f"./dss lab poweroff {self.name} pulls the plug."
@@ -88,7 +88,7 @@ class Host:
         leader, monitor = self.leader, self._monitor()
         if leader is not None:
             os.kill(leader, signal.SIGKILL)
-        if monitor and not until(lambda: not self._gone_unless_running(), 10):
+        if monitor and not until(lambda: not self.running, 10):
             monitor.kill()
             until(lambda: not self.running, 5)
         self._release()
@@ -109,12 +109,6 @@ class Host:
 
     def _monitor(self) -> Process | None:
         return Process.load(self.folder / "process.json")
-
-    def _gone_unless_running(self) -> bool:
-        monitor = self._monitor()
-        if monitor:
-            reap(monitor.pid)
-        return self.running
 
     def _release(self) -> None:
         self.network.unplug(self.machine)
@@ -164,19 +158,10 @@ class Host:
         groups = self._groups()
         for group in groups:
             group.mkdir(exist_ok=True)
-        environment = {**os.environ, "DSS_CGROUPS": " ".join(map(str, groups))}
+        environment = {"DSS_CGROUPS": " ".join(map(str, groups))}
         if release >= 13 and len(groups) > 1:
             environment["SYSTEMD_NSPAWN_UNIFIED_HIERARCHY"] = "1"
-        with self._console().open("wb") as console:
-            child = subprocess.Popen(
-                ["sh", "-c", START, "sh", *self.network.enter(*self._words())],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        Process.of(child.pid).note(self.folder / "process.json")
+        launch(["sh", "-c", START, "sh", *self.network.enter(*self._words())], self.folder, environment)
 
     def _words(self) -> list[str]:
         return [

@@ -128,7 +128,7 @@ class Lab:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program on the controller, inside the lab's network, able to reach the hosts by Ansible.
 
-        `capture` keeps stdout and stderr in the result; `seconds` is when subprocess.TimeoutExpired is raised.
+        `capture` keeps stdout and stderr in the result; after `seconds` subprocess.TimeoutExpired is raised.
         """
         _ = self.notes
         environment = {**os.environ, **keys.environment(), "DSS_LAB": self.name, **(env or {})}
@@ -147,9 +147,7 @@ class Lab:
     def forward(self, listen: str, to: str) -> None:
         """Open a port of this machine onto one inside the lab, until `down`."""
         _ = self.notes
-        folder = self.folder / "forwards"
-        folder.mkdir(exist_ok=True)
-        forwarding.start(self.network, folder, forwarding.Forward(listen, to))
+        forwarding.start(self.network, self.folder / "forwards", forwarding.Forward(listen, to))
 
     def forwards(self) -> list[forwarding.Forward]:
         """Ports that are open now."""

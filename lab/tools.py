@@ -117,7 +117,35 @@ def _start_ticks(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def reap(pid: int) -> None:
-    """Collect an ended child of this very process, so that it does not stay as a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+def launch(
+    words: list[str], folder: Path, env: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+) -> Process:
+    """Start a program that outlives this one; notes it in `folder`/process.json, its output in console.log.
+
+    It must be nobody's child here: a verb would leave a zombie behind, a test a warning.
+    """
+    number = folder / ".pid"
+    number.unlink(missing_ok=True)
+    shell = [
+        "setsid",
+        "--fork",
+        "sh",
+        "-c",
+        'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"',
+        str(number),
+    ]
+    with (folder / "console.log").open("ab") as log:
+        subprocess.run(
+            [*shell, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(env or {})},
+            pass_fds=pass_fds,
+            check=True,
+        )
+    if not until(number.exists, 5, 0.002):
+        raise LabError(f"{words[0]} did not start. See {folder / 'console.log'}.")
+    process = Process.of(int(number.read_text()))
+    process.note(folder / "process.json")
+    return process

@@ -1,1 +1,1 @@
-"""The program inside a lab camera. It runs on Debian's own Python, with GStreamer and nothing of the platform."""
+"""The program inside a lab camera. It needs Debian's Python and GStreamer, nothing of the platform."""

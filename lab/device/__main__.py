@@ -6,7 +6,7 @@ import threading
 from lab.device import garbage
 from lab.device.cgi import Device, server
 
-USER, PASSWORD = "admin", "Camera.2468"  # noqa: S105 - printed in the lab's guide
+USER, PASSWORD = "admin", "Camera.2468"
 
 
 def main(name: str, variant: str) -> None:

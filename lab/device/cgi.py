@@ -42,7 +42,8 @@ def answer(device: Device, path: str, query: dict[str, str]) -> str | None:
     if path == "/cgi-bin/global.cgi":
         return _clock(device, action, query)
     bodies = {
-        "getSystemInfo": f"deviceType=LAB-IPC\r\nhardwareVersion=1.00\r\nprocessor=lab\r\nserialNumber={device.serial}\r\n",
+        "getSystemInfo": "deviceType=LAB-IPC\r\nhardwareVersion=1.00\r\nprocessor=lab\r\n"
+        f"serialNumber={device.serial}\r\n",
         "getDeviceType": "type=LAB-IPC\r\n",
         "getSerialNo": f"sn={device.serial}\r\n",
         "getSoftwareVersion": "version=1.000.0000000.1.R,build:2026-01-01\r\n",
@@ -72,7 +73,7 @@ def server(device: Device, port: int = 80) -> ThreadingHTTPServer:
         protocol_version = "HTTP/1.1"
         timeout = 30
 
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             given = self.headers.get("Authorization")
             if not digest.accepts("GET", given):
                 if given:

@@ -109,7 +109,9 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         return bin_
 
     def _description(self, stream: Stream) -> str:
-        caps = f"video/x-raw,format=I420,width={stream.width},height={stream.height},framerate={stream.rate}/1"
+        caps = (
+            f"video/x-raw,format=I420,width={stream.width},height={stream.height},framerate={stream.rate}/1"
+        )
         coder = H265 if self.variant == "h265" else H264
         codec = "h265" if self.variant == "h265" else "h264"
         pay = f"rtp{codec}pay name=pay0 pt=96 config-interval=-1 mtu=1400"
@@ -133,7 +135,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
 
 
 def _subtype(url: Any) -> str:  # noqa: ANN401
-    return parse_qs(url.query or "").get("subtype", ["0"])[0]
+    return str(parse_qs(url.query or "").get("subtype", ["0"])[0])
 
 
 def _pace(bin_: Any) -> None:  # noqa: ANN401
@@ -153,7 +155,8 @@ def _pace(bin_: Any) -> None:  # noqa: ANN401
 
 
 def _elements(bin_: Any) -> list[Any]:  # noqa: ANN401
-    iterator, found = bin_.iterate_sorted(), []
+    iterator = bin_.iterate_sorted()
+    found: list[Any] = []
     while True:
         result, element = iterator.next()
         if result != Gst.IteratorResult.OK:
@@ -161,7 +164,9 @@ def _elements(bin_: Any) -> list[Any]:  # noqa: ANN401
         found.append(element)
 
 
-def serve(variant: str, name: str, user: str, password: str, realm: str, device_time: Callable[[], float]) -> None:
+def serve(
+    variant: str, name: str, user: str, password: str, realm: str, device_time: Callable[[], float]
+) -> None:
     """Serve RTSP on port 554 until the process ends."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()

@@ -6,7 +6,7 @@ import time
 from lab import counter
 from lab.device.font import line_height, write
 
-NOISE_SHARE = 4  # the noise patch is a quarter of the picture wide and high
+NOISE_SHARE = 8  # the noise patch is an eighth of the picture wide and high
 
 
 class Scene:
@@ -40,7 +40,7 @@ class Scene:
             self._view[start : start + len(pixels)] = pixels
 
     def _move(self, number: int) -> None:
-        """Camera noise is what makes the bits of a real stream; without it a relay would be tested with nothing."""
+        """Noise makes the bits of a real stream; without it a relay would be tested with nothing."""
         wide, high = self.width // NOISE_SHARE, self.height // NOISE_SHARE
         left = (number * 4) % (self.width - wide) & ~1
         top, span = self.height // 2, len(self._noise) - wide
