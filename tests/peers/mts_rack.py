@@ -1,4 +1,4 @@
-"""A node with a real DSS_MTS and real cameras on loopback; only DSS_DMS is a stand-in that speaks its interface."""
+"""A node with a real DSS_MTS and real cameras on loopback; DSS_DMS is a stand-in for its interface."""
 
 import json
 import os
@@ -146,10 +146,9 @@ class Rack:
             "DSS_ETC": str(self.folder / "etc"),
             "CREDENTIALS_DIRECTORY": str(self.folder / "credentials"),
         }
-        log = (self.folder / "mts.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.mts"], env=environment, cwd=HERE.parents[1], stderr=log
-        )
+        command = [sys.executable, "-m", "services.mts"]
+        with (self.folder / "mts.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, cwd=HERE.parents[1], stderr=log)
         for _ in range(200):
             try:
                 self.get("/streams")
