@@ -46,12 +46,12 @@ def port_matrix(catalog: Catalog) -> str:
     text = [
         "# Port matrix\n",
         f"Generated from `services/*/service.yml` by `{REFRESH}`.\n",
-        "These are the default numbers. `./dss ports -i INVENTORY` prints the matrix of a site with its hosts "
-        "and its own numbers; an inventory changes a number by `dss_ports`.\n",
-        "*Zone* says who may reach a port: `local` this node, `cluster` the other nodes, `lan` local networks, "
-        "`wan` everyone. A port of the zone `wan` must be mapped on the router for users outside, with the same "
-        "number. *Number* says where it comes from. Planned services are not deployed; nothing is opened for "
-        "them.\n",
+        "These are the default numbers. `./dss ports -i INVENTORY` prints the matrix of a site with its "
+        "hosts and its own numbers; an inventory changes a number by `dss_ports`.\n",
+        "*Zone* says who may reach a port: `local` this node, `cluster` the other nodes, `lan` local "
+        "networks, `wan` everyone. A port of the zone `wan` must be mapped on the router for users outside, "
+        "with the same number. *Number* says where it comes from. Planned services are not deployed; nothing "
+        "is opened for them.\n",
     ]
     head = ["service", "port", "direction", "from or to", "purpose", "TLS", "zone", "map", "status", "number"]
     for role in ROLES:
@@ -89,8 +89,8 @@ def inventory() -> str:
         table(["group", "its hosts"], [[f"`{name}`", meaning] for name, meaning in GROUPS.items()]),
         "Every host needs `ansible_host`, its IP address.\n",
         "## Variables\n",
-        "All of them are optional unless they say otherwise. They may stand at `all`, at a group or at a host; "
-        "what is nearer to the host wins, by Ansible's own rules.\n",
+        "All of them are optional unless they say otherwise. They may stand at `all`, at a group or at a "
+        "host; what is nearer to the host wins, by Ansible's own rules.\n",
     ]
     text += [_variable(key) for key in KEYS.values()]
     renamed = [[f"`{old}`", f"`{new}`"] for old, new in RENAMED.items()]
