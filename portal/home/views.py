@@ -5,10 +5,9 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from portal import guard, work
+from portal import guard
 from portal.home.totals import totals
-from portal.shell import attention
-from services.smc import nodes, topology
+from portal.shell.views import site, to_look_at
 
 blueprint = Blueprint("home", __name__)
 
@@ -27,6 +26,5 @@ def figures() -> ResponseReturnValue:
 
 def _figures() -> dict[str, Any]:
     guard.account().need("nodes.view")
-    session = work.session()
-    found, graph = nodes.listing(session), topology.graph(session)
-    return {"totals": totals(found, graph), "items": attention.items(found, graph), "nodes": found}
+    found = site()
+    return {"totals": totals(found.nodes, found.graph), "items": to_look_at(), "nodes": found.nodes}

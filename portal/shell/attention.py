@@ -18,10 +18,10 @@ class Item:
     action: str
 
 
-def items(nodes: list[Node], graph: Graph | None = None) -> list[Item]:
-    """Everything about `nodes`, worst first; with `graph`, their cameras too."""
+def items(nodes: list[Node], graph: Graph) -> list[Item]:
+    """Everything about `nodes` and their devices, worst first."""
     found = [item for node in nodes for item in _of_node(node)]
-    for vertex in graph.vertices if graph else []:
+    for vertex in graph.vertices:
         missing = vertex.cameras - vertex.cameras_online
         if missing:
             text = f"{missing} of {vertex.cameras} devices on {vertex.label} {_are(missing)} not online."

@@ -1,5 +1,6 @@
 """What every page is given, and the entries of the quick jump."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, current_app, g, jsonify, url_for
@@ -8,9 +9,17 @@ from flask.typing import ResponseReturnValue
 from portal import figures, guard, work
 from portal.shell import attention
 from portal.shell.navigation import pages_for
-from services.smc import devices, nodes
+from services.smc import devices, nodes, topology
 
 blueprint = Blueprint("shell", __name__)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What most pages need: the servers with their live state, and the graph with device counts."""
+
+    nodes: list[nodes.Node]
+    graph: topology.Graph
 
 
 @blueprint.record_once
@@ -34,7 +43,16 @@ def to_look_at() -> list[attention.Item]:
     """What needs a person, for the chip; empty for an account that may not see the servers."""
     if "nodes.view" not in guard.account().permissions:
         return []
-    return attention.items(nodes.listing(work.session()))
+    found = site()
+    return attention.items(found.nodes, found.graph)
+
+
+def site() -> Site:
+    """The servers and their devices, read once per request."""
+    if "site" not in g:
+        g.site = Site(nodes.listing(work.session()), topology.graph(work.session()))
+    found: Site = g.site
+    return found
 
 
 @blueprint.get("/jump.json")

@@ -76,7 +76,9 @@ class Agent:
         if method == "GET" and parts == ["ports"]:
             return 200, self.ports
         if method == "GET" and parts[0] == "logs":
-            return 200, {"lines": [f"12:00:{n:02d} {parts[1]}: line {n} <b>of</b> the log" for n in range(50)]}
+            return 200, {
+                "lines": [f"12:00:{n:02d} {parts[1]}: line {n} <b>of</b> the log" for n in range(50)]
+            }
         if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
         if method == "POST" and parts[0] == "services":
@@ -188,7 +190,9 @@ def certificates(folder: Path, credentials: Path) -> Callable[[str], ssl.SSLCont
     return server
 
 
-def serve(agent: Agent, address: str, port: int, prefix: str, tls: ssl.SSLContext | None) -> ThreadingHTTPServer:
+def serve(
+    agent: Agent, address: str, port: int, prefix: str, tls: ssl.SSLContext | None
+) -> ThreadingHTTPServer:
     """Answer for `agent` in a thread."""
     server = ThreadingHTTPServer((address, port), served(agent, prefix))
     if tls:
@@ -212,13 +216,17 @@ def site(platform: Any, free_port: Callable[[], int]) -> Iterator[Site]:
     tls = certificates(etc / "pki", platform.files.credentials)
     main = Agent("main-a", [service(i) for i in ("nginx", "mysql", "redis", "mq", "smc", "dms", "mts")],
                  port_rows(files["main-a"]))  # fmt: skip
-    sub = Agent("sub-1", [service(i) for i in ("nginx", "mq", "smc", "dms")], port_rows(files["sub-1"], "mts"))
+    sub = Agent(
+        "sub-1", [service(i) for i in ("nginx", "mq", "smc", "dms")], port_rows(files["sub-1"], "mts")
+    )
     sub.services.append(service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute."))
     servers = [
         serve(main, "127.0.0.1", agent_port, "", None),
         serve(sub, "127.0.0.21", tls_port, "/cluster/smc", tls("sub-1")),
     ]
-    yield from _running(Site(platform, {"main-a": main, "sub-1": sub}, _populate(platform), threading.Event()))
+    yield from _running(
+        Site(platform, {"main-a": main, "sub-1": sub}, _populate(platform), threading.Event())
+    )
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -231,8 +239,12 @@ def _populate(platform: Any) -> accounts.Account:
         nodes.register(session, "sub-1", "sub", "127.0.0.21", "203.0.113.21", "1.2.3")
         nodes.register(session, "sub-2", "sub", "127.0.0.22", None, "1.2.3")
         nodes.enable(session, "sub-1", account)
-        gate = devices.add(session, devices.NewDahua("Gate east", "main-a", "198.18.0.101", "admin", "x"), account)
-        yard = devices.add(session, devices.NewRtsp("Yard", "sub-1", "rtsp://198.18.0.102/live", "a", "b"), account)
+        gate = devices.add(
+            session, devices.NewDahua("Gate east", "main-a", "198.18.0.101", "admin", "x"), account
+        )
+        yard = devices.add(
+            session, devices.NewRtsp("Yard", "sub-1", "rtsp://198.18.0.102/live", "a", "b"), account
+        )
     one = Site(platform, {}, account, threading.Event())
     one.fact(gate.id, "online", model="Simulated camera", serial="SIM0001")
     one.fact(yard.id, "refused", "Digest authentication failed (401).")
@@ -250,7 +262,13 @@ def _running(site: Site) -> Iterator[Site]:
 
 def configuration(**more: object) -> dict[str, object]:
     """What the tests tell the application."""
-    return {"TESTING": True, "SECRET": "test-secret", "VERSION": "1.2.3", "SITE": "City Hall", "NODE": "main-a"} | more
+    return {
+        "TESTING": True,
+        "SECRET": "test-secret",
+        "VERSION": "1.2.3",
+        "SITE": "City Hall",
+        "NODE": "main-a",
+    } | more
 
 
 @dataclass

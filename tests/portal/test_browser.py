@@ -111,7 +111,9 @@ def examine(watched: Watched, axe: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_is_clean_in_a_browser(portal: Any, chromium: Browser, axe: str, size: str, scheme: str) -> None:
+def test_every_page_is_clean_in_a_browser(
+    portal: Any, chromium: Browser, axe: str, size: str, scheme: str
+) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []
     with opened(chromium, size, scheme) as context:
@@ -123,4 +125,3 @@ def test_every_page_is_clean_in_a_browser(portal: Any, chromium: Browser, axe: s
             watched.page.goto(portal.url + path)
             wrong += examine(watched, axe, f"{name}-{size}-{scheme}")
     assert not wrong, "\n".join(wrong)
-

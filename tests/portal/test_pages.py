@@ -8,7 +8,7 @@ PAGES = {
     "/": ["Devices", "1 of 2", "sub-2 has joined and waits", "MTS on sub-1 is Unavailable"],
     "/servers": ["main-a", "sub-1", "Waiting to be enabled", "127.0.0.21", "203.0.113.21"],
     "/servers/sub-1": ["Reachable", "Mapping IP", "203.0.113.21", "Yard"],
-    "/services/main-a": ["DSS_NGINX", "MySQL", "Running", "Planned", "not in this release", "Restart all"],
+    "/services/main-a": ["DSS_NGINX", "MySQL", "Running", "Planned", "Not in this release", "Restart all"],
     "/services/sub-1": ["Unavailable", "Exit code 1", "Start DSS_MTS"],
     "/topology": ["<svg", "sub-1", "1 of 1 devices online"],
     "/topology?view=table&node=sub-1": ["Linked to", "connected", "Last seen"],
