@@ -1,5 +1,6 @@
 """A killed service is shown at once and comes back by itself; a power cut needs no hand."""
 
+import json
 import time
 from typing import Any
 
@@ -38,7 +39,9 @@ def everything_runs(site: Site, host: str) -> bool:
 
 
 @pytest.mark.parametrize(("host", "unit"), PAIRS)
-def test_a_killed_service_is_shown_within_two_seconds_and_comes_back(site: Site, host: str, unit: str) -> None:
+def test_a_killed_service_is_shown_within_two_seconds_and_comes_back(
+    site: Site, host: str, unit: str
+) -> None:
     until(30, f"everything runs on {host}", lambda: everything_runs(site, host))
     before = site.on(host, "systemctl", "show", "--value", "--property=MainPID", unit).strip()
     # The engines and services are quick to return: what is sampled is every state in between.
@@ -56,8 +59,6 @@ def test_a_killed_service_is_shown_within_two_seconds_and_comes_back(site: Site,
         "    time.sleep(0.02)\n"
         "print(json.dumps(seen))\n"
     )
-    import json
-
     seen = json.loads(site.python(host, program))
     shown = [at for at, what in seen if what in {"Unavailable", "Starting"}]
     assert shown, f"never shown as down: {seen[:5]} … {seen[-5:]}"
@@ -89,7 +90,7 @@ def test_after_a_power_cut_everything_returns_at_boot_with_no_hand(
 
 def lost(admin: Admin, name: str) -> bool:
     """Whether main says that it does not hear a node."""
-    return next(node for node in admin.get("/nodes") if node["name"] == name)["reachable"] is False
+    return next(node for node in admin.get("/nodes") if node["name"] == name)["reach"] == "unreachable"
 
 
 def devices_online(site: Site) -> list[dict[str, Any]] | None:
