@@ -120,9 +120,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-n", "--lines", type=int, default=50)
     add("ports", ports, "port matrix of this node")
     _node_words(add("node", node, "join tokens, joining, enabling"))
-    add("verify", verify, "compare this node with its deployment").add_argument(
-        "--wait", type=float, default=30
-    )
+    one = add("verify", verify, "compare this node with its deployment")
+    one.add_argument("--wait", type=float, default=30, help="seconds for what is still coming up")
+    one.add_argument("--json", action="store_true")
     one = add("setup", step, "one step of a deployment (the playbooks call this)")
     one.add_argument("step")
     one.add_argument("--check", action="store_true", help="say what would change, change nothing")

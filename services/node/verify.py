@@ -14,6 +14,7 @@ from services.node import files, units
 
 LOG_LINES = 12
 WAIT_SECONDS = 30
+PORTAL = "dss-portal.service"
 LOOPBACK = "127.0.0.1"
 
 
@@ -51,7 +52,10 @@ def _unit(unit: units.Unit) -> Check:
 
 
 def _health() -> list[Check]:
-    return [_ask(row["id"], row) for row in units.built() if row["health"] and not _withheld(row)]
+    rows = [row for row in units.built() if row["health"] and not _withheld(row)]
+    # The portal is a second unit of DSS_SMC, with a health page of its own.
+    portal = [("portal", row) for row in rows if PORTAL in units.names([row])]
+    return [_ask(id_, row) for id_, row in [(row["id"], row) for row in rows] + portal]
 
 
 def _withheld(row: dict[str, Any]) -> bool:
@@ -100,7 +104,8 @@ def _listeners() -> list[Check]:
     held = {row["id"] for row in units.built() if _withheld(row)}
     nothing: list[dict[str, Any]] = []
     rows = [r for r in files.read_json(files.ETC / "ports.json", nothing) if r["direction"] == "in"]
-    wanted = {(r["port"], r["protocol"]): r["service"] for r in rows if r["status"] == "built"}
+    ours = (r for r in rows if r["status"] == "built" and r["service"] != "ssh")
+    wanted = {(r["port"], r["protocol"]): r["service"] for r in ours}
     found = own_listeners(set(units.names(units.built())))
     missing = [
         Check(f"{port}/{proto}", False, f"nothing listens, {service} should")
