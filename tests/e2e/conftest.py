@@ -1,0 +1,46 @@
+"""Debian's Chromium, logged in to the deployed site as a person would be."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from lab.fixtures import PASSWORD
+from lab.scenario import USER
+from lab.site import Site
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Site) -> Iterator[Page]:
+    """A page in a fresh profile, logged in at the portal."""
+    # Chromium has no switch for one more authority; tests/lab proves the certificate against the site's CA.
+    context = chromium.new_context(
+        viewport={"width": 1440, "height": 900}, ignore_https_errors=True, base_url=f"https://{site.listen}"
+    )
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Account").fill(USER)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/")
+    yield page
+    context.close()
