@@ -1,87 +1,30 @@
 """Facts over two real NATS servers with a leaf link: stored where they arise, delivered after any cut."""
 
 import asyncio
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from dss_site import Authority, Server, free_port, until
 
-from services.node import pki
 from services.runtime.bus import Bus
 from services.runtime.config import Node
 from services.runtime.health import Health
 from services.runtime.message import Message, Unready
 
-SERVER = Path(sys.executable).with_name("nats-server")
-SETTINGS = """
-server_name: {name}
-listen: "127.0.0.1:{port}"
-tls {{ {tls}, verify: true }}
-jetstream {{ store_dir: "{folder}/store", domain: {name}, sync_interval: always }}
-leafnodes {{ {leaf} }}
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Server:
-    """One NATS server of a node, with that node's certificate."""
-
-    folder: Path
-    name: str
-    leaf: str
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        tls = self.tls()
-        text = SETTINGS.format(
-            name=self.name, port=self.port, tls=tls, folder=self.folder, leaf=self.leaf.format(tls=tls)
-        )
-        (self.folder / "nats.conf").write_text(text)
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([SERVER, "-c", self.folder / "nats.conf"], stderr=log)
-
-    def tls(self) -> str:
-        files = {"cert_file": "node.pem", "key_file": "node.key", "ca_file": "ca.pem"}
-        return ", ".join(f'{key}: "{self.folder}/pki/{name}"' for key, name in files.items())
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[dict[str, Server]]:
     """A main and a sub; nothing runs yet."""
-    key, ca = pki.make_ca("Test")
-    leaf_port = free_port()
-    url = f"tls://127.0.0.1:{leaf_port}"
+    authority, leaf_port = Authority(), free_port()
     links = {
-        "main": f'listen: "127.0.0.1:{leaf_port}", tls {{{{ {{tls}}, verify: true }}}}',
-        "sub": f'reconnect: 1, remotes: [{{{{ url: "{url}", tls {{{{ {{tls}} }}}} }}}}]',
+        "main": f'listen: "127.0.0.1:{leaf_port}", tls {{ TLS, verify: true }}',
+        "sub": f'reconnect: 1, remotes: [{{ url: "tls://127.0.0.1:{leaf_port}", tls {{ TLS }} }}]',
     }
     servers = {}
     for name, leaf in links.items():
-        folder = tmp_path / name / "pki"
-        folder.mkdir(parents=True)
-        own = pki.new_key()
-        certificate = pki.sign(key, ca, own.public_key(), pki.Names.of(name, []))
-        (folder / "ca.pem").write_bytes(pki.pem(ca))
-        (folder / "node.pem").write_bytes(pki.pem(certificate))
-        (folder / "node.key").write_bytes(pki.key_pem(own))
-        servers[name] = Server(folder.parent, name, leaf)
+        authority.equip(tmp_path / name / "pki", name)
+        servers[name] = Server(tmp_path / name, name, leaf)
     yield servers
     for server in servers.values():
         server.kill()
@@ -108,12 +51,6 @@ async def bus_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBus]:
     yield make
     for bus in made:
         await bus.close()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def put(bus: Bus, numbers: range) -> None:
