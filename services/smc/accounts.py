@@ -111,7 +111,7 @@ def initialise(session: Session, name: str, password: str, answers: list[Answer]
 
 
 def login(session: Session, name: str, password: str, source: str, kind: str = "cookie") -> Login:
-    """Check name and password and open a session (`kind` cookie or bearer). Locks are checked before any hashing."""
+    """Check name and password, open a session (`kind` cookie or bearer); locks are checked before hashing."""
     need_initialised(session)
     lockout.check(session, name, source)
     row = session.scalars(select(models.Account).where(models.Account.key == name.lower())).first()
@@ -135,7 +135,7 @@ def logout(session: Session, token: str) -> None:
 
 
 def account_of(session: Session, token: str | None, source: str = "", *, touch: bool = True) -> Account:
-    """The account of a session's token; Problem 401 if there is none. `touch` marks the session as used now."""
+    """The account of a session's token; Problem 401 if there is none. `touch` marks it as used now."""
     one = sessions.needed(token, touch=touch)
     row = session.get(models.Account, one.account_id)
     if row is None:
@@ -152,7 +152,7 @@ def profile(session: Session, account: Account) -> Profile:
 
 
 def change_password(session: Session, account: Account, old: str, new: str, keep: str | None = None) -> None:
-    """Replace the own password; ends all other sessions of the account (`keep` = id of the session that stays)."""
+    """Replace the own password; ends all other sessions of the account (`keep`: id of the one that stays)."""
     lockout.check(session, account.name, account.source)
     row = session.get_one(models.Account, account.id)
     name, known = row.name, row.password_hash

@@ -1,4 +1,7 @@
-"""The audit log: a chain of hashes, row = SHA-256("dss-audit-1" | prev | canonical row), in order of one row's lock."""
+"""The audit log: a chain of hashes, row = SHA-256("dss-audit-1" | prev | canonical row).
+
+The lock of one row makes its writers queue.
+"""
 
 import hashlib
 import json
@@ -21,7 +24,7 @@ PAGE = 500
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: who (`actor`) from where (`source`) did what (`action`) to what (`target`), and how it ended."""
+    """One entry: who (`actor`) from where (`source`) did what (`action`) to what (`target`), how it ended."""
 
     id: int
     at: datetime

@@ -1,23 +1,38 @@
 """Cameras and recorders: what an administrator entered, and what their node says of them."""
 
-import secrets as random_source
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.smc import addresses, audit, models, nodes, secrets
+from services.smc import audit, models, nodes, secrets
 from services.smc.accounts import Account
+from services.smc.new_devices import MOST_CHANNELS, Channels, NewDahua, NewRtsp, rows
 from services.smc.store import unit_of_work
+
+__all__ = [
+    "MOST_CHANNELS",
+    "Channel",
+    "Device",
+    "NewDahua",
+    "NewRtsp",
+    "add",
+    "apply_fact",
+    "assignment",
+    "get",
+    "listing",
+    "move",
+    "remove",
+    "test",
+]
 
 CHECKING = "checking"
 STATES = ("checking", "online", "offline", "refused", "unreachable", "garbled")
-MOST_CHANNELS = 64
 KEEP_MESSAGES = timedelta(days=14)
 
 
@@ -58,31 +73,6 @@ class Device:
     created_by: str
 
 
-@dataclass(frozen=True)
-class NewRtsp:
-    """A device given by one RTSP URL; user and password may stand in the URL or in their fields."""
-
-    name: str
-    node: str
-    url: str
-    username: str = ""
-    password: str = ""
-
-
-@dataclass(frozen=True)
-class NewDahua:
-    """A device given by host, ports and account; channels 1 to 64."""
-
-    name: str
-    node: str
-    host: str
-    username: str
-    password: str
-    port: int = 80
-    rtsp_port: int = 554
-    channels: int = 1
-
-
 def listing(session: Session, node: str | None = None) -> list[Device]:
     """All devices, or those of one node, by name."""
     query = _whole().order_by(models.Device.name, models.Device.id)
@@ -99,9 +89,8 @@ def get(session: Session, id: str) -> Device:
 def add(session: Session, new: NewRtsp | NewDahua, account: Account) -> Device:
     """Note a device and return at once; its node checks it then. Problem 409 for a duplicate."""
     account.need("devices.manage")
-    if isinstance(new, NewRtsp):
-        return _insert(session, _rtsp(new), [(1, new.name.strip(), "main")], account)
-    return _insert(session, _dahua(new), _dahua_channels(new), account)
+    row, channels = rows(new)
+    return _insert(session, row, channels, account)
 
 
 @unit_of_work
@@ -159,7 +148,7 @@ def apply_fact(session: Session, fact: dict[str, Any], msg_id: str | None = None
 
 
 def assignment(session: Session, node: str) -> list[dict[str, Any]]:
-    """The devices of a node with their passwords, in the JSON shape of the cluster interface; for that node only."""
+    """The devices of a node with their passwords, in the JSON shape of the cluster interface."""
     query = _whole().where(models.Device.node == node).order_by(models.Device.id)
     return [_assigned(row) for row in session.scalars(query)]
 
@@ -176,67 +165,8 @@ def _assigned(row: models.Device) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rtsp(new: NewRtsp) -> models.Device:
-    source = addresses.rtsp(new.url)
-    if source.username and new.username and source.username != new.username:
-        raise Problem(
-            "device-user", "The user is given twice, and differently.",
-            "The URL and the user field name two users.", "Leave the user out of the URL.", status=422,
-        )  # fmt: skip
-    return _new(
-        new.name, "rtsp", new.node, source.url, source.host, source.port, source.port,
-        new.username or source.username, new.password or source.password,
-        f"{source.url.split('://')[0]}://{source.host}:{source.port}/{source.url.split('/', 3)[3]}",
-    )  # fmt: skip
-
-
-def _dahua(new: NewDahua) -> models.Device:
-    host = addresses.host(new.host)
-    addresses.port_number(new.port, "port")
-    addresses.port_number(new.rtsp_port, "rtsp_port")
-    if not 1 <= new.channels <= MOST_CHANNELS:
-        raise Problem(
-            "device-channels", "The number of channels cannot be used.",
-            f"{new.channels} is not between 1 and {MOST_CHANNELS}.", "Enter how many the device has.", status=422,
-        )  # fmt: skip
-    return _new(
-        new.name, "dahua", new.node, None, host, new.port, new.rtsp_port, new.username, new.password,
-        f"dahua://{host}:{new.port}",
-    )  # fmt: skip
-
-
-def _dahua_channels(new: NewDahua) -> list[tuple[int, str, str]]:
-    name = new.name.strip()
-    if new.channels == 1:
-        return [(1, name, "main,sub")]
-    return [(number, f"{name} {number}", "main,sub") for number in range(1, new.channels + 1)]
-
-
-def _new(
-    name: str, kind: str, node: str, url: str | None, host: str, port: int, rtsp_port: int,
-    username: str, password: str, identity: str,
-) -> models.Device:  # fmt: skip
-    if not 1 <= len(name.strip()) <= 64 or not name.isprintable():
-        raise Problem(
-            "device-name", "This device name cannot be used.", "It needs 1 to 64 visible characters.",
-            "Choose another name.", status=422,
-        )  # fmt: skip
-    if len(username) > 64 or len(password) > 128 or not (username + password).isprintable():
-        raise Problem(
-            "device-login", "User or password cannot be used.",
-            "At most 64 and 128 visible characters are possible.", "Correct them and try again.", status=422,
-        )  # fmt: skip
-    id, now = random_source.token_hex(8), clock.now()
-    return models.Device(
-        id=id, name=name.strip(), kind=kind, node=node, identity=identity[:640], url=url, host=host, port=port,
-        rtsp_port=rtsp_port, username=username, secret=secrets.seal(password, id), created_at=now, changed_at=now,
-    )  # fmt: skip
-
-
 @unit_of_work
-def _insert(
-    session: Session, row: models.Device, channels: list[tuple[int, str, str]], account: Account
-) -> Device:
+def _insert(session: Session, row: models.Device, channels: Channels, account: Account) -> Device:
     nodes.need_enabled(session, row.node)
     values = {c.name: getattr(row, c.name) for c in models.Device.__table__.columns}
     fresh = models.Device(**values | {"created_by": account.name})
@@ -295,14 +225,14 @@ def _first_time(session: Session, msg_id: str) -> bool:
     return True
 
 
-def _whole() -> Any:
+def _whole() -> Select[models.Device]:
     return select(models.Device).options(
         selectinload(models.Device.channels), selectinload(models.Device.state)
     )
 
 
 def _row(session: Session, id: str) -> models.Device:
-    row: models.Device | None = session.scalars(_whole().where(models.Device.id == id)).first()
+    row = session.scalars(_whole().where(models.Device.id == id)).first()
     if row is None:
         raise Problem(
             "device-unknown", "There is no such device.", "It was removed, or the id is wrong.",

@@ -44,7 +44,7 @@ class LiveAnswer:
 def open(
     session: Session, channel: str, account: Account, via: str = "portal", stream: str = "main"
 ) -> LiveAnswer:
-    """A token for `account` to see `channel`; `via` (portal, api) goes to the audit log. Problems: 403, 404, 409."""
+    """A token for `account` to see `channel`; `via` (portal, api) goes to the audit log."""
     account.need("live.view")
     row = session.get(models.Channel, channel)
     if row is None:

@@ -68,7 +68,7 @@ def failed(session: Session, account: str, source: str) -> None:
 
 @unit_of_work
 def succeeded(session: Session, account: str, source: str) -> None:
-    """Forget the account's failures. The source's stay: one right login among guesses proves nothing about the rest."""
+    """Forget the account's failures; the source's stay: one right login among guesses proves nothing."""
     kind, subject = _subjects(account, source)[0]
     session.execute(delete(Lockout).where(Lockout.kind == kind, Lockout.subject == subject))
 

@@ -68,7 +68,7 @@ def act(session: Session, node: str, service: str, verb: str, account: Account) 
     account.need("services.control")
     if verb not in VERBS or not ID.fullmatch(service):
         raise Problem(
-            "order-unknown", "This order is not known.", f"Orders are {', '.join(VERBS)} for a service or all.",
+            "order-unknown", "This order is not known.", f"Orders are {', '.join(VERBS)}.",
             "Choose one of them.", status=404,
         )  # fmt: skip
     audit.write(session, f"service.{verb}", f"{node}/{service}", actor=account.name, source=account.source)
@@ -114,7 +114,7 @@ def _address(session: Session, node: str) -> peers.Peer:
     return peers.Peer(node, row.address)
 
 
-def _ask(session: Session, node: str, method: str, path: str) -> Any:
+def _ask(session: Session, node: str, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
     # The unit of work ends before the call: no connection is held while a far node thinks.
     return peers.call(_address(session, node), method, path)
 
@@ -131,7 +131,8 @@ def _parsed(node: str, read: Callable[[], T]) -> T:
 
 def _service(row: dict[str, Any], known: dict[str, Any]) -> Service:
     return Service(
-        str(row["id"]), str(known.get("code", row["id"])), str(known.get("label", "")), str(known.get("purpose", "")),
+        str(row["id"]), str(known.get("code", row["id"])), str(known.get("label", "")),
+        str(known.get("purpose", "")),
         str(row["state"]), str(row.get("reason") or ""), row.get("since"), float(row.get("cpu") or 0),
         int(row.get("memory") or 0), int(row.get("fds") or 0), int(row.get("restarts") or 0),
     )  # fmt: skip

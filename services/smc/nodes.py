@@ -1,4 +1,4 @@
-"""The servers of the site: joining by a one-time token, the administrator's decision, and the live beat beside it."""
+"""The servers of the site: joining by a one-time token, the administrator's decision, the live beat."""
 
 import hashlib
 import ipaddress
@@ -71,7 +71,7 @@ def get(session: Session, name: str) -> Node:
 
 @unit_of_work
 def add_token(session: Session, name: str, valid: timedelta, account: Account) -> JoinToken:
-    """A token (256 bits, hex) that lets the node `name` join once within `valid`; older unused ones become void."""
+    """A token (256 bits, hex) that lets the node `name` join once within `valid`; older ones become void."""
     check_name(name)
     if not timedelta(minutes=1) <= valid <= LONGEST_VALID:
         raise Problem(
@@ -93,7 +93,7 @@ def add_token(session: Session, name: str, valid: timedelta, account: Account) -
 
 @unit_of_work
 def redeem_token(session: Session, name: str, token: str, source: str) -> None:
-    """Use up a join token; wrong, expired, used or another node's: audited, and a Problem 403 with the reason."""
+    """Use up a join token; a wrong, expired, used or foreign one is audited, and a Problem 403 says why."""
     row = session.scalars(
         select(models.JoinToken).where(models.JoinToken.token_hash == _hash(token)).with_for_update()
     ).first()
@@ -113,7 +113,7 @@ def redeem_token(session: Session, name: str, token: str, source: str) -> None:
 def register(
     session: Session, name: str, role: str, address: str, mapping_ip: str | None, version: str
 ) -> None:
-    """Note a node's own facts; a new one waits for an administrator, except main itself. Repeating it is harmless."""
+    """Note a node's own facts; a new one waits for an administrator, except main. May be repeated."""
     check_name(name)
     ipaddress.ip_address(address)
     row = session.get(models.Node, name)
@@ -192,7 +192,7 @@ def _refuse(session: Session, name: str, source: str, reason: str, why: str) -> 
     )
     raise Problem(
         f"join-token-{reason}", "The node was not let in.", why,
-        "Make a new token on main (Servers, Add a server) and run the deployment of this node again.", status=403,
+        "Make a new token on main (Servers, Add a server) and deploy this node again.", status=403,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import os
 import threading
 from functools import lru_cache
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -31,17 +32,23 @@ def check(password: str, account: str) -> None:
 
 
 def rules(password: str, account: str) -> list[tuple[str, bool, str]]:
-    """All rules of the profile `manual`: (name, broken, what the rule says); the portal shows them while typing."""
+    """All rules of the profile `manual`: (name, broken, what it says); the portal shows them while typing."""
     folded, name = password.casefold(), account.casefold()
+    named = {name, name[::-1]} - {""}
     return [
         ("length", not SHORTEST <= len(password) <= LONGEST, f"It needs {SHORTEST} to {LONGEST} characters."),
-        ("blank", any(c.isspace() or not c.isprintable() for c in password), "It must not hold blanks or control characters."),
+        ("blank", has_blank(password), "It must not hold blanks or control characters."),
         ("barred", any(c in BARRED for c in password), "It must not hold any of ' \" ; : &."),
-        ("classes", classes(password) < 2, "It needs two of: upper case, lower case, digits, special characters."),
-        ("account-name", bool(name) and folded in {name, name[::-1]}, "It must not be the account name or its reverse."),
-        ("run", has_run(folded), "It must not hold three characters in a row of the alphabet or of the digits (abc, 321)."),
+        ("classes", classes(password) < 2, "It needs two of: upper case, lower case, digits, special ones."),
+        ("account-name", folded in named, "It must not be the account name or its reverse."),
+        ("run", has_run(folded), "It must not hold three neighbours of alphabet or digits (abc, 321)."),
         ("repeat", has_repeat(password), "It must not hold the same character three times in a row (111)."),
     ]  # fmt: skip
+
+
+def has_blank(text: str) -> bool:
+    """Whether a character cannot be seen."""
+    return any(c.isspace() or not c.isprintable() for c in text)
 
 
 def classes(password: str) -> int:
@@ -97,4 +104,4 @@ def _nobody() -> str:
 def _steps(part: str) -> set[int]:
     if not (part.isascii() and (part.isdigit() or part.isalpha())):
         return set()
-    return {ord(b) - ord(a) for a, b in zip(part, part[1:], strict=False)}
+    return {ord(b) - ord(a) for a, b in pairwise(part)}

@@ -1,4 +1,4 @@
-"""Calls to the node agents: main's own on loopback, others through their DSS_NGINX by mutual TLS. Blocking, 3 s."""
+"""Calls to the node agents: main's own on loopback, others through their DSS_NGINX. Blocking, 3 s."""
 
 import http.client
 import json
@@ -22,8 +22,8 @@ class Peer:
     address: str | None
 
 
-def call(peer: Peer, method: str, path: str) -> Any:
-    """The JSON answer of a node's agent to `path`, which begins with /; Problem 502 or 504 if there is none."""
+def call(peer: Peer, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
+    """The JSON answer of a node's agent to `path`, which begins with /; else Problem 502 or 504."""
     connection = _connection(peer)
     prefix, headers = _local() if peer.address is None else ("/cluster/smc", {})
     try:
@@ -82,7 +82,7 @@ def _context() -> ssl.SSLContext:
     return _loaded(config.pki("node.pem").stat().st_mtime)
 
 
-def _read(peer: Peer, status: int, body: bytes) -> Any:
+def _read(peer: Peer, status: int, body: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
         data = json.loads(body) if len(body) <= LARGEST else None
     except (ValueError, RecursionError):

@@ -54,7 +54,7 @@ def _of(peer: peers.Peer, role: str) -> NodePorts:
         return NodePorts(peer.name, role, rows, str(problem))
 
 
-def _checked(rows: Any) -> list[dict[str, Any]]:
+def _checked(rows: object) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Problem(
             "node-garbled", "The answer cannot be read.", "It is no list of rows.", "Update the node."

@@ -1,6 +1,6 @@
 """Sessions on the server's side, in Redis: one kind for the portal's cookie and for Bearer tokens.
 
-A token is 256 random bits; Redis knows its SHA-256 only. A session ends after 30 min without use or 12 h in all.
+A token is 256 random bits; Redis knows its SHA-256 only. It ends after 30 min without use, or 12 h in all.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ TOUCH_EACH = 5.0
 
 @dataclass(frozen=True)
 class Session:
-    """One login. `id` names it in lists (kick), no secret; `csrf` must come back with each write by cookie."""
+    """One login. `id` names it in lists and is no secret; writes by cookie must bring `csrf` back."""
 
     id: str
     account_id: int

@@ -14,8 +14,8 @@ from services.smc import models, nodes
 class Vertex:
     """A node. `state`: waiting, enabled, disabled; `reach`: reachable, unreachable, unknown.
 
-    `stale`: grey it. `cpu` in percent, memory in bytes, None while there is no beat; `services_bad` counts the
-    Unavailable ones.
+    `stale`: grey it. `cpu` in percent, memory in bytes, None while there is no beat; `services_bad` counts
+    the Unavailable ones.
     """
 
     id: str

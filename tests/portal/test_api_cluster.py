@@ -21,7 +21,7 @@ PASSWORD = "Camera.1357"
 
 @pytest.fixture
 def client(platform: "Platform") -> Iterator[FlaskClient]:
-    """The application with main-a and sub-1 at work, sub-2 waiting, and one device each on the working ones."""
+    """The application with main-a and sub-1 at work with one device each, and sub-2 waiting."""
     with platform.session() as session:
         for name, role in (("main-a", "main"), ("sub-1", "sub"), ("sub-2", "sub")):
             nodes.register(session, name, role, "127.0.0.1", None, "1")
@@ -34,8 +34,8 @@ def client(platform: "Platform") -> Iterator[FlaskClient]:
         yield one
 
 
-def ask(client: FlaskClient, node: str, token: str = "node-secret", etag: str = "") -> TestResponse:
-    headers = {"X-DSS-Node": node, "Authorization": f"Bearer {token}"}
+def ask(client: FlaskClient, node: str, bearer: str = "node-secret", etag: str = "") -> TestResponse:
+    headers = {"X-DSS-Node": node, "Authorization": f"Bearer {bearer}"}
     return client.get("/cluster/assignment", headers=headers | ({"If-None-Match": etag} if etag else {}))
 
 
@@ -44,7 +44,8 @@ def test_a_node_gets_its_own_devices_with_passwords(client: FlaskClient) -> None
     assert found["enabled"] is True
     load_pem_public_key(found["media_public_key"].encode())
     (one,) = found["devices"]
-    assert {key: one[key] for key in ("name", "kind", "host", "port", "rtsp_port", "username", "password")} == {
+    shown = ("name", "kind", "host", "port", "rtsp_port", "username", "password")
+    assert {key: one[key] for key in shown} == {
         "name": "B", "kind": "dahua", "host": "198.18.0.102", "port": 80, "rtsp_port": 554,
         "username": "admin", "password": PASSWORD,
     }  # fmt: skip

@@ -6,7 +6,6 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from services.runtime import config
 from services.runtime.errors import Problem
 from services.smc.api import openapi
 from services.smc.api.route import Call, blueprint, operation, show_problem
@@ -17,7 +16,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 @operation("GET", "/openapi.json", answer=dict[str, Any], open=True, early=True)
 def get_document(call: Call) -> dict[str, Any]:
     """This description."""
-    return openapi.document(config.load_node().version)
+    return openapi.document()
 
 
 @blueprint.route("/<path:rest>", methods=METHODS)

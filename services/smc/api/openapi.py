@@ -1,11 +1,18 @@
-"""The OpenAPI 3.1 document of the table of operations."""
+"""The OpenAPI 3.1 document of the table of operations.
 
+`python -m services.smc.api.openapi docs/reference/openapi.json` writes the copy in the documentation.
+"""
+
+import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from services.smc.api import schema
 from services.smc.api.route import TABLE, Operation
 
+VERSION = "1"
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457, with what happened, why, and what to do.",
@@ -35,8 +42,8 @@ REASONS = {
 }
 
 
-def document(version: str) -> dict[str, Any]:
-    """The whole document; `version` is the product's."""
+def document() -> dict[str, Any]:
+    """The whole document."""
     parts: dict[str, Any] = {"Problem": PROBLEM}
     paths: dict[str, Any] = {}
     for one in TABLE:
@@ -46,7 +53,7 @@ def document(version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "DSS",
-            "version": version,
+            "version": VERSION,
             "description": "Everything the portal does. Times are RFC 3339 in UTC.",
         },
         "servers": [{"url": "/api/v1"}],
@@ -131,3 +138,14 @@ def _problems(one: Operation) -> set[int]:
 
 def _content(what: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
     return {kind: {"schema": what}}
+
+
+def as_text() -> str:
+    """The document as it stands in the documentation."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    from services.smc import api  # noqa: F401 - fills the table
+
+    Path(sys.argv[1]).write_text(as_text(), encoding="utf-8")

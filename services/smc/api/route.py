@@ -78,7 +78,7 @@ def operation(
 ) -> Callable[[F], F]:
     """Put `function(call, **path_parts)` into the table; the summary is its docstring's first line.
 
-    `open`: without login; `early`: before initialisation too; `problems`: further statuses it may answer with.
+    `open`: without login; `early`: before initialisation too; `problems`: further statuses it may give.
     """
 
     def register(function: F) -> F:

@@ -96,7 +96,7 @@ def _simple(base: Any) -> Json:  # noqa: ANN401
         type(None): {"type": "null"},
         Any: {},
     }
-    return known[base] if base in known else {"type": "object"}
+    return known.get(base, {"type": "object"})
 
 
 def _bounds(marks: tuple[Any, ...]) -> Json:
@@ -114,7 +114,7 @@ def _bounds(marks: tuple[Any, ...]) -> Json:
 
 
 def read(hint: Any, value: Any, where: str = "body") -> Any:  # noqa: ANN401
-    """`value` (parsed JSON) as the hint says; Problem 422 names the place of the first thing that is wrong."""
+    """`value` (parsed JSON) as the hint says; Problem 422 names the first place that is wrong."""
     base, marks = _split(hint)
     origin, args = get_origin(base), get_args(base)
     if isinstance(base, type) and is_dataclass(base):
