@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from lab import counter
 from lab.admin import Admin
@@ -36,7 +36,7 @@ LOOK = """
 
 
 def look(page: Page) -> dict[str, Any]:
-    """What stands in the browser now: the camera's own frame number, and the browser's count of decoded frames."""
+    """What stands in the browser now: the camera's own frame number, and the browser's counts."""
     seen = page.evaluate(LOOK)
     luma = base64.b64decode(seen["red"])
     seen["number"] = counter.read(luma, seen["width"], seen["height"], seen["width"]).counter
@@ -49,7 +49,7 @@ def channel_of(admin: Admin, node: str) -> str:
 
 
 def choose(page: Page, channel: str) -> float:
-    """Choose a camera on the wall as a person does; returns milliseconds from the choice to the first picture."""
+    """Choose a camera on the wall as a person does; returns milliseconds until its first picture."""
     page.get_by_label("Camera of picture 1").select_option(channel)
     video = page.locator(f"video[data-channel='{channel}'][data-first-frame-ms]")
     video.wait_for(state="attached", timeout=10_000)
@@ -90,9 +90,7 @@ def test_four_pictures_run_side_by_side(page: Page, admin: Admin) -> None:
         f"c={c}" for c in (f"{entrance}:main", f"{parking}:main", f"{entrance}:sub", f"{parking}:sub")
     )
     page.goto(f"/live?size=4&{chosen}")
-    page.wait_for_function(
-        "() => document.querySelectorAll('video[data-state=playing]').length === 4", timeout=15_000
-    )
+    expect(page.locator("video[data-state=playing]")).to_have_count(4, timeout=15_000)
     page.wait_for_timeout(3000)
     IMAGE.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=IMAGE)
