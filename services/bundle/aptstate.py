@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from services.bundle import cache, sources
@@ -50,6 +51,10 @@ class Apt:
         (self.folder / "status").touch()
         (self.folder / "sources.list").write_text(wanted)
         done = self._get("update", "-qq", "-o", "APT::Update::Error-Mode=any")
+        if done.returncode and known and not refresh:
+            made = datetime.fromtimestamp(stamp.stat().st_mtime, UTC)
+            print(f"No archive can be reached; using the package lists of {made:%Y-%m-%d %H:%M} UTC.")
+            return False
         if done.returncode:
             raise _unreachable(self.release, done.stderr)
         stamp.write_text(wanted)

@@ -8,10 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 KEEP = 4
+# A private folder this old belongs to a run that was killed.
+ABANDONED_SECONDS = 24 * 3600
 # To be raised when a part is made in another way from the same inputs.
 RECIPE = 2
 
@@ -83,5 +86,6 @@ def _forget_old(kind: Path, keep: int) -> None:
     entries = sorted(
         (p for p in kind.iterdir() if not p.name.startswith(".")), key=lambda p: p.stat().st_mtime
     )
-    for entry in entries[:-keep]:
+    left = [p for p in kind.glob(".*") if time.time() - p.stat().st_mtime > ABANDONED_SECONDS]
+    for entry in [*entries[:-keep], *left]:
         shutil.rmtree(entry, ignore_errors=True)

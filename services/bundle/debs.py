@@ -29,9 +29,12 @@ def repository(release: Release, base: Path, *, refresh: bool = False) -> Path:
 
     Raises Problem when archives cannot be read or packages do not fit together.
     """
-    apt = Apt(release, extra=_borrowed(release, refresh=refresh))
+    borrowed = _borrowed(release, refresh=refresh)
+    apt = Apt(release, extra=borrowed)
     apt.update(refresh=refresh)
     debs = apt.resolve(wanted())
+    if borrowed:
+        _check_borrowed(release, borrowed, {deb.file for deb in debs})
 
     def build(folder: Path) -> None:
         archives = apt.download(wanted())
@@ -72,6 +75,18 @@ def _borrowed(release: Release, *, refresh: bool) -> Path | None:
         index.write(folder)
 
     return cache.part("borrowed", cache.key_of([asdict(deb) for _, _, deb in debs]), build)
+
+
+def _check_borrowed(release: Release, borrowed: Path, chosen: set[str]) -> None:
+    """The borrowed packages themselves must have been chosen, not the release's own older ones."""
+    for deb in borrowed.glob("*.deb"):
+        if deb.name not in chosen:
+            raise problem(
+                "borrowed",
+                f"Debian {release.number} would not get {deb.name}.",
+                "It is taken from another Debian release, but apt preferred a package of the release itself.",
+                "Run again with --refresh; if it stays, correct BORROWED in services/bundle/debs.py.",
+            )
 
 
 def _prove(release: Release, repo: Path, base: Path) -> None:

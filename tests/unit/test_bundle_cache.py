@@ -1,5 +1,7 @@
 """A part or a bundle is there as a whole or not at all, whatever ends its making."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,15 @@ def test_only_the_parts_used_last_are_kept(folder: Path) -> None:
         cache.part("kind", f"key-{number}", write("x"), keep=2)  # type: ignore[arg-type]
     assert len(list((folder / "kind").iterdir())) == 2
     assert (folder / "kind/key-5").is_dir()
+
+
+def test_what_a_killed_run_left_behind_is_removed_after_a_day(folder: Path) -> None:
+    for name, age in ((".partial-old", 25 * 3600), (".partial-running", 60)):
+        (folder / "kind" / name).mkdir(parents=True)
+        then = time.time() - age
+        os.utime(folder / "kind" / name, (then, then))
+    cache.part("kind", "key", write("x"))  # type: ignore[arg-type]
+    assert {path.name for path in (folder / "kind").iterdir()} == {".partial-running", "key"}
 
 
 def test_key_depends_on_every_input() -> None:
