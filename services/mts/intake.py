@@ -70,17 +70,21 @@ class Intake(asyncio.BufferedProtocol):
             self.buffer_updated(len(piece))
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        if self._start == self._filled:
+        if self._start == self._filled or self.lost.done():
             self._start = self._parsed = self._filled = 0
         elif BUFFER - self._filled < BUFFER // 2:
             self._make_room()
         return self._view[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self.lost.done():
+            return
         self.bytes += nbytes
         self._filled += nbytes
         try:
             self._walk()
+            if self._held + self._filled - self._start > MAX_FRAME:
+                raise MalformedError(f"a frame of more than {MAX_FRAME} bytes")
         except MalformedError as reason:
             self._fail(f"It sent something that is neither RTP nor RTSP: {reason}.")
         except Exception as reason:  # an accident with one stream must not leave a half-read buffer behind
@@ -180,8 +184,6 @@ class Intake(asyncio.BufferedProtocol):
             self._parts.append(bytes(self._view[self._start : end]))
             self._held += end - self._start
         self._start = end
-        if self._held > MAX_FRAME:
-            raise MalformedError(f"a frame of more than {MAX_FRAME} bytes")
 
     def _make_room(self) -> None:
         self._hold(self._parsed)
