@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from services.runtime import config
-from services.runtime.auth import LiveToken, sign_live
 from services.runtime.errors import Problem
+from services.runtime.live_token import LiveToken, sign_live
 from services.smc import audit, models, nodes
 from services.smc.accounts import Account
 
