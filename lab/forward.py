@@ -5,7 +5,6 @@ outside it: accepted connections stay outside, new ones go inside.
 """
 
 import asyncio
-import contextlib
 import json
 import socket
 import sys
@@ -77,11 +76,14 @@ def _listen(text: str) -> socket.socket:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    """Pass bytes on until the end, and the end too; a broken side breaks the other, so that nobody waits."""
+    try:
         while block := await reader.read(BLOCK):
             writer.write(block)
             await writer.drain()
         writer.write_eof()
+    except OSError:
+        writer.transport.abort()
 
 
 async def serve(outer: socket.socket, host: str, port: int) -> None:

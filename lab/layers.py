@@ -91,6 +91,11 @@ def bake(upper: Path, key: str) -> Path:
     return place
 
 
+def forget(key: str) -> None:
+    """Delete a layer; no lab may stand on it."""
+    shutil.rmtree(baked(key), ignore_errors=True)
+
+
 def _strip(root: Path) -> None:
     """A layer carries software only, nothing that makes its host this one host."""
     neutralise(root)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,7 +132,9 @@ class Lab:
         `capture` keeps stdout and stderr in the result; after `seconds` subprocess.TimeoutExpired is raised.
         """
         _ = self.notes
-        environment = {**os.environ, **keys.environment(), "DSS_LAB": self.name, **(env or {})}
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+        extra = {**keys.environment(), "DSS_LAB": self.name, "PATH": path}
+        environment = {**os.environ, **extra, **(env or {})}
         inside = self.network.enter(*words)
         return subprocess.run(
             inside, env=environment, capture_output=capture, text=True, timeout=seconds, check=False

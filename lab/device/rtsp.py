@@ -18,6 +18,7 @@ from lab.device.scene import Scene  # noqa: E402
 
 PATH = "/cam/realmonitor"
 ROLE = "viewer"
+EPOCH = 1767225600  # 2026-01-01; pictures are numbered from here, so that a restart never goes back
 BEHIND_LIMIT = 1.0  # seconds after which a starved camera gives frames up instead of catching up
 
 
@@ -49,7 +50,7 @@ AUDIO = {
 
 
 class Feed:
-    """Hands pictures to one encoder at the camera's pace; picture n belongs to the time start + n / rate."""
+    """Hands pictures to one encoder at the camera's pace; picture n belongs to the time EPOCH + n / rate."""
 
     def __init__(self, source: Any, stream: Stream, scene: Scene, device_time: Callable[[], float]) -> None:  # noqa: ANN401
         self.source, self.stream, self.scene, self.device_time = source, stream, scene, device_time
@@ -57,9 +58,9 @@ class Feed:
 
     def run(self) -> None:
         """Push pictures until the encoder goes away; blocking, for a thread of its own."""
-        first = number = int(time.time() * self.stream.rate)
+        first = number = int((time.time() - EPOCH) * self.stream.rate)
         while not self._ended.is_set():
-            due = number / self.stream.rate
+            due = EPOCH + number / self.stream.rate
             late = time.time() - due
             if late < 0:
                 time.sleep(-late)

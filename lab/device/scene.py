@@ -24,7 +24,8 @@ class Scene:
 
         The view is only valid until the next call.
         """
-        mark = counter.draw(counter.Mark(number & 0xFFFFFFFF, now_ms), self.width, self.height)
+        number &= 0xFFFFFFFF
+        mark = counter.draw(counter.Mark(number, now_ms), self.width, self.height)
         self._view[: len(mark)] = mark
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(device_time))
         self._text(f"{stamp}.{int(device_time * 1000) % 1000:03d}  #{number:08d}", 0)

@@ -1,0 +1,30 @@
+"""A running lab for the tests of this folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.rack import Lab
+from lab.tools import LabError
+
+INVENTORY = Path(__file__).resolve().parents[2] / "inventories" / "demo"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The hosts of inventories/demo, bare, in a lab of this run's own; DSS_LAB_TEST names it.
+
+    Tests leave every host powered on and connected.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("a lab needs root")
+    rack = Lab(os.environ.get("DSS_LAB_TEST", f"test{os.getpid()}"))
+    try:
+        rack.up(INVENTORY)
+    except LabError:
+        rack.down()
+        raise
+    yield rack
+    rack.down()
