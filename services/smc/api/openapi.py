@@ -47,8 +47,7 @@ def document() -> dict[str, Any]:
     parts: dict[str, Any] = {"Problem": PROBLEM}
     paths: dict[str, Any] = {}
     for one in TABLE:
-        path = re.sub(r"<(\w+)>", r"{\1}", one.path)
-        paths.setdefault(path, {})[one.method.lower()] = _operation(one, parts)
+        paths.setdefault(path_of(one), {})[one.method.lower()] = _operation(one, parts)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,6 +60,11 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": dict(sorted(parts.items())), "securitySchemes": _schemes()},
     }
+
+
+def path_of(one: Operation) -> str:
+    """The path as OpenAPI writes it, with {names}."""
+    return re.sub(r"<(\w+)>", r"{\1}", one.path)
 
 
 def _schemes() -> dict[str, Any]:

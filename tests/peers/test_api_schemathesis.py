@@ -1,0 +1,150 @@
+"""Schemathesis against the real application: whatever it sends, the API keeps to its document, without 5xx.
+
+DSS_EXAMPLES sets the number of requests it makes up for each operation, half of them wrong on purpose.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from portal import create_app
+from services.smc import accounts, devices, nodes, sessions
+from services.smc.api import openapi
+from services.smc.api.route import TABLE, Operation
+
+if TYPE_CHECKING:
+    from tests.conftest import Platform
+
+EXAMPLES = int(os.environ.get("DSS_EXAMPLES", "15"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+STEP = {"service": "mts", "state": "done", "message": ""}
+SERVICE = {
+    "id": "mts",
+    "state": "Running",
+    "reason": "",
+    "since": None,
+    "cpu": 1,
+    "memory": 1,
+    "fds": 1,
+    "restarts": 0,
+}
+
+
+class Agent(BaseHTTPRequestHandler):
+    """The local node agent, which has every service and every task."""
+
+    def do_GET(self) -> None:
+        part = self.path.split("/")[1]
+        answers: dict[str, Any] = {
+            "services": [SERVICE], "tasks": {"id": "t1", "state": "done", "steps": [STEP]},
+            "logs": {"lines": ["one"]}, "ports": [],
+        }  # fmt: skip
+        body = json.dumps({"task": "t1"} if self.command == "POST" else answers[part]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def agent(platform: "Platform") -> Iterator[None]:
+    """Main's agent on its port of smc.json."""
+    port = json.loads((platform.files.etc / "services" / "smc.json").read_text())["ports"]["http"]
+    with ThreadingHTTPServer(("127.0.0.1", port), Agent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def known(platform: "Platform") -> dict[str, list[str]]:
+    """An initialised site with a device; values by which a made-up path meets something that is there."""
+    with platform.session() as session:
+        answers = [accounts.Answer(f"Question {n}?", "yes") for n in range(3)]
+        admin = accounts.initialise(session, "admin", "Admin.2468", answers, "127.0.0.1")
+        nodes.register(session, "main-a", "main", "127.0.0.1", None, "1")
+        device = devices.add(session, devices.NewRtsp("A", "main-a", "rtsp://198.18.0.101/a"), admin)
+    with platform.redis.client() as redis:
+        redis.set(
+            "beat:main-a", json.dumps({"node": "main-a", "cpu": 1, "memory": {"total": 2, "available": 1}})
+        )
+    return {
+        "id": [device.id, device.channels[0].id, "t1"], "name": ["main-a"], "service": ["mts", "all"],
+        "verb": ["start", "stop", "restart"],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def api_schema(platform: "Platform", agent: None) -> BaseSchema:
+    """The document as the application serves it."""
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", create_app({"SECRET": "s" * 64}))
+
+
+def met(parts: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
+    """Every other part of a path becomes one that is there, or no request would get beyond 404."""
+
+    def one(name: str, text: str) -> str:
+        return (
+            known[name][sum(map(ord, text)) % len(known[name])] if name in known and len(text) % 2 else text
+        )
+
+    return {name: one(name, str(text)) for name, text in parts.items()}
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("one", TABLE, ids=lambda one: f"{one.method} {one.path}")
+def test_the_api_keeps_to_its_document(
+    api_schema: BaseSchema, known: dict[str, list[str]], one: Operation, mode: GenerationMode
+) -> None:
+    operation = api_schema[openapi.path_of(one)][one.method]
+    seen: list[int] = []
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=max(1, EXAMPLES // 2), deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def call(case: Case) -> None:
+        # A new session each time: logging out and ending sessions are among the requests.
+        token, _ = sessions.create(1, "admin", "administrator", "127.0.0.1", "bearer")
+        if mode is GenerationMode.POSITIVE:
+            case.path_parameters = met(case.path_parameters or {}, known)
+        answer = case.call(headers={"Authorization": f"Bearer {token}"})
+        seen.append(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    try:
+        call()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, "an operation without parameters cannot be asked wrongly"
+        return
+    assert seen
