@@ -28,7 +28,7 @@ async def build(context: Context) -> None:
     tasks = Tasks(monitor, config.state_dir() / "tasks.json")
     tasks.recall()
     beats = Beats(node, bus, monitor, meter)
-    monitor.changed = beats.hurry
+    monitor.changed, prober.answered = beats.hurry, monitor.judge
 
     async def probing(_: web.Application) -> AsyncIterator[None]:
         async with probes.new_session() as session:

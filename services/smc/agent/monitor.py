@@ -109,7 +109,12 @@ class Monitor:
         assert self.systemd is not None
         self._wake.clear()
         for name in names:
-            self._units[name] = await self.systemd.read(name)
+            unit, before = await self.systemd.read(name), self._units.get(name)
+            self._units[name] = unit
+            if before is None or unit.pid != before.pid:
+                # Another process: what was known of the old one's health says nothing.
+                self.prober.forget(name)
+                self._check(unit)
         self.judge()
 
     async def _until_changed(self) -> None:

@@ -10,7 +10,7 @@ import aiohttp
 from services.runtime import config
 from services.smc.agent.entries import Entry
 
-PROBE_SECONDS = 2.0
+PROBE_SECONDS = 1.5
 FAILURES = 2
 ANSWER_LIMIT = 64 * 1024
 
@@ -31,6 +31,7 @@ class Prober:
     """Asks each unit and remembers the answers; one lost answer is forgiven, two in a row are not."""
 
     probes: dict[str, Probe]
+    answered: Callable[[], None] = lambda: None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -54,7 +55,7 @@ class Prober:
             async with asyncio.timeout(PROBE_SECONDS):
                 found = await self.probes[unit]()
         except TimeoutError:
-            found = f"It does not answer within {PROBE_SECONDS:.0f} seconds"
+            found = f"It does not answer within {PROBE_SECONDS:g} seconds"
         except Exception as error:
             found = f"It does not answer ({error or type(error).__name__})"
         self._note(unit, found)
@@ -64,6 +65,7 @@ class Prober:
         verdict.failures = verdict.failures + 1 if found else 0
         if not found or verdict.failures >= FAILURES:
             verdict.problem = found
+            self.answered()
 
 
 def for_entries(entries: list[Entry], session: aiohttp.ClientSession) -> dict[str, Probe]:
