@@ -36,8 +36,6 @@ DEFAULTS: dict[str, Any] = {
     "SITE": "DSS",
     "NODE": "",
     "HOSTS": frozenset(),
-    # Folder served at /assets/; None where nginx serves it.
-    "ASSETS": None,
     # Key of the form tokens before login.
     "SECRET": "",
     "MAX_CONTENT_LENGTH": 1024 * 1024,

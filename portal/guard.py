@@ -16,9 +16,7 @@ from services.smc import accounts, sessions
 from services.smc.accounts import Account
 
 # The whole list of what opens without a login. Nothing else does.
-OPEN = frozenset(
-    {"static", "assets", "about.health", "account.login", "account.initialise", "account.password_rules"}
-)
+OPEN = frozenset({"static", "about.health", "account.login", "account.initialise", "account.password_rules"})
 # These prove their callers themselves: by Bearer token, and by the node certificate that nginx checked.
 OWN_PROOF = frozenset({"api", "cluster"})
 # What may be opened before the first account exists.
@@ -108,7 +106,7 @@ def _to_login() -> ResponseReturnValue:
 def _admit() -> ResponseReturnValue | None:
     if request.blueprint in OWN_PROOF:
         return None
-    if request.endpoint not in {"static", "assets", "about.health"}:
+    if request.endpoint not in {"static", "about.health"}:
         _check_host()
         if request.endpoint not in BEFORE_FIRST_ACCOUNT and not _initialised():
             return redirect(url_for("account.initialise"))

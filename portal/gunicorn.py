@@ -12,7 +12,10 @@ from typing import Any
 
 from gunicorn.systemd import sd_notify  # type: ignore[import-untyped]
 
+from services.runtime import memory
 from services.runtime.config import load_service
+
+memory.keep_small()
 
 HOST = "127.0.0.1"
 PORT = load_service("smc").ports["portal"]

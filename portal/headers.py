@@ -35,7 +35,7 @@ def add(response: Response) -> Response:
     """Set the headers; what a view set itself stays."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.endpoint in {"static", "assets"} and request.args.get("v") and response.status_code == 200:
+    if request.endpoint == "static" and request.args.get("v") and response.status_code == 200:
         response.headers["Cache-Control"] = A_YEAR
     elif "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"

@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, Response, current_app, send_from_directory, url_for
+from flask import Flask, current_app, url_for
 
 OWN = Path(__file__).parent / "static"
 
@@ -24,13 +24,7 @@ def asset_url(name: str) -> str:
     return f"/assets/{name}?v={current_app.config['VERSION']}"
 
 
-def _asset(name: str) -> Response:
-    return send_from_directory(current_app.config["ASSETS"], name)
-
-
 def install(app: Flask) -> None:
-    """Templates get `static_url` and `asset_url`; with ASSETS set it serves /assets/ (not on nodes)."""
+    """Templates get `static_url` and `asset_url`; nginx serves /assets/ from the release."""
     app.add_template_global(static_url)
     app.add_template_global(asset_url)
-    if app.config["ASSETS"]:
-        app.add_url_rule("/assets/<path:name>", endpoint="assets", view_func=_asset)

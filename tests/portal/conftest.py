@@ -4,6 +4,8 @@ Only the boundary to other machines is fed: beats are written into Redis as DSS_
 agents answer on loopback in the agent's own JSON, subs by mutual TLS.
 """
 
+from __future__ import annotations
+
 import json
 import ssl
 import subprocess
@@ -11,24 +13,42 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 import requests
-from flask.testing import FlaskClient
+from playwright.sync_api import sync_playwright
 
 from portal import create_app
 from services import catalog, render, topology
+from services.bundle.web import ensure_web
 from services.node import pki
 from services.runtime import clock
 from services.smc import accounts, devices, nodes
 
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser, Page
+    from werkzeug.test import TestResponse
+
+    from tests.conftest import Platform
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME, PASSWORD = "admin", "Correct.Horse7"
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ANSWERS = [accounts.Answer(f"Question {n}?", f"answer {n}") for n in (1, 2, 3)]
 GB = 1024**3
 
@@ -124,7 +144,7 @@ def service(id: str, state: str = "Running", reason: str = "", hours: float = 52
 class Site:
     """A site of three nodes with two devices, and the account that may do everything."""
 
-    platform: Any
+    platform: Platform
     agents: dict[str, Agent]
     account: accounts.Account
     stopped: threading.Event
@@ -202,7 +222,7 @@ def serve(
 
 
 @pytest.fixture
-def site(platform: Any, free_port: Callable[[], int]) -> Iterator[Site]:
+def site(platform: Platform, free_port: Callable[[], int]) -> Iterator[Site]:
     """Main, an enabled sub, a sub that waits; one camera online, one with a wrong password."""
     _, files = rendered()
     etc = platform.files.etc
@@ -213,6 +233,7 @@ def site(platform: Any, free_port: Callable[[], int]) -> Iterator[Site]:
     smc = json.loads((etc / "services" / "smc.json").read_text())
     platform.files.service("smc", smc["ports"] | {"http": agent_port, "portal": free_port()}, smc["settings"])
     platform.files.service("nginx", {"https": tls_port, "http": 80})
+    platform.files.service("mts", {name: free_port() for name in ("http", "rtsp", "rtsps")})
     tls = certificates(etc / "pki", platform.files.credentials)
     main = Agent("main-a", [service(i) for i in ("nginx", "mysql", "redis", "mq", "smc", "dms", "mts")],
                  port_rows(files["main-a"]))  # fmt: skip
@@ -232,7 +253,7 @@ def site(platform: Any, free_port: Callable[[], int]) -> Iterator[Site]:
         server.server_close()
 
 
-def _populate(platform: Any) -> accounts.Account:
+def _populate(platform: Platform) -> accounts.Account:
     with platform.session() as session:
         account = accounts.initialise(session, NAME, PASSWORD, ANSWERS, "127.0.0.1")
         nodes.register(session, "main-a", "main", "127.0.0.1", None, "1.2.3")
@@ -277,23 +298,29 @@ class Visitor:
 
     client: FlaskClient
 
-    def get(self, path: str, **options: Any) -> Any:
+    def get(self, path: str, **headers: str) -> TestResponse:
         """Open a page."""
-        return self.client.get(path, base_url="https://127.0.0.1", **options)
+        return self.client.get(path, base_url="https://127.0.0.1", headers=_names(headers))
 
     def token(self, path: str) -> str:
         """The form token of a page."""
         text: str = self.get(path).get_data(as_text=True)
         return text.split('name="csrf" value="')[1].split('"')[0]
 
-    def post(self, path: str, form: dict[str, str] | None = None, page: str = "/", **options: Any) -> Any:
+    def post(
+        self, path: str, form: dict[str, str] | None = None, page: str = "/", **headers: str
+    ) -> TestResponse:
         """Send a form with the token of `page`."""
         data = {"csrf": self.token(page)} | (form or {})
-        return self.client.post(path, data=data, base_url="https://127.0.0.1", **options)
+        return self.client.post(path, data=data, base_url="https://127.0.0.1", headers=_names(headers))
 
-    def login(self, name: str = NAME, password: str = PASSWORD) -> Any:
+    def login(self, name: str = NAME, password: str = PASSWORD) -> TestResponse:
         """Log in by the form."""
         return self.post("/login", {"name": name, "password": password}, "/login")
+
+
+def _names(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @pytest.fixture
@@ -310,58 +337,110 @@ def admin(stranger: Visitor) -> Visitor:
 
 
 @pytest.fixture
-def first_visitor(platform: Any) -> Visitor:
+def first_visitor(platform: Platform) -> Visitor:
     """Somebody at a platform that nobody initialised."""
     return Visitor(create_app(configuration()).test_client())
 
 
+NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; types {{ text/css css; text/javascript js; image/svg+xml svg; }}
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {pki}/node.pem; ssl_certificate_key {key};
+    location /assets/ {{ alias {assets}/; }}
+    location /mts/ {{
+      proxy_pass http://127.0.0.1:{mts}/; proxy_http_version 1.1; proxy_buffering off;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+    }}
+    location / {{
+      proxy_pass http://127.0.0.1:{portal}; proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header X-Forwarded-Host $http_host;
+    }}
+  }}
+}}
+"""
+
+
 @dataclass
 class Portal:
-    """The portal as it runs on a node: gunicorn with its own configuration, here with TLS of its own."""
+    """The portal as it runs on a node: gunicorn by its own configuration behind nginx with the web assets."""
 
     url: str
-    pid: int
+    ca: Path
+    gunicorn: subprocess.Popen[bytes]
     site: Site
+    log: Path
 
 
 @pytest.fixture
-def portal(site: Site, tmp_path: Path) -> Iterator[Portal]:
-    """gunicorn on the configured port."""
-    yield from run_portal(site, tmp_path)
+def portal(site: Site, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Portal]:
+    """gunicorn and nginx on loopback."""
+    etc = site.platform.files.etc
+    ports = {
+        name: json.loads((etc / "services" / f"{name}.json").read_text())["ports"] for name in ("smc", "mts")
+    }
+    port = free_port()
+    settings = {"folder": tmp_path, "port": port, "pki": etc / "pki", "assets": ensure_web(),
+                "key": site.platform.files.credentials / "node.key", "portal": ports["smc"]["portal"],
+                "mts": ports["mts"]["http"]}  # fmt: skip
+    (tmp_path / "nginx.conf").write_text(NGINX.format(**settings))
+    log = tmp_path / "portal.log"
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:portal.gunicorn", "portal.wsgi:app"]
+    with (
+        log.open("wb") as out,
+        started(gunicorn, out) as process,
+        started(["nginx", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")], out),
+    ):
+        made = Portal(f"https://127.0.0.1:{port}", etc / "pki" / "ca.pem", process, site, log)
+        _wait(made)
+        yield made
 
 
-def run_portal(site: Site, folder: Path) -> Iterator[Portal]:
-    """Start gunicorn as the unit does and wait until it answers; TLS stands in for nginx's."""
-    from services.bundle.web import ensure_web
-
-    port = json.loads((site.platform.files.etc / "services" / "smc.json").read_text())["ports"]["portal"]
-    pki_folder = site.platform.files.etc / "pki"
-    program = folder / "harness.py"
-    program.write_text(
-        "from portal import create_app\nfrom portal.settings import deployed\n"
-        f"app = create_app(deployed() | {{'ASSETS': {str(ensure_web())!r}}})\n"
-    )
-    key = site.platform.files.credentials / "node.key"
-    words = [sys.executable, "-m", "gunicorn", "--config", "python:portal.gunicorn", "--pythonpath", str(folder),
-             "--certfile", str(pki_folder / "node.pem"), "--keyfile", str(key), "harness:app"]  # fmt: skip
-    log = (folder / "portal.log").open("wb")
-    process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log)
-    url = f"https://127.0.0.1:{port}"
+@contextmanager
+def started(words: list[str], out: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that ends with the block."""
+    process = subprocess.Popen(words, cwd=ROOT, stdout=out, stderr=out)
     try:
-        _wait(url, pki_folder / "ca.pem", folder / "portal.log", process)
-        yield Portal(url, process.pid, site)
+        yield process
     finally:
         process.terminate()
         process.wait(20)
-        log.close()
 
 
-def _wait(url: str, ca: Path, log: Path, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(150):
-        assert process.poll() is None, log.read_text()
-        try:
-            requests.get(f"{url}/health", verify=ca, timeout=5)
-            return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    pytest.fail(f"the portal did not start:\n{log.read_text()}")
+def _wait(portal: Portal) -> None:
+    for _ in range(200):
+        assert portal.gunicorn.poll() is None, portal.log.read_text()
+        with suppress(requests.ConnectionError):
+            if requests.get(f"{portal.url}/health", verify=portal.ca, timeout=5).status_code == 200:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the portal did not start:\n{portal.log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def log_in() -> Callable[[Page, str], None]:
+    """Logs in as a person does."""
+
+    def by_form(page: Page, url: str) -> None:
+        page.goto(f"{url}/login")
+        page.get_by_label("Account").fill(NAME)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{url}/")
+
+    return by_form

@@ -1,22 +1,27 @@
-"""Every page in real Chromium: nothing on the console, no policy violation, no accessibility finding, no overflow."""
+"""Every page in real Chromium: silent console, no policy violation, no accessibility finding, no overflow."""
+
+from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from services.bundle import cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+    from tests.portal.conftest import Portal
 
 HERE = Path(__file__).parent
 # Kept after the run for people to look at.
 SHOTS = HERE.parents[1] / ".cache" / "screenshots"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"]  # fmt: skip
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 PAGES = {
     "home": "/", "live-1": "/live?size=1&c=", "live-4": "/live?size=4&c=", "topology": "/topology?node=sub-1",
@@ -38,7 +43,7 @@ class Watched:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.noise.append(f"error: {error}"))
 
-    def _hear(self, message: Any) -> None:
+    def _hear(self, message: ConsoleMessage) -> None:
         # The browser itself reports the status of the page that is missing on purpose.
         expected = "status of 404" in message.text and "no-such-page" in message.location.get("url", "")
         if message.type in {"error", "warning"} and not expected:
@@ -60,15 +65,6 @@ def axe() -> str:
     return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield browser
-        browser.close()
-
-
 def opened(browser: Browser, size: str, scheme: str) -> BrowserContext:
     """A fresh browser profile of this size, in light or dark."""
     width, height = SIZES[size]
@@ -76,15 +72,6 @@ def opened(browser: Browser, size: str, scheme: str) -> BrowserContext:
         viewport={"width": width, "height": height}, color_scheme=scheme, ignore_https_errors=True,
         has_touch=size == "phone",
     )  # fmt: skip
-
-
-def log_in(page: Page, url: str) -> None:
-    """Log in as a person does."""
-    page.goto(f"{url}/login")
-    page.get_by_label("Account").fill("admin")
-    page.get_by_label("Password").fill("Correct.Horse7")
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{url}/")
 
 
 def findings(page: Page, axe: str) -> list[str]:
@@ -112,7 +99,7 @@ def examine(watched: Watched, axe: str, name: str) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_clean_in_a_browser(
-    portal: Any, chromium: Browser, axe: str, size: str, scheme: str
+    portal: Portal, chromium: Browser, log_in: Callable[[Page, str], None], axe: str, size: str, scheme: str
 ) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []

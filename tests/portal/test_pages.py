@@ -1,8 +1,13 @@
 """Every page opens for the administrator and shows what the platform knows."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.portal.conftest import Visitor
 
 PAGES = {
     "/": ["Devices", "1 of 2", "sub-2 has joined and waits", "MTS on sub-1 is Unavailable"],
@@ -21,7 +26,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_page_shows_what_the_platform_knows(admin: Any, path: str) -> None:
+def test_page_shows_what_the_platform_knows(admin: Visitor, path: str) -> None:
     answer = admin.get(path)
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200, text

@@ -1,0 +1,164 @@
+"""The player against a real DSS_MTS and a real camera, through nginx, in real Chromium."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from services.smc import devices
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
+
+import mts_rack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.portal.conftest import Portal, Site
+
+
+@pytest.fixture
+def rack(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mts_rack.Rack]:
+    """Main's DSS_MTS on the port and with the key that the portal knows."""
+    monkeypatch.setattr(mts_rack, "NODE", "main-a")
+    files = site.platform.files
+    made = mts_rack.Rack(tmp_path / "mts", {"stall_seconds": 2})
+    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
+    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
+    (tmp_path / "mts").mkdir()
+    with made:
+        yield made
+
+
+@pytest.fixture
+def channel(site: Site) -> str:
+    """The channel of the camera that is online."""
+    with site.platform.session() as session:
+        return next(one for one in devices.listing(session) if one.name == "Gate east").channels[0].id
+
+
+@pytest.fixture
+def page(chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]) -> Iterator[Page]:
+    """A logged-in browser."""
+    with chromium.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}) as context:
+        page = context.new_page()
+        log_in(page, portal.url)
+        yield page
+
+
+def figures(page: Page) -> dict[str, str]:
+    """What the player tells of itself."""
+    found: dict[str, str] = page.evaluate("({...document.querySelector('video').dataset})")
+    return found
+
+
+def wait_for(page: Page, name: str, good: Callable[[str], bool], seconds: float = 20) -> dict[str, str]:
+    """The figures once `name` is good."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = figures(page)
+        if name in found and good(found[name]):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{name} is not as wished: {figures(page)}")
+
+
+def choose(page: Page, portal: Portal, channel: str, stream: str = "main") -> None:
+    """Open an empty wall and choose the camera, as a person does."""
+    page.goto(f"{portal.url}/live?size=1&c=")
+    page.get_by_label("Stream of picture 1").select_option(stream)
+    page.get_by_label("Camera of picture 1").select_option(channel)
+
+
+def test_picture_comes_fast_stays_near_now_and_loses_nothing(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel, "1280x720", "2000")
+    choose(page, portal, channel)
+    first = wait_for(page, "firstFrameMs", bool)
+    start, began = int(wait_for(page, "frames", lambda text: int(text) > 0)["frames"]), time.monotonic()
+    time.sleep(8)
+    found, took = figures(page), time.monotonic() - began
+    print("first picture", first["firstFrameMs"], "ms; then", found)
+    assert int(first["firstFrameMs"]) < 1500
+    assert int(found["frames"]) - start >= 25 * took * 0.97 - 8
+    assert int(found["dropped"]) <= 0.01 * int(found["frames"]) + 5
+    assert float(found["lag"]) < 1.5
+    assert int(found["reconnects"]) == 0
+    assert page.get_by_text("live", exact=True).is_visible()
+    page.screenshot(path=Path(__file__).parents[2] / ".cache" / "screenshots" / "live-running.png")
+
+
+def test_picture_comes_back_by_itself_when_the_media_service_was_killed(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel)
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    assert rack.process
+    rack.process.kill()
+    rack.process.wait(5)
+    before = int(wait_for(page, "state", lambda state: state == "waiting").get("frames", 0))
+    rack.start()
+    wait_for(page, "frames", lambda text: int(text) > before + 25, 30)
+    assert figures(page)["state"] == "playing"
+
+
+def test_picture_goes_on_when_the_camera_was_away(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    camera = rack.camera(channel)
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    camera.kill()
+    wait_for(page, "ageMs", lambda text: int(text) > 2500)
+    assert "last frame" in page.locator(".cell").first.inner_text() or figures(page)["state"] == "waiting"
+    camera.start()
+    before = int(figures(page)["frames"])
+    wait_for(page, "frames", lambda text: int(text) > before + 25, 40)
+
+
+def test_codec_the_browser_lacks_is_named(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel, "h265")
+    choose(page, portal, channel)
+    assert wait_for(page, "state", lambda state: state == "unsupported")
+    message = page.locator("[data-part=message]").first.inner_text()
+    assert "cannot decode H.265" in message
+    assert "H.264" in message
+
+
+def test_camera_of_a_removed_device_is_refused_with_its_reason(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    page.goto(f"{portal.url}/live?size=1&c=")
+    with portal.site.platform.session() as session:
+        devices.remove(session, channel.split("-")[0], portal.site.account)
+    page.get_by_label("Camera of picture 1").select_option(channel)
+    wait_for(page, "state", lambda state: state == "refused")
+    assert "There is no such channel." in page.locator("[data-part=message]").first.inner_text()
+
+
+def test_four_pictures_run_at_once_and_stand_in_the_address(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel)
+    page.goto(f"{portal.url}/live?size=4" + f"&c={channel}:main" * 4)
+    videos = "[...document.querySelectorAll('video')]"
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if page.evaluate(f"{videos}.every((v) => Number(v.dataset.frames) > 50)"):
+            break
+        time.sleep(0.2)
+    else:
+        raise AssertionError(page.evaluate(f"{videos}.map((v) => ({{...v.dataset}}))"))
+    assert page.url.count(channel) == 4
