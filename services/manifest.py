@@ -16,7 +16,8 @@ class Port:
 
     `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks,
     wan = everyone, so that a router must map it. `origin` says where the number comes from: published by the
-    vendor of the manual, upstream (the engine's own), or ours.
+    vendor of the manual, upstream (the engine's own), or ours. `center`: this outward connection goes to that
+    `service.port` of the node's centre.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Port:
     direction: str = "in"
     peer: str = ""
     origin: str = "ours"
+    center: str = ""
 
 
 @dataclass(frozen=True)

@@ -86,13 +86,17 @@ def _ssh(host: Host) -> Row:
 def _row(service: Manifest, port: Port, host: Host) -> Row:
     inward = port.direction == "in"
     place = f"{host.name} ({host.address})"
-    peer = port.peer or PEERS[port.zone]
+    peer, number = port.peer or PEERS[port.zone], port.port
+    if inward:
+        number = host.ports[f"{service.id}.{port.name}"]
+    elif port.center and host.center:
+        peer, number = f"{host.center.name} ({host.center.address})", host.center.ports[port.center]
     return Row(
         host=host.name,
         role=host.role,
         service=service.id,
         name=port.name,
-        port=host.ports[f"{service.id}.{port.name}"] if inward else port.port,
+        port=number,
         protocol=port.proto,
         direction=port.direction,
         from_=peer if inward else place,

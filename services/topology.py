@@ -27,12 +27,16 @@ class InventoryErrors(Exception):  # noqa: N818 - it holds all of them
 
 @dataclass(frozen=True)
 class Center:
-    """The main of a node's site, as that node reaches it."""
+    """The main of a node's site, as that node reaches it; `ports` has its numbers by `service.port`."""
 
     name: str
     address: str
-    https_port: int
-    leaf_port: int
+    ports: Mapping[str, int]
+
+    @property
+    def https_port(self) -> int:
+        """Where its DSS_NGINX answers."""
+        return self.ports["nginx.https"]
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _host(
 def _center(name: str, plain: dict[str, dict[str, Any]], defaults: dict[str, int]) -> Center:
     theirs = plain[name]
     ports = defaults | (theirs.get("dss_ports") or {})
-    return Center(name, _address(name, theirs), ports["nginx.https"], ports["mq.leaf"])
+    return Center(name, _address(name, theirs), ports)
 
 
 def _address(name: str, found: Mapping[str, Any]) -> str:

@@ -17,28 +17,16 @@ from services.topology import Topology
 
 ROOT = Path(__file__).resolve().parents[2]
 LAN_WAN = str(ROOT / "inventories/lan_wan")
-COLUMNS = [
-    "host",
-    "role",
-    "service",
-    "name",
-    "port",
-    "protocol",
-    "direction",
-    "from",
-    "to",
-    "purpose",
-    "tls",
-    "zone",
-    "must_map",
-    "status",
-]
+COLUMNS = (
+    *("host", "role", "service", "name", "port", "protocol", "direction"),
+    *("from", "to", "purpose", "tls", "zone", "must_map", "status"),
+)
 Site = Callable[[str], Topology]
 
 
 def test_every_row_has_every_column_of_the_contract(catalog: Catalog, site: Site) -> None:
     rows = json.loads(ports.as_json(ports.matrix(catalog, site("cascade"))))
-    assert {tuple(row) for row in rows} == {tuple(COLUMNS)}
+    assert {tuple(row) for row in rows} == {COLUMNS}
     assert {row["host"] for row in rows} == set(site("cascade").hosts)
 
 
@@ -69,6 +57,15 @@ def test_own_numbers_of_a_host_stand_in_its_rows_and_its_services(
     }
     assert "listen 0.0.0.0:10443 ssl" in files["/etc/dss/engines/nginx.conf"].text
     assert "https://$host:10443$request_uri" in files["/etc/dss/engines/nginx.conf"].text
+
+
+def test_a_sub_says_where_it_connects_to_with_the_numbers_of_its_centre(catalog: Catalog, site: Site) -> None:
+    rows = ports.matrix(catalog, site("distributed"), site("distributed").hosts["sub-1"])
+    outward = {(r.name, r.to, r.port) for r in rows if r.direction == "out" and "main" in r.to}
+    assert outward == {
+        ("leaf-link", "main-a (198.18.0.10)", 7422),
+        ("assignment", "main-a (198.18.0.10)", 443),
+    }
 
 
 def test_all_forms_of_the_matrix_have_the_same_rows(catalog: Catalog, site: Site) -> None:

@@ -16,7 +16,8 @@ def test_a_sub_knows_its_centre_and_main_has_none() -> None:
     whole = site("distributed")
     assert whole.main.center is None
     center = whole.hosts["sub-1"].center
-    assert center == topology.Center("main-a", "198.18.0.10", 443, 7422)
+    assert center is not None
+    assert (center.name, center.address, center.https_port) == ("main-a", "198.18.0.10", 443)
 
 
 def test_a_centre_with_other_ports_is_reached_on_them(tmp_path: Path) -> None:
@@ -24,7 +25,8 @@ def test_a_centre_with_other_ports_is_reached_on_them(tmp_path: Path) -> None:
     moved = text.replace("198.18.0.10}", "198.18.0.10, dss_ports: {nginx.https: 10443, mq.leaf: 17422}}")
     (tmp_path / "hosts.yml").write_text(moved)
     center = topology.load(tmp_path, catalog=KNOWN).hosts["sub-2"].center
-    assert center == topology.Center("main-a", "198.18.0.10", 10443, 17422)
+    assert center is not None
+    assert (center.https_port, center.ports["mq.leaf"]) == (10443, 17422)
 
 
 def test_a_sub_of_a_cascaded_platform_belongs_to_that_platform() -> None:
