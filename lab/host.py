@@ -1,5 +1,6 @@
 """One lab host: Debian with systemd in a namespace of its own, started and stopped like a machine."""
 
+import ipaddress
 import os
 import signal
 import subprocess
@@ -151,7 +152,7 @@ class Host:
             if not file.exists():
                 save(
                     file,
-                    _network_file(INSIDE[bridge], f"{address}/{BRIDGES[bridge].prefixlen}", self.machine),
+                    _network_file(bridge, address, self.machine),
                 )
 
     def _start(self, release: int) -> None:
@@ -184,11 +185,13 @@ class Host:
         ]
 
 
-def _network_file(interface: str, address: str, machine: Machine) -> str:
-    lines = ["[Match]", f"Name={interface}", "", "[Network]", f"Address={address}"]
+def _network_file(bridge: str, address: str, machine: Machine) -> str:
+    """Static addressing (systemd.network(5)); `lab_gateway` of the inventory gives a default route."""
+    network = BRIDGES[bridge]
+    lines = ["[Match]", f"Name={INSIDE[bridge]}", "", "[Network]", f"Address={address}/{network.prefixlen}"]
     lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no", "ConfigureWithoutCarrier=yes"]
     gateway = machine.vars.get("lab_gateway")
-    if gateway and interface == "host0":
+    if gateway and ipaddress.ip_address(str(gateway)) in network:
         lines.append(f"Gateway={gateway}")
     return "\n".join(lines) + "\n"
 

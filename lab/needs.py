@@ -48,6 +48,11 @@ def check(say: Callable[[str], None] = print) -> None:
 
 def _namespaces() -> None:
     """Ask the kernel instead of guessing from its version: containers often forbid what it could do."""
+    # A stock Debian kernel has these as modules; where it has not, the probe below says so.
+    if shutil.which("modprobe"):
+        subprocess.run(
+            ["modprobe", "-qa", "overlay", "loop", "veth", "bridge"], capture_output=True, check=False
+        )
     probe = ["unshare", "--net", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "dss", "/mnt"]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
     if done.returncode or "overlay" not in Path("/proc/filesystems").read_text():

@@ -133,7 +133,9 @@ class Lab:
         """
         _ = self.notes
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
-        extra = {**keys.environment(), "DSS_LAB": self.name, "PATH": path}
+        # Another lab has other hosts under the same addresses: it must never find this one's connections.
+        connections = {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.folder / "ssh")}
+        extra = {**keys.environment(), **connections, "DSS_LAB": self.name, "PATH": path}
         environment = {**os.environ, **extra, **(env or {})}
         inside = self.network.enter(*words)
         return subprocess.run(
