@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pymysql
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import create_app
 from services.runtime import clock
-from services.smc import models, nodes, sessions
+from services.smc import cache, models, nodes, sessions, store
 from services.smc.api import openapi
 from services.smc.api.route import TABLE, Operation
 
@@ -247,3 +248,32 @@ def test_the_document_in_the_documentation_is_the_one_that_is_served(api: Api) -
 def test_every_operation_has_its_own_name(api: Api) -> None:
     names = [one["operationId"] for path in openapi.document()["paths"].values() for one in path.values()]
     assert len(set(names)) == len(names) == len(TABLE)
+
+
+@pytest.mark.parametrize(("part", "code"), [("redis", "redis-away"), ("database", "database-away")])
+def test_an_engine_that_is_away_is_told_as_503_and_the_api_recovers(
+    admin: Api, platform: "Platform", part: str, code: str
+) -> None:
+    path = platform.files.etc / "services" / "smc.json"
+    good = json.loads(path.read_text())
+    settings = good["settings"] | {part: good["settings"][part] | {"port": 1}}
+    platform.files.service("smc", good["ports"], settings)
+    store.forget()
+    cache.forget()
+    problem(admin.call("GET", "/nodes"), 503, code)
+    platform.files.service("smc", good["ports"], good["settings"])
+    store.forget()
+    cache.forget()
+    assert [one["name"] for one in admin.get("/nodes")] == ["main-a"]
+
+
+def test_connections_that_died_are_replaced_unnoticed(admin: Api, platform: "Platform") -> None:
+    admin.get("/nodes")
+    with pymysql.connect(unix_socket=str(platform.mariadb.socket), user="root") as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user='dss-smc'")
+        for (number,) in cursor.fetchall():
+            cursor.execute("KILL %s", (number,))
+    with platform.redis.client() as redis:
+        redis.client_kill_filter(_type="normal", skipme=True)
+    assert [one["name"] for one in admin.get("/nodes")] == ["main-a"]
