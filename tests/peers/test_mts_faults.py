@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import socket
 import struct
 import subprocess
@@ -13,63 +12,10 @@ from collections.abc import Callable, Iterator
 import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from mts_player import Player
 from mts_rack import Rack, free_port
 
 from services.runtime import rtsp
-
-
-class Player:
-    """A bare RTSP client on one socket."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
-        self.buffer = b""
-        self.count = 0
-
-    def ask(self, method: str, url: str, *headers: str) -> tuple[int, str]:
-        self.count += 1
-        lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self.count}", *headers, "", ""]
-        self.socket.sendall("\r\n".join(lines).encode())
-        while b"\r\n\r\n" not in self.buffer:
-            self.fill()
-        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-        text = head.decode()
-        if length := re.search(r"Content-Length: (\d+)", text):
-            while len(self.buffer) < int(length[1]):
-                self.fill()
-            text += self.buffer[: int(length[1])].decode()
-            self.buffer = self.buffer[int(length[1]) :]
-        return int(text.split(" ")[1]), text
-
-    def fill(self) -> None:
-        data = self.socket.recv(65536)
-        if not data:
-            raise ConnectionResetError
-        self.buffer += data
-
-    def play(self, url: str, *interleaved: str) -> str:
-        """DESCRIBE, SETUP of one track per pair of channels, PLAY; returns the session id."""
-        assert self.ask("DESCRIBE", url)[0] == 200
-        base, session = url.split("?")[0], ""
-        for number, pair in enumerate(interleaved):
-            transport = f"Transport: RTP/AVP/TCP;unicast;interleaved={pair}"
-            status, text = self.ask("SETUP", f"{base}/trackID={number}", transport)
-            assert status == 200
-            session = re.search(r"Session: (\w+)", text)[1]  # type: ignore[index]
-        assert self.ask("PLAY", base, f"Session: {session}")[0] == 200
-        return session
-
-    def channels(self, count: int) -> set[int]:
-        """Interleaved channels of the next packets."""
-        found = set()
-        for _ in range(count):
-            while len(self.buffer) < 4 or len(self.buffer) < 4 + int.from_bytes(self.buffer[2:4], "big"):
-                self.fill()
-            assert self.buffer[0] == 0x24
-            found.add(self.buffer[1])
-            self.buffer = self.buffer[4 + int.from_bytes(self.buffer[2:4], "big") :]
-        return found
-
 
 Connect = Callable[[Rack], Player]
 
