@@ -13,7 +13,11 @@ def matrix(net: Path = Path("/proc/net")) -> list[dict[str, Any]]:
     """The rows of ports.json, each with `listening`."""
     open_ports = {protocol: listening(net, protocol) for protocol in TABLES}
     rows = config.read_json(config.root() / "ports.json")
-    return [row | {"listening": row["port"] in open_ports.get(row["protocol"], set())} for row in rows]
+    return [row | {"listening": _open(row, open_ports)} for row in rows]
+
+
+def _open(row: dict[str, Any], open_ports: dict[str, set[int]]) -> bool:
+    return row["direction"] == "in" and row["port"] in open_ports.get(row["protocol"], set())
 
 
 def listening(net: Path, protocol: str) -> set[int]:
