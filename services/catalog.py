@@ -115,5 +115,14 @@ def _check_units(catalog: Catalog) -> None:
     for one, other in combinations(catalog.services.values(), 2):
         if one.code == other.code:
             raise CatalogError(f"services/{one.id} and services/{other.id} have the same code {one.code}.")
-        if same := {u.name for u in one.units} & {u.name for u in other.units}:
-            raise CatalogError(f"services/{one.id} and services/{other.id} both own the unit {same.pop()}.")
+        if same := {(r.path, role) for r in one.routes for role in r.role} & {
+            (r.path, role) for r in other.routes for role in r.role
+        }:
+            raise CatalogError(
+                f"services/{one.id} and services/{other.id} both answer the path {same.pop()[0]}. "
+                "Give one of them another route."
+            )
+        if same_units := {u.name for u in one.units} & {u.name for u in other.units}:
+            raise CatalogError(
+                f"services/{one.id} and services/{other.id} both own the unit {same_units.pop()}."
+            )

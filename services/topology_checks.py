@@ -17,7 +17,8 @@ def check(
     inventory: Inventory, groups: dict[str, set[str]], merged: dict[str, Vars], catalog: Catalog
 ) -> Iterator[Mistake]:
     """All of them. A value that is wrong in itself is taken out of `merged`: nothing else stumbles on it."""
-    yield from group_sizes(inventory)
+    if inventory.hosts or not inventory.mistakes:
+        yield from group_sizes(inventory)
     yield from group_names(inventory)
     for host, found in merged.items():
         roles = [g for g in GROUPS if g in groups[host]]

@@ -64,6 +64,7 @@ A, B = ONE.format(id="a", port=9950), ONE.format(id="b", port=9951)
         (A, B.replace("9951", "9950"), ["services/a (http)", "services/b (http)", "9950/tcp", "main"]),
         (A, B.replace("DSS_b", "DSS_a"), ["services/a", "services/b", "same code"]),
         (A, B + "units: [{name: dss-a.service, kind: python}]\n", ["services/a", "services/b", "both own"]),
+        (A + "route: /x/\n", B + "route: /x/\n", ["services/a", "services/b", "the path /x/"]),
         (A + "after: [b]\n", B + "after: [a]\n", ["circle", "services/a -> services/b -> services/a"]),
         (A + "after: [c]\n", B, ["services/a", "services/c"]),
         (A, B.replace("id: b", "id: c"), ["services/b/service.yml", "'c'", "'b'"]),

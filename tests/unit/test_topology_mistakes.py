@@ -173,6 +173,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_an_inventory_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InventoryErrors) as caught:
         topology.load(tmp_path / "nowhere", catalog=KNOWN)
+    assert [m.key for m in caught.value.errors] == ["(inventory)"]
     assert "no inventory here" in str(caught.value)
 
 
