@@ -29,7 +29,7 @@ PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
 LAB = ("debootstrap", "dpkg-dev", "iproute2", "openssh-client", "systemd-container")
 PACKAGES: dict[str, tuple[str, ...]] = {
     "lint": (),
-    "unit": ("ffmpeg", "openssl"),
+    "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
     "render": ENGINES,
     "playbooks": (),
     "portal": (*ENGINES, *BROWSER),

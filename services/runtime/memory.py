@@ -1,4 +1,4 @@
-"""How the C library keeps memory: a service that hashes passwords in threads must not grow by every thread."""
+"""How the C library keeps memory: a service that hashes passwords must not grow with every thread."""
 
 import ctypes
 

@@ -71,8 +71,14 @@ def act(session: Session, node: str, service: str, verb: str, account: Account) 
             "order-unknown", "This order is not known.", f"Orders are {', '.join(VERBS)}.",
             "Choose one of them.", status=404,
         )  # fmt: skip
-    audit.write(session, f"service.{verb}", f"{node}/{service}", actor=account.name, source=account.source)
-    answer = _ask(session, node, "POST", f"/services/{service}/{verb}")
+    entry: dict[str, Any] = {"target": f"{node}/{service}", "actor": account.name, "source": account.source}
+    # Before it is sent: a power cut must not hide an order that was carried out.
+    audit.write(session, f"service.{verb}", **entry)
+    try:
+        answer = _ask(session, node, "POST", f"/services/{service}/{verb}")
+    except Problem as problem:
+        audit.write(session, f"service.{verb}", **entry, outcome="failed", details={"code": problem.code})
+        raise
     return _parsed(node, lambda: str(answer["task"]))
 
 

@@ -18,6 +18,7 @@ COOKIE = "__Host-dss"
 IDLE, HARD = 30 * 60, 12 * 3600
 INDEX = "sessions"
 TOUCH_EACH = 5.0
+MOST_SHOWN = 1000
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,19 @@ def kick(id: str) -> bool:
 
 def end_all(account_id: int, keep: str | None = None) -> int:
     """End all sessions of an account but the one with id `keep`; returns how many."""
-    return sum(kick(one.id) for one in listing() if one.account_id == account_id and one.id != keep)
+    ended = [one.id for one in _online(-1) if one.account_id == account_id and one.id != keep]
+    return sum(kick(id) for id in ended)
 
 
 def listing() -> list[Session]:
-    """Everyone online, latest use first."""
+    """Everyone online, latest use first; the first thousand."""
+    return _online(MOST_SHOWN - 1)
+
+
+def _online(last: int) -> list[Session]:
     with cache.reached() as redis:
         redis.zremrangebyscore(INDEX, 0, time.time() - IDLE)
-        ids = cast(list[str], redis.zrevrange(INDEX, 0, 999))
+        ids = cast(list[str], redis.zrevrange(INDEX, 0, last))
         texts = cast(list[str | None], redis.mget([_name(id) for id in ids])) if ids else []
     return [Session(**json.loads(text)) for text in texts if text]
 
