@@ -25,6 +25,7 @@ def check(
         yield from one_role(inventory, host, roles)
         if roles:
             yield from addressed(inventory, host, found)
+            yield from administered(inventory, host, found)
     yield from variables(inventory, groups, catalog)
     yield from values(merged, catalog)
 
@@ -81,6 +82,18 @@ def addressed(inventory: Inventory, host: str, found: Vars) -> Iterator[Mistake]
             f"{host}.ansible_host",
             f"{value!r} is not an IP address." if entry else "The host has no address.",
             "Write for example ansible_host: 198.18.0.21, or dss_address if ansible_host must be a name.",
+        )
+
+
+def administered(inventory: Inventory, host: str, found: Vars) -> Iterator[Mistake]:
+    """The firewall lets SSH in where Ansible connects to."""
+    entry = found.get("ansible_port")
+    if entry and not (str(entry.value).isdecimal() and 0 < int(entry.value) < 65536):
+        yield Mistake(
+            entry.where,
+            f"{host}.ansible_port",
+            f"{entry.value!r} is no port number.",
+            "Write for example 22.",
         )
 
 

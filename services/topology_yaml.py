@@ -64,10 +64,11 @@ class Reader:
                 return name, None
             loader = yaml.CSafeLoader(text)
             try:
-                return name, loader.get_single_node()
+                root = loader.get_single_node()
             finally:
                 loader.dispose()
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            return name, refuse_circle(root, ())
+        except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
             self.mistakes.append(unreadable(name, error))
             return name, None
 
@@ -100,6 +101,20 @@ class Reader:
     def entries(self, name: str, node: yaml.Node | None, what: str) -> dict[str, Entry]:
         """Variables of a mapping node."""
         return {key: entry(name, value, line) for key, value, line in self.pairs(name, node, what)}
+
+
+def refuse_circle(node: yaml.Node | None, above: tuple[int, ...]) -> yaml.Node | None:
+    """The node itself; a YAMLError when an alias leads back to where it stands."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return node
+    if id(node) in above:
+        raise yaml.constructor.ConstructorError(None, None, "an alias refers to itself", node.start_mark)
+    below = (
+        [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    )
+    for part in below:
+        refuse_circle(part, (*above, id(node)))
+    return node
 
 
 def unreadable(name: str, error: Exception) -> Mistake:

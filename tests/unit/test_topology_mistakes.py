@@ -110,6 +110,8 @@ def test_a_wrong_variable_is_found_in_its_line(tmp_path: Path, more: str, key: s
         (group("cascade:\n  hosts:\n    north: {ansible_host: 203.0.113.40}"), "hosts.yml:14", "north.dss_parent", "has no parent"),
         (group("router:\n  hosts:\n    edge: {ansible_host: 198.18.0.1, dss_router: linksys}"), "hosts.yml:14", "dss_router", "nftables, openwrt"),
         (group("router:\n  hosts:\n    edge: {ansible_host: 198.18.0.1, dss_wan_ports: {nginx.https: 8443}}"), "hosts.yml:14", "dss_wan_ports.nginx.https", "inside 443"),
+        (SITE.replace("18.0.22}", "18.0.22, ansible_port: ssh}"), "hosts.yml:11", "sub-2.ansible_port", "no port number"),
+        ("all: &a {children: *a}", "hosts.yml:1", "(file)", "refers to itself"),
         ("all: [", "hosts.yml:2", "(file)", "cannot be read"),
         (SITE.replace("dss_site", "- dss_site"), "hosts.yml:3", "all.vars", "Names with values"),
     ],
