@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from services.runtime import clock
@@ -20,6 +20,7 @@ from services.smc.store import unit_of_work
 MARK = "dss-audit-1"
 FIRST = "0" * 64
 PAGE = 500
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def write(
     return row.id
 
 
-def digest(row: models.Audit) -> str:
+def digest(row: "models.Audit | Row[Any]") -> str:
     """Hash of an entry, hex; the canonical row is a JSON list of its columns in table order."""
     fields = [
         row.id,
@@ -89,13 +90,13 @@ def digest(row: models.Audit) -> str:
         row.outcome,
         row.details,
     ]
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = ENCODER.encode(fields)
     return hashlib.sha256(f"{MARK}|{row.prev}|{text}".encode()).hexdigest()
 
 
 def clock_text(moment: datetime) -> str:
     """Microseconds always written, as the column keeps them."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def listing(
@@ -132,9 +133,10 @@ def verify(session: Session) -> Verdict:
     return Verdict(True, number, None, "the chain is whole")
 
 
-def _rows(session: Session) -> Iterator[models.Audit]:
-    query = select(models.Audit).order_by(models.Audit.id).execution_options(yield_per=1000)
-    return iter(session.scalars(query))
+def _rows(session: Session) -> Iterator["Row[Any]"]:
+    # Plain rows, fetched in parts: the log may be larger than the memory of the process.
+    query = select(*models.Audit.__table__.columns).order_by(models.Audit.id)
+    return iter(session.execute(query, execution_options={"yield_per": 1000}))
 
 
 def _entry(row: models.Audit) -> Entry:
