@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import uvloop
 from aiohttp import web
 
-from services.runtime import config, log, notify
+from services.runtime import config, log, memory, notify
 from services.runtime.config import Node, Service
 from services.runtime.errors import Problem
 from services.runtime.health import Health
@@ -109,6 +109,7 @@ def run(service_id: str, build: Callable[[Context], Awaitable[None]]) -> None:
     Exits with status 1 and one log line when the configuration cannot be used.
     """
     log.setup(service_id)
+    memory.keep_small()
     try:
         uvloop.run(serve(service_id, build))
     except Problem as problem:

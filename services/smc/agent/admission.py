@@ -1,0 +1,83 @@
+"""Which signing requests main signs: for a node's own names and addresses, against its one-time token."""
+
+import ipaddress
+import logging
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy.orm import Session
+
+from services.node import pki
+from services.runtime import config
+from services.runtime.config import Node
+from services.runtime.errors import Problem
+from services.smc import audit, nodes, store
+
+LOG = logging.getLogger(__name__)
+
+MOST_ADDRESSES = 8
+
+
+def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str, str]:
+    """Sign for a node that shows its token: `{"certificate", "ca"}`, both PEM; a refusal is audited.
+
+    A request that is refused for its own sake does not use up the token.
+    """
+    ca = x509.load_pem_x509_certificate(config.pki("ca.pem").read_bytes())
+    ca_key = pki.load_key(config.credential("ca.key").encode())
+    with store.session() as session:
+        try:
+            names, key = _checked(main, name, csr, _taken(session, name))
+        except Problem as problem:
+            details = {"reason": problem.code}
+            audit.write(session, "node.join", name[:63], actor=name[:63], source=source,
+                        outcome="refused", details=details)  # fmt: skip
+            raise
+        nodes.redeem_token(session, name, token, source)
+    LOG.info("%s joined from %s", name, source)
+    certificate = pki.sign(ca_key, ca, key, names)
+    return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
+
+
+def _checked(main: Node, name: str, csr: str, taken: set[str]) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:
+    nodes.check_name(name)
+    names, key = read_request(csr)
+    allowed = pki.Names.of(name, [])
+    if name == main.name or names.name != name or not set(names.dns) <= set(allowed.dns):
+        raise _refused("csr-names", "The request asks for names that are not this node's own.")
+    own = {main.address, main.mapping_ip} | taken
+    if own & set(names.addresses):
+        raise _refused("csr-addresses", "The request asks for an address that another node has.")
+    return pki.Names.of(name, names.addresses), key
+
+
+def read_request(text: str) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:
+    """Names and key of a signing request (RFC 2986); Problem if it is not well-formed, signed and P-256."""
+    try:
+        request = x509.load_pem_x509_csr(text.encode())
+        signed, key = request.is_signature_valid, request.public_key()
+        names = pki.names_in(request)
+        addresses = [ipaddress.ip_address(address) for address in names.addresses]
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+        raise _refused("csr-unreadable", "The signing request cannot be read.") from error
+    if not signed or not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise _refused("csr-key", "The signing request is not signed by a P-256 key.")
+    if len(addresses) > MOST_ADDRESSES or any(a.is_multicast or a.is_unspecified for a in addresses):
+        raise _refused("csr-addresses", "The signing request asks for addresses that no node can have.")
+    return names, key
+
+
+def _taken(session: Session, name: str) -> set[str]:
+    others = [node for node in nodes.listing(session) if node.name != name]
+    return {address for node in others for address in (node.address, node.mapping_ip) if address}
+
+
+def _refused(code: str, why: str) -> Problem:
+    return Problem(
+        code,
+        "The node was not let in.",
+        why,
+        "Check the node's name and addresses in the inventory, then run the deployment of this node again.",
+        status=403,
+    )
