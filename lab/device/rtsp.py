@@ -65,6 +65,7 @@ class Feed:
             if late < 0:
                 time.sleep(-late)
             elif late > BEHIND_LIMIT:
+                print(f"rtsp: {late:.1f} s behind, pictures given up", file=sys.stderr, flush=True)
                 number += int(late * self.stream.rate)
             if self._push(number, number - first) != Gst.FlowReturn.OK:
                 return
