@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,21 @@ def free_port() -> Callable[[], int]:
     return loopback_port
 
 
-@dataclass(frozen=True)
+@dataclass
 class MariaDb:
     """A throw-away server with the product's durability settings; `url` opens database `dss` as root."""
 
     port: int
     socket: Path
+    words: list[str]
     process: "subprocess.Popen[bytes]"
+
+    def crash(self) -> None:
+        """Kill it as a fault would, with all it has not made durable, and start it on the same data."""
+        self.process.kill()
+        self.process.wait(10)
+        self.process = start(self.words)
+        wait_for("MariaDB", self.probe)
 
     @property
     def url(self) -> URL:
@@ -146,21 +154,21 @@ def wait_for(what: str, ready: Callable[[], object], seconds: float = 30.0) -> N
             time.sleep(0.05)
 
 
-@contextmanager
-def running(what: str, words: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server process that ends with the tests; it is missing clearly, never skipped silently."""
+def start(words: list[str]) -> "subprocess.Popen[bytes]":
+    """A server process; a missing program is told clearly, never skipped silently."""
     if not shutil.which(words[0]):
         pytest.fail(f"{words[0]} is not installed: apt-get install mariadb-server redis-server")
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a server that this run started."""
+    process.terminate()
     try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
 
 
 def loopback_port() -> int:
@@ -184,10 +192,12 @@ def mariadb() -> Iterator[MariaDb]:
                  "--bind-address=127.0.0.1", "--skip-name-resolve", "--log-bin", "--sync-binlog=1",
                  "--innodb-flush-log-at-trx-commit=1", "--innodb-snapshot-isolation=ON",
                  "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4", *user]  # fmt: skip
-        with running("MariaDB", words) as process:
-            server = MariaDb(port, at, process)
+        server = MariaDb(port, at, words, start(words))
+        try:
             wait_for("MariaDB", server.probe)
             yield server
+        finally:
+            stop(server.process)
 
 
 @pytest.fixture(scope="session")
@@ -196,11 +206,13 @@ def redis_server() -> Iterator[RedisServer]:
     port, password = loopback_port(), "redis-secret"
     users = ["--user", "default", "off", "--user", "dss", "on", f">{password}", "~*", "&*", "+@all"]
     words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", *users]
-    with running("Redis", words) as process:
-        server = RedisServer(port, password, process)
+    server = RedisServer(port, password, start(words))
+    try:
         with server.client() as client:
             wait_for("Redis", client.ping)
         yield server
+    finally:
+        stop(server.process)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,16 @@
 """The schema and the unit of work, on a real MariaDB."""
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -120,3 +122,27 @@ def test_a_database_that_is_away_is_told_as_503(platform: "Platform", free_port:
     with pytest.raises(Problem) as caught, platform.session() as session:
         session.get(models.Setting, "k")
     assert (caught.value.code, caught.value.status) == ("database-away", 503)
+
+
+def test_what_was_acknowledged_survives_a_killed_server(platform: "Platform") -> None:
+    acknowledged: list[int] = []
+
+    def write() -> None:
+        with suppress(DBAPIError, Problem), platform.session() as session:
+            while True:
+                acknowledged.append(audit.write(session, "test.do"))
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(acknowledged) < 100:
+        time.sleep(0.01)
+    platform.mariadb.crash()
+    for thread in threads:
+        thread.join(60)
+    with platform.session() as session:
+        verdict = audit.verify(session)
+        kept = set(session.scalars(select(models.Audit.id)))
+    assert verdict.ok, verdict
+    assert set(acknowledged) <= kept
+    assert len(kept) - len(acknowledged) <= len(threads), "a thread has one entry under way at most"
