@@ -106,15 +106,15 @@ class Lab:
 
     def cut(self, name: str) -> None:
         """Pull the host's network cables: it sees its carrier go."""
-        self.network.carrier(self.host(name).machine, on=False)
+        self.network.carrier(self._cabled(name), on=False)
 
     def partition(self, name: str) -> None:
         """Take the host off its switches while it still sees a carrier."""
-        self.network.member(self.host(name).machine, on=False)
+        self.network.member(self._cabled(name), on=False)
 
     def heal(self, name: str) -> None:
         """Undo cut and partition."""
-        machine = self.host(name).machine
+        machine = self._cabled(name)
         self.network.member(machine, on=True)
         self.network.carrier(machine, on=True)
 
@@ -183,6 +183,12 @@ class Lab:
     def _host(self, machine: Machine) -> Powered:
         kind = Camera if machine.is_camera else Host
         return kind(machine, self.network, self.folder / "hosts" / machine.name)
+
+    def _cabled(self, name: str) -> Machine:
+        machine = self.host(name).machine
+        if self.network.state(machine) == "unplugged":
+            raise LabError(f"{name} is off and has no network. ./dss lab boot {name} starts it.")
+        return machine
 
     def _await(self, host: Powered, say: Say) -> None:
         host.ready()

@@ -8,6 +8,7 @@ import pytest
 
 from lab.host import Host
 from lab.rack import Lab
+from lab.tools import LabError
 
 # Reads one byte at a time from a peer that never sends; prints how that ended.
 PEER = """
@@ -59,7 +60,8 @@ def connected(lab: Lab) -> Iterator[Callable[[float], "subprocess.Popen[str]"]]:
     for peer in peers:
         peer.kill()
         peer.communicate()
-    lab.heal("sub-1")
+    if lab.host("sub-1").running:
+        lab.heal("sub-1")
     lab.boot("sub-1")
     lab.execute("sub-1", ["systemctl", "stop", "listener"], capture=True)
 
@@ -73,6 +75,8 @@ def test_power_loss_leaves_peers_in_silence_and_the_host_comes_back(lab: Lab, co
     assert peer.communicate(timeout=10)[0] == "silence\n"
     assert not lab.host("sub-1").running
     assert not reaches(lab)
+    with pytest.raises(LabError, match="lab boot sub-1"):
+        lab.cut("sub-1")
     lab.boot("sub-1")
     assert reaches(lab)
 
