@@ -2,8 +2,8 @@
 
 import time
 
-from services.runtime.auth import LiveToken, verify_live
 from services.runtime.errors import Problem
+from services.runtime.live_token import LiveToken, verify_live
 
 MAX_REMEMBERED = 100_000
 

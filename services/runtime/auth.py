@@ -1,4 +1,4 @@
-"""Who may call: the node's own token between services, and signed one-time tokens for live pictures."""
+"""Who may call a service: the services of its own node, by the node's token."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -8,10 +8,8 @@ from aiohttp import web
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.runtime.live_token import LiveToken, sign_live, verify_live
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-__all__ = ["LiveToken", "bearer", "node_only", "public", "sign_live", "verify_live"]
 AnyHandler = TypeVar("AnyHandler", bound=Callable[..., object])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from services.runtime.auth import LiveToken, sign_live
+from services.runtime.live_token import LiveToken, sign_live
 
 HERE = Path(__file__).resolve().parent
 NODE = "main-1"

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from services.mts import tokens
 from services.mts.tokens import Gate
-from services.runtime.auth import LiveToken, sign_live
 from services.runtime.errors import Problem
+from services.runtime.live_token import LiveToken, sign_live
 
 KEY = Ed25519PrivateKey.generate()
 PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -8,14 +8,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.runtime import app, auth
+from services.runtime import app, auth, live_token
 from services.runtime.errors import Problem
 from services.runtime.health import Health
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFiles
 
-TOKEN = auth.LiveToken("admin", "ch-1", "sub-1", 1000.0, "abc")
+TOKEN = live_token.LiveToken("admin", "ch-1", "sub-1", 1000.0, "abc")
 
 
 def pair() -> tuple[str, str]:
@@ -31,28 +31,28 @@ def pair() -> tuple[str, str]:
 
 def test_signed_token_comes_back_whole_until_it_expires() -> None:
     private, public = pair()
-    text = auth.sign_live(private, TOKEN)
-    assert auth.verify_live(public, text, 999.9) == TOKEN
+    text = live_token.sign_live(private, TOKEN)
+    assert live_token.verify_live(public, text, 999.9) == TOKEN
     with pytest.raises(Problem, match="expired"):
-        auth.verify_live(public, text, 1000.0)
+        live_token.verify_live(public, text, 1000.0)
 
 
 def test_token_of_another_key_or_changed_in_any_character_is_refused() -> None:
     private, public = pair()
-    text = auth.sign_live(private, TOKEN)
+    text = live_token.sign_live(private, TOKEN)
     with pytest.raises(Problem) as refused:
-        auth.verify_live(pair()[1], text, 0)
+        live_token.verify_live(pair()[1], text, 0)
     assert refused.value.status == 403
     for place in range(0, len(text), 7):
         other = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         with pytest.raises(Problem):
-            auth.verify_live(public, other, 0)
+            live_token.verify_live(public, other, 0)
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.b", "a.b.c", "é.é", "x" * 100_000])
 def test_garbage_is_refused_and_not_an_accident(text: str) -> None:
     with pytest.raises(Problem, match="not valid"):
-        auth.verify_live(pair()[1], text, 0)
+        live_token.verify_live(pair()[1], text, 0)
 
 
 async def test_middleware_lets_in_the_node_token_and_public_handlers_only(node_files: "NodeFiles") -> None:

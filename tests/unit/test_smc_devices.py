@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.runtime import clock
-from services.runtime.auth import verify_live
 from services.runtime.config import credential
 from services.runtime.errors import Problem
+from services.runtime.live_token import verify_live
 from services.smc import addresses, cluster, devices, live, models, nodes, secrets
 from services.smc.accounts import Account
 from services.smc.devices import Device, NewDahua, NewRtsp
