@@ -1,11 +1,14 @@
 """Initialisation, login, sessions and locks, on real MariaDB and Redis."""
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 
 from services.runtime import clock
 from services.runtime.errors import Problem
@@ -286,3 +289,39 @@ def test_login_and_refusal_are_audited_without_the_password(platform: "Platform"
         ("login", "done"), ("login", "refused"), ("initialise", "done"),
     ]  # fmt: skip
     assert "2468" not in str(entries)
+
+
+def test_a_hash_of_older_parameters_is_renewed_at_login(platform: "Platform") -> None:
+    initialise(platform)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    with platform.session() as session:
+        session.get_one(models.Account, 1).password_hash = weak
+        session.commit()
+    login(platform)
+    with platform.session() as session:
+        renewed = session.get_one(models.Account, 1).password_hash
+    assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert login(platform).account.name == "Admin"
+
+
+def test_only_as_many_hashes_run_at_once_as_there_are_cores() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    class Watched:
+        def hash(self, _: str) -> str:
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            time.sleep(0.05)
+            with lock:
+                now[0] -= 1
+            return "hash"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts.passwords, "HASHER", Watched())
+        threads = [threading.Thread(target=accounts.passwords.hashed, args=("x",)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert most[0] == min(12, os.cpu_count() or 1)
