@@ -6,8 +6,6 @@ from the main process: `NotifyAccess=main` is enough.
 """
 
 import gc
-import ctypes
-import gc
 import os
 import socket
 import threading
@@ -43,12 +41,6 @@ loglevel = "info"
 # The heartbeat file of the worker must not sit on a slow disk.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a memory file system, used for one unlinked file
 
-# mallopt(3): one heap for all threads, and large blocks (a password hash takes 19 MiB) given back at once.
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8
-_libc = ctypes.CDLL(None)
-for _option, _value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 256 * 1024), (M_TRIM_THRESHOLD, 256 * 1024)):
-    _libc.mallopt(_option, _value)
-
 _QUESTION = b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
 
@@ -70,12 +62,6 @@ def _watch(period: float, log: Any) -> None:  # noqa: ANN401 - gunicorn's logger
             sd_notify("WATCHDOG=1", log)
 
 
-def pre_fork(_server: Any, _worker: Any) -> None:  # noqa: ANN401 - gunicorn's types are not public
-    """Keep the garbage collector from writing to pages that main process and worker share."""
-    gc.collect()
-    gc.freeze()
-
-
 def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter has no public type
     """Start the watchdog thread if systemd asks for one (WATCHDOG_USEC)."""
     microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
@@ -85,5 +71,6 @@ def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter has no
 
 
 def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's types are not public
-    """Keep the collector off what was loaded before the fork, so that master and worker go on sharing it."""
+    """Keep the collector off what was loaded before the fork, so that both processes go on sharing it."""
+    gc.collect()
     gc.freeze()
