@@ -54,8 +54,11 @@ def record(unit: str, memory_class: str, reason: str) -> None:
             path.unlink(missing_ok=True)
             return
         FOLDER.mkdir(parents=True, exist_ok=True)
+        # The unit's umask is 0077, and the agent that shows the reason is not root.
+        FOLDER.chmod(0o755)
         temporary = path.with_suffix(".new")
         temporary.write_text(json.dumps({"unit": unit, "memory": memory_class, "reason": reason}))
+        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as problem:
         print(f"dss gate: the reason could not be recorded: {problem}", file=sys.stderr)

@@ -144,7 +144,7 @@ class Monitor:
         )
 
     def _condition(self, unit: Unit) -> Condition:
-        return states.of_unit(unit, withheld(unit.name), self.prober.problem(unit.name))
+        return states.of_unit(unit, _withheld(unit.name), self.prober.problem(unit.name))
 
     def _since(self, known: list[Unit], condition: Condition, old: Row | None) -> datetime | None:
         if old is not None and old.condition.state == condition.state:
@@ -153,3 +153,12 @@ class Monitor:
             return clock.now()
         newest = max((unit.since for unit in known), default=0.0)
         return datetime.fromtimestamp(newest, UTC) if newest else None
+
+
+def _withheld(unit: str) -> str:
+    try:
+        return withheld(unit)
+    except (OSError, ValueError) as error:
+        # A reason that cannot be read must not hide the states of all services.
+        LOG.debug("the memory gate's reason for %s cannot be read: %s", unit, error)
+        return ""
