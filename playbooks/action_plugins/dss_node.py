@@ -1,7 +1,8 @@
-"""Run the node's own `dss` command and understand its answer; what it needs to know goes in by standard input."""
+"""Run the node's own `dss` command and understand its answer; its input goes in by standard input."""
 
 import json
 import shlex
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 
@@ -12,14 +13,15 @@ MISSING = 127
 class ActionModule(ActionBase):
     """Arguments: words (the command line after `dss`), input (text, or data that becomes JSON), check (bool).
 
-    In check mode a step runs with --check, so that it can tell what it would change; on a host where nothing is
-    installed yet it is skipped. `dss` fails with what happened, why and what to do: that is the task's message.
+    In check mode a step runs with --check, so that it can tell what it would change; on a host where nothing
+    is installed yet it is skipped. When `dss` fails, its what, why and what to do are the task's message.
     """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         args = self._task.args
         words = [str(word) for word in args["words"]]
@@ -33,11 +35,11 @@ class ActionModule(ActionBase):
         return result | self._understood(done)
 
     @staticmethod
-    def _input(value):
+    def _input(value: Any) -> bytes:  # noqa: ANN401 - JSON
         text = value if isinstance(value, str) else json.dumps(value)
         return (text + "\n").encode() if value is not None else b"\n"
 
-    def _understood(self, done):
+    def _understood(self, done: dict[str, Any]) -> dict[str, Any]:
         if done["rc"] == MISSING and self._task.check_mode:
             return {"skipped": True, "msg": "The release is not installed on this host yet."}
         answer = self._json(done["stdout"])
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
         return {"failed": True, "rc": done["rc"], "msg": reason, **answer}
 
     @staticmethod
-    def _json(text):
+    def _json(text: str) -> dict[str, Any]:
         try:
             answer = json.loads(text.strip().splitlines()[-1])
         except (ValueError, IndexError):

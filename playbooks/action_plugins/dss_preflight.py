@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -18,7 +19,8 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
         host = site.host(task_vars["inventory_hostname"])
@@ -34,7 +36,7 @@ class ActionModule(ActionBase):
         if answer.get("failed") or answer.get("unreachable"):
             return result | answer
         found = answer["measured"]
-        # The host answered somewhere in between: what cannot be told apart from the way there is no difference.
+        # The host answered somewhere in between; what may be the way there and back is no difference.
         found["skew"] = max(before - found["now"], found["now"] - time.time(), 0.0)
         limits = preflight.LAB if host.get("dss_lab_limits") else preflight.PRODUCT
         rows = preflight.judge(host.name, found, limits)

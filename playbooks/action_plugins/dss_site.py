@@ -1,7 +1,8 @@
-"""Check everything that needs no host: inventory, agreement, bundle. Runs on the controller, connects to nothing."""
+"""Check everything that needs no host: inventory, agreement, bundle. It connects to nothing."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -23,7 +24,8 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         try:
             site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))

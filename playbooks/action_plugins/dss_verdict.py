@@ -1,5 +1,7 @@
 """Print what `dss verify` found on all nodes; fail, with log lines, when a node is not as deployed."""
 
+from typing import Any
+
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -12,7 +14,8 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         found = {host: one["checks"] for host, one in self._task.args["results"].items() if "checks" in one}
         rows = [(host, c) for host, checks in found.items() for c in checks]

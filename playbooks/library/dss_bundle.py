@@ -13,8 +13,8 @@ module: dss_bundle
 short_description: Unpack a verified bundle archive and switch to its release
 description:
   - Without C(archive) it only reports whether the node already has this archive unpacked.
-  - With C(archive) it compares the file's SHA-256, unpacks the package repository and the release, and switches
-    C(/opt/dss/current) atomically. The archive is deleted.
+  - With C(archive) it compares the file's SHA-256, unpacks the package repository and the release, and
+    switches C(/opt/dss/current) atomically. The archive is deleted.
 options:
   version:
     description: Version of the release.
@@ -66,7 +66,7 @@ class BundleError(Exception):
     """The bundle cannot be used; the text says why and what to do."""
 
 
-def read(path):
+def read(path: str) -> str:
     try:
         with open(path) as stream:
             return stream.read().strip()
@@ -74,7 +74,7 @@ def read(path):
         return ""
 
 
-def put(path, text):
+def put(path: str, text: str) -> None:
     """Write a small file durably."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w") as stream:
@@ -84,7 +84,7 @@ def put(path, text):
     os.replace(path + ".new", path)
 
 
-def digest(path):
+def digest(path: str) -> str:
     with open(path, "rb") as stream:
         whole = hashlib.sha256()
         while part := stream.read(1 << 20):
@@ -92,7 +92,7 @@ def digest(path):
     return whole.hexdigest()
 
 
-def unpack(archive, folder):
+def unpack(archive: str, folder: str) -> None:
     """Unpack our own verified archive; tar is several times faster than its Python relative."""
     words = ["tar", "--extract", "--no-same-owner", "--file", archive, "--directory", folder]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -100,7 +100,7 @@ def unpack(archive, folder):
         raise BundleError(f"tar said: {done.stderr.strip()[-500:]}. Check the free space of the node.")
 
 
-def replace(fresh, final):
+def replace(fresh: str, final: str) -> None:
     """Put a finished folder in its place; an older one is moved aside first and then deleted."""
     aside = final + ".old"
     shutil.rmtree(aside, ignore_errors=True)
@@ -112,19 +112,19 @@ def replace(fresh, final):
 
 
 class Node:
-    def __init__(self, root, version, sha256):
+    def __init__(self, root: str, version: str, sha256: str) -> None:
         self.root, self.sha256 = root, sha256
         self.bundle = os.path.join(root, BUNDLE)
         self.release = os.path.join(root, RELEASES, version)
         self.current = os.path.join(root, CURRENT)
         self.link = os.path.join("releases", version)
 
-    def present(self):
+    def present(self) -> bool:
         stamps = [read(os.path.join(folder, STAMP)) for folder in (self.bundle, self.release)]
         here = os.path.islink(self.current) and os.readlink(self.current) == self.link
         return here and stamps == [self.sha256, self.sha256]
 
-    def install(self, archive, units):
+    def install(self, archive: str, units: list[str]) -> None:
         found = digest(archive)
         if found != self.sha256:
             raise BundleError(
@@ -140,7 +140,7 @@ class Node:
         replace(fresh, self.bundle)
         os.unlink(archive)
 
-    def install_release(self, source, units):
+    def install_release(self, source: str, units: list[str]) -> None:
         """The release first, its stamp last: a cut in between makes the next run do it again."""
         fresh = self.release + ".new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -155,7 +155,7 @@ class Node:
         replace(fresh, self.release)
         self.switch()
 
-    def switch(self):
+    def switch(self) -> None:
         temporary = self.current + ".new"
         if os.path.lexists(temporary):
             os.unlink(temporary)
@@ -163,7 +163,7 @@ class Node:
         os.replace(temporary, self.current)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "version": {"type": "str", "required": True},

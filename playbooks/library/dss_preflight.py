@@ -8,6 +8,8 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -62,7 +64,7 @@ ARP_WAIT = 0.3
 TCP_LISTEN = "0A"
 
 
-def read(path, default=""):
+def read(path: str, default: str = "") -> str:
     try:
         with open(path) as stream:
             return stream.read()
@@ -70,32 +72,32 @@ def read(path, default=""):
         return default
 
 
-def run(*words):
+def run(*words: str) -> str:
     try:
         return subprocess.run(words, capture_output=True, text=True, timeout=10, check=False).stdout
     except OSError:
         return ""
 
 
-def release(text):
+def release(text: str) -> dict[str, str]:
     """os-release(5) as a dictionary."""
     pairs = (line.partition("=")[::2] for line in text.splitlines() if "=" in line)
     return {key: value.strip().strip("\"'") for key, value in pairs}
 
 
-def clock_rate(cpuinfo):
+def clock_rate(cpuinfo: str) -> int:
     """Highest processor clock in MHz, 0 when the machine does not tell."""
     limit = read("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq").strip()
     found = [float(v) for v in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", cpuinfo, re.MULTILINE)]
     return int(limit) // 1000 if limit else int(max(found, default=0))
 
 
-def memory_total(meminfo):
+def memory_total(meminfo: str) -> int:
     found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
 
-def cards(folder="/sys/class/net"):
+def cards(folder: str = "/sys/class/net") -> list[dict[str, Any]]:
     """Network cards: name and speed in Mbit/s, None where the driver does not say."""
     found = []
     for name in sorted(os.listdir(folder)):
@@ -108,29 +110,29 @@ def cards(folder="/sys/class/net"):
     return found
 
 
-def existing(path):
+def existing(path: str) -> str:
     """The nearest folder above a path that is there."""
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return path
 
 
-def device(path):
+def device(path: str) -> int:
     return os.stat(existing(path)).st_dev
 
 
-def space(path):
+def space(path: str) -> dict[str, int]:
     state = os.statvfs(existing(path))
     return {"total": state.f_blocks * state.f_frsize, "free": state.f_bavail * state.f_frsize}
 
 
-def partitions(mounts):
+def partitions(mounts: str) -> int:
     """How many different file systems on disks are mounted."""
     rows = [line.split() for line in mounts.splitlines()]
     return len({row[0] for row in rows if len(row) > 2 and row[2] in DISK_SYSTEMS})
 
 
-def disks(path, pictures):
+def disks(path: str, pictures: list[str]) -> dict[str, Any]:
     system, install = device("/"), device(path)
     apart = [p for p in pictures if device(p) not in (system, install)]
     return {
@@ -142,14 +144,14 @@ def disks(path, pictures):
     }
 
 
-def listening(text):
+def listening(text: str) -> Iterator[tuple[int, str, str]]:
     """(port, inode) of the listening sockets in /proc/net/{tcp,udp}*."""
     for line in text.splitlines()[1:]:
         words = line.split()
         yield int(words[1].rpartition(":")[2], 16), words[3], words[9]
 
 
-def sockets():
+def sockets() -> dict[str, set[str]]:
     """`port/protocol` → inodes of everything that listens."""
     found = {}
     for proto in ("tcp", "udp"):
@@ -160,7 +162,7 @@ def sockets():
     return found
 
 
-def owner_of(inodes):
+def owner_of(inodes: set[str]) -> str:
     """Unit or command of the process that holds one of these sockets."""
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -174,14 +176,14 @@ def owner_of(inodes):
     return "an unknown process"
 
 
-def taken(wanted, units):
+def taken(wanted: list[str], units: list[str]) -> dict[str, str]:
     """Wanted ports that somebody else holds: `port/protocol` → who."""
     found = sockets()
     owners = {port: owner_of(found[port]) for port in wanted if port in found}
     return {port: owner for port, owner in owners.items() if owner not in units}
 
 
-def interface_of(address):
+def interface_of(address: str) -> tuple[str, str] | None:
     """(name, hardware address) of the interface with this address, or None."""
     for link in json.loads(run("ip", "-j", "addr") or "[]"):
         if any(a.get("local") == address for a in link.get("addr_info", [])):
@@ -189,7 +191,7 @@ def interface_of(address):
     return None
 
 
-def duplicate(address, interface):
+def duplicate(address: str, interface: tuple[str, str]) -> str:
     """Hardware address of another machine that answers for `address` (ARP probe, RFC 5227), or nothing."""
     name, own = interface
     if ":" in address or not re.fullmatch(r"(..:){5}..", own) or name == "lo":
@@ -205,7 +207,7 @@ def duplicate(address, interface):
         return answer(wire, socket.inet_aton(address), mac)
 
 
-def answer(wire, address, mac):
+def answer(wire: socket.socket, address: bytes, mac: bytes) -> str:
     end = time.monotonic() + ARP_WAIT
     while time.monotonic() < end:
         try:
@@ -217,7 +219,7 @@ def answer(wire, address, mac):
     return ""
 
 
-def addresses(address):
+def addresses(address: str) -> dict[str, Any]:
     interface = interface_of(address)
     if interface is None:
         return {"present": False, "duplicate": ""}
@@ -227,12 +229,12 @@ def addresses(address):
         return {"present": True, "duplicate": "", "unknown": str(problem)}
 
 
-def zone():
+def zone() -> str:
     link = os.path.realpath("/etc/localtime")
     return link.partition("zoneinfo/")[2] or read("/etc/timezone").strip() or "UTC"
 
 
-def measure(params):
+def measure(params: dict[str, Any]) -> dict[str, Any]:
     cpuinfo = read("/proc/cpuinfo")
     return {
         "os": release(read("/etc/os-release")),
@@ -251,7 +253,7 @@ def measure(params):
     }
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "install_path": {"type": "path", "required": True},

@@ -7,6 +7,8 @@ import os
 import pwd
 import re
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -16,7 +18,7 @@ short_description: Install every rendered file of a node at once
 description:
   - Writes what differs, atomically, and removes what it wrote earlier and is no longer rendered.
   - Puts the node's own secrets where the text says C(@@credential:name@@); they never leave the node.
-  - Notes the units that must restart under C(state), so that a run which dies before the restart loses nothing.
+  - Notes the units that must restart, so that a run which dies before the restart loses nothing.
 options:
   files:
     description: Path to text, mode, owner, group and affects (list of units).
@@ -47,6 +49,9 @@ affected:
   returned: always
 """
 
+Wish = dict[str, Any]
+State = tuple[bytes, int, int, int]
+
 RECORD, CREDENTIALS, PENDING = "etc/dss/installed.json", "etc/dss/credentials", "var/lib/dss/pending"
 UNIT_FOLDER = "/etc/systemd/"
 RELOADABLE = {"nginx.service", "dss-firewall.service"}
@@ -59,7 +64,7 @@ class TreeError(Exception):
     """The tree cannot be installed; the text says why and what to do."""
 
 
-def sync_folder(folder):
+def sync_folder(folder: str) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -67,7 +72,7 @@ def sync_folder(folder):
         os.close(handle)
 
 
-def write(path, data, mode, owner=0, group=0):
+def write(path: str, data: bytes, mode: int, owner: int = 0, group: int = 0) -> None:
     """Replace a file: temporary neighbour, fsync, rename, fsync of the folder."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
@@ -87,7 +92,7 @@ def write(path, data, mode, owner=0, group=0):
     sync_folder(folder)
 
 
-def account(lookup, name, kind):
+def account(lookup: Callable[[str], Any], name: str, kind: str) -> int:
     """Number of a user or group; in a check of a bare host it may not be there yet."""
     try:
         return lookup(name)[2]
@@ -97,7 +102,7 @@ def account(lookup, name, kind):
         ) from None
 
 
-def current(path):
+def current(path: str) -> State | None:
     """(content, mode, owner, group) of a file, or None."""
     try:
         with open(path, "rb") as stream:
@@ -107,21 +112,23 @@ def current(path):
         return None
 
 
-def lines_of(data):
+def lines_of(data: bytes | None) -> str:
     return data.decode("utf-8", "replace") if data else ""
 
 
 class Tree:
     """The files of one node below `root`."""
 
-    def __init__(self, root, check):
+    def __init__(self, root: str, check: bool) -> None:
         self.root, self.check = root, check
-        self.changed, self.affected, self.diffs = [], {}, []
+        self.changed: list[str] = []
+        self.affected: dict[str, str] = {}
+        self.diffs: list[dict[str, str]] = []
 
-    def at(self, path):
+    def at(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
 
-    def filled(self, path, wish):
+    def filled(self, path: str, wish: Wish) -> bytes:
         """Text with the node's secrets in it."""
         if not SECRET.search(wish["text"]):
             return wish["text"].encode()
@@ -131,27 +138,27 @@ class Tree:
             )
         return SECRET.sub(lambda found: self.secret(path, found.group(1)), wish["text"]).encode()
 
-    def secret(self, path, name):
+    def secret(self, path: str, name: str) -> str:
         try:
             with open(self.at(f"{CREDENTIALS}/{name}")) as stream:
                 return stream.read().strip()
         except FileNotFoundError:
             raise TreeError(f"{path} needs the credential {name}, which this node does not have.") from None
 
-    def wanted(self, path, wish):
+    def wanted(self, path: str, wish: Wish) -> State:
         """(content, mode, owner, group) as it has to be."""
         owner = account(pwd.getpwnam, wish["owner"], "user")
         group = account(grp.getgrnam, wish["group"], "group")
         return self.filled(path, wish), int(wish["mode"], 8), owner, group
 
-    def note(self, path, units):
+    def note(self, path: str, units: list[str]) -> None:
         self.changed.append(path)
         for unit in units:
             reload = unit in RELOADABLE and not path.startswith(UNIT_FOLDER)
             if self.affected.get(unit) != "restart":
                 self.affected[unit] = "reload" if reload else "restart"
 
-    def show(self, path, before, after, masked):
+    def show(self, path: str, before: bytes, after: bytes, masked: bool) -> None:
         if len(self.diffs) < MOST_DIFF:
             hide = "(this file holds secrets)\n"
             self.diffs.append(
@@ -163,7 +170,7 @@ class Tree:
                 }
             )
 
-    def apply(self, files, record):
+    def apply(self, files: dict[str, Wish], record: dict[str, list[str]]) -> None:
         """Install `files` and take away what `record` holds beyond them."""
         writes, removals = [], []
         for path, wish in sorted(files.items()):
@@ -181,7 +188,7 @@ class Tree:
             self.commit(writes, removals)
             self.remember(files)
 
-    def commit(self, writes, removals):
+    def commit(self, writes: list[tuple[str, State]], removals: list[str]) -> None:
         # The restarts are noted before the first file changes: whatever comes after, they are not forgotten.
         for unit, verb in self.affected.items():
             pending = self.at(f"{PENDING}/{unit}")
@@ -194,11 +201,11 @@ class Tree:
                 os.unlink(self.at(path))
                 sync_folder(os.path.dirname(self.at(path)))
 
-    def recorded(self):
+    def recorded(self) -> dict[str, list[str]]:
         have = current(self.at(RECORD))
         return json.loads(have[0])["files"] if have else {}
 
-    def remember(self, files):
+    def remember(self, files: dict[str, Wish]) -> None:
         """Keep the list of everything written, for the next run and for uninstalling."""
         listing = {"files": {path: sorted(wish["affects"]) for path, wish in sorted(files.items())}}
         data = (json.dumps(listing, indent=1) + "\n").encode()
@@ -206,7 +213,7 @@ class Tree:
             write(self.at(RECORD), data, 0o644, os.getuid(), os.getgid())
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "dict", "required": True},

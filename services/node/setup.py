@@ -10,7 +10,6 @@ from services.node import (
     accounts,
     activate,
     credentials,
-    database,
     enrol,
     files,
     packages,
@@ -68,6 +67,8 @@ def _folders(check: bool) -> Report:
     """The user and the folders that the tree names, and on main the database's own."""
     report = accounts.ensure(check)
     if _main():
+        from services.node import database
+
         report.extend(database.prepare_folder(config.load_node().install_path / "mysql", check).changes)
     return report
 
@@ -77,13 +78,20 @@ def _release(check: bool) -> Report:
     return release.record(files.ETC / "release.json", json.load(sys.stdin), check)
 
 
+def _database(check: bool) -> Report:
+    # Imported only here: it brings SQLAlchemy and Alembic, which every other step would pay for.
+    from services.node import database
+
+    return database.ensure(check)
+
+
 STEPS: dict[str, Callable[[bool], Report]] = {
     "packages": _packages,
     "credentials": _credentials,
     "trust": _trust,
     "release": _release,
     "folders": _folders,
-    "database": database.ensure,
+    "database": _database,
     "firewall": activate.firewall,
     "activate": activate.activate,
 }
