@@ -64,7 +64,19 @@ class Monitor:
     _usage: dict[str, Usage] = field(default_factory=dict)
 
     async def watch(self) -> None:
-        """Follow systemd until it is lost; then raises, and is to be called again."""
+        """Follow systemd for ever; while it does not answer, every service is Unavailable and says so."""
+        told = ""
+        while True:
+            try:
+                await self._follow()
+            except (DBusError, OSError, EOFError, TimeoutError) as error:
+                if told != (told := f"{type(error).__name__} {error}"):
+                    LOG.warning("systemd does not answer: %s", told)
+            self._units.clear()
+            self.judge()
+            await asyncio.sleep(PERIOD)
+
+    async def _follow(self) -> None:
         names = [unit for entry in self.entries for unit in entry.units]
         self.systemd = Systemd(names, self._wake.set)
         try:
@@ -72,10 +84,6 @@ class Monitor:
             while True:
                 await self._read(names)
                 await self._until_changed()
-        except (DBusError, OSError, EOFError, TimeoutError):
-            self._units.clear()
-            self.judge()
-            raise
         finally:
             self.systemd.close()
             self.systemd = None
