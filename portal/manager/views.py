@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import guard, work
 from portal.manager.rows import Gate, table
+from portal.shell.names import service_code
 from portal.tasks import recent
 from services.runtime import config
 from services.runtime.errors import Problem
@@ -52,7 +53,7 @@ def order(node: str, service: str, verb: str) -> ResponseReturnValue:
         )  # fmt: skip
     account = guard.account()
     task = manager.act(work.session(), node, service, verb, account)
-    label = f"{DOING[verb]} {'all services' if service == ALL else _code(service)} on {node}"
+    label = f"{DOING[verb]} {'all services' if service == ALL else service_code(service)} on {node}"
     recent.remember(recent.Order(node, task, label, account.name, time.time()))
     return redirect(url_for("manager.page", node=node), code=303)
 
@@ -73,7 +74,3 @@ def _log(node: nodes.Node, service: str) -> list[str]:
         return manager.logs(work.session(), node.name, service, LINES)
     except Problem as problem:
         return [str(problem)]
-
-
-def _code(service: str) -> str:
-    return next((str(one["code"]) for one in config.load_catalog() if one["id"] == service), service)

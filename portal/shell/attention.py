@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import url_for
 
+from portal.shell.names import service_code
 from services.smc.nodes import Node
 from services.smc.topology import Graph
 
@@ -58,7 +59,7 @@ def _of_services(node: Node) -> list[Item]:
     return [
         Item(
             "bad" if one["state"] == "Unavailable" else "warn",
-            f"{one['id'].upper()} on {node.name} is {one['state']}{_because(one.get('reason'))}.",
+            f"{service_code(one['id'])} on {node.name} is {one['state']}{_because(one.get('reason'))}.",
             place,
             "Show service",
         )

@@ -8,10 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from portal import figures, guard, work
 from portal.shell import attention
+from portal.shell.names import service_code
 from portal.shell.navigation import pages_for
 from services.smc import devices, nodes, topology
 
 blueprint = Blueprint("shell", __name__)
+blueprint.add_app_template_global(service_code)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 FORM = {
     "name": "admin", "password": "Correct.Horse7", "again": "Correct.Horse7",
-    "question-1": "A?", "answer-1": "a", "question-2": "B?", "answer-2": "b", "question-3": "C?", "answer-3": "c",
+    "question-1": "A?", "answer-1": "a", "question-2": "B?", "answer-2": "b",
+    "question-3": "C?", "answer-3": "c",
 }  # fmt: skip
 
 

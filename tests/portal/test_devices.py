@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tests.portal.conftest import Site, Visitor
 
 DAHUA = {
-    "name": "Hall", "node": "main-a", "kind": "dahua", "host": "198.18.0.105", "port": "80", "rtsp_port": "554",
-    "channels": "2", "username": "admin", "password": "Camera.2468",
+    "name": "Hall", "node": "main-a", "kind": "dahua", "host": "198.18.0.105", "port": "80",
+    "rtsp_port": "554", "channels": "2", "username": "admin", "password": "Camera.2468",
 }  # fmt: skip
 RTSP = {"name": "Roof", "node": "sub-1", "kind": "rtsp", "url": "rtsp://198.18.0.106/s", "username": "u",
         "password": "Camera.2468"}  # fmt: skip

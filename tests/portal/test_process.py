@@ -94,7 +94,7 @@ def test_systemd_is_told_of_readiness_and_of_each_proof_of_life(site: Site, tmp_
 
 
 def test_health_names_what_is_away(portal: Portal) -> None:
-    assert requests.get(f"{portal.url}/health", verify=portal.ca).json()["status"] == "ok"
+    assert requests.get(f"{portal.url}/health", verify=portal.ca, timeout=10).json()["status"] == "ok"
     server = psutil.Process(portal.site.platform.redis.process.pid)
     portal.site.stopped.set()
     server.suspend()
