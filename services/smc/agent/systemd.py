@@ -32,6 +32,7 @@ class Systemd:
         self._bus = MessageBus(bus_type=BusType.SYSTEM)
         self._paths: dict[str, str] = {}
         self._jobs: dict[str, asyncio.Future[str]] = {}
+        self._lost: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Connect and subscribe; raises OSError or DBusError when systemd cannot be asked."""
@@ -39,6 +40,8 @@ class Systemd:
         async with asyncio.timeout(CALL_SECONDS):
             await self._bus.connect()
         self._bus.add_message_handler(self._receive)
+        self._lost = asyncio.create_task(self._bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+        self._lost.add_done_callback(self._on_lost)
         for rule in (
             f"type='signal',sender='{NAME}',interface='{PROPERTIES}',path_namespace='{ROOT}/unit'",
             f"type='signal',sender='{NAME}',interface='{MANAGER}',member='JobRemoved'",
@@ -52,6 +55,8 @@ class Systemd:
 
     def close(self) -> None:
         """Leave; harmless when never connected."""
+        if self._lost is not None:
+            self._lost.cancel()
         self._bus.disconnect()
 
     async def read(self, name: str) -> Unit:
@@ -86,6 +91,12 @@ class Systemd:
     async def request(self, verb: str, name: str) -> None:
         """start, stop or restart a unit without waiting: for the agent's own unit."""
         await self._manager(VERBS[verb], "ss", [name, "replace"])
+
+    def _on_lost(self, task: asyncio.Task[None]) -> None:
+        # The next question then fails, and with it the connection is given up.
+        if not task.cancelled():
+            task.exception()
+            self.changed()
 
     async def _forget_failure(self, name: str) -> None:
         try:
