@@ -49,18 +49,31 @@ def packets(data: bytes) -> Iterator[tuple[int, memoryview]]:
         position = end
 
 
-def payload(packet: memoryview) -> memoryview:
-    """An RTP packet without header, CSRC list, extension and padding (RFC 3550 §5); empty if malformed."""
-    if len(packet) < 12:
-        return packet[:0]
-    start, end = 12 + 4 * (packet[0] & 15), len(packet)
-    if packet[0] & 0x10:
+def payloads(data: bytes, channel: int) -> list[tuple[int, int]]:
+    """Start and end of each RTP payload of a channel, without extension and padding (RFC 3550 §5)."""
+    spans, position, size = [], 0, len(data)
+    while position + 4 <= size:
+        start = position + 16
+        end = position + 4 + (data[position + 2] << 8 | data[position + 3])
+        if data[position + 1] == channel and start < end:
+            first = data[position + 4]
+            if first & 0x3F:
+                start, end_of_body = _trimmed(data, start, end, first)
+                if start < end_of_body:
+                    spans.append((start, end_of_body))
+            else:
+                spans.append((start, end))
+        position = end
+    return spans
+
+
+def _trimmed(data: bytes, start: int, end: int, first: int) -> tuple[int, int]:
+    start += 4 * (first & 15)
+    if first & 0x10:
         if start + 4 > end:
-            return packet[:0]
-        start += 4 + 4 * (packet[start + 2] << 8 | packet[start + 3])
-    if packet[0] & 0x20:
-        end -= packet[end - 1]
-    return packet[start:end]
+            return end, end
+        start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
+    return start, end - data[end - 1] if first & 0x20 else end
 
 
 def _renumbered(data: bytes, channels: dict[int, int]) -> bytes:

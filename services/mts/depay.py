@@ -1,9 +1,5 @@
 """RTP payloads of one frame to NAL units: H.264 (RFC 6184) and H.265 (RFC 7798), non-interleaved modes."""
 
-from collections.abc import Callable, Iterable
-
-MAX_NAL = 8 * 1024 * 1024
-
 H264_PARAMETERS = (7, 8)
 H265_PARAMETERS = (32, 33, 34)
 
@@ -28,61 +24,49 @@ def h265_kind(payload: bytes | memoryview) -> int:
     return 2 if 16 <= kind <= 23 else int(kind < 16)
 
 
-def h264_nals(payloads: Iterable[memoryview]) -> list[bytes]:
-    """NAL units of one frame; a fragmented unit whose start was lost is left out."""
-    return _nals(payloads, _h264_packet)
+def h264_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
+    """NAL units of one frame from its payloads; a fragmented unit whose start or end was lost is left out."""
+    view, units, parts = memoryview(data), [], list[bytes | memoryview]()
+    for start, end in spans:
+        kind = data[start] & 31
+        if kind == 28 and end - start > 2:
+            flags = data[start + 1]
+            if flags & 0x80:
+                parts = [bytes((data[start] & 0xE0 | flags & 31,)), view[start + 2 : end]]
+            elif parts:
+                parts.append(view[start + 2 : end])
+            if flags & 0x40 and parts:
+                units.append(b"".join(parts))
+                parts = []
+        elif kind == 24:
+            units += [bytes(nal) for nal in _aggregated(view[start:end], 1)]
+        elif 1 <= kind <= 23:
+            units.append(data[start:end])
+    return units
 
 
-def h265_nals(payloads: Iterable[memoryview]) -> list[bytes]:
+def h265_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
     """As h264_nals."""
-    return _nals(payloads, _h265_packet)
-
-
-class _Assembly:
-    """Units of one frame so far, and the fragmented one that is still open."""
-
-    def __init__(self) -> None:
-        self.units: list[bytes] = []
-        self.open: list[bytes | memoryview] = []
-
-    def fragment(self, flags: int, header: bytes, rest: memoryview) -> None:
-        if flags & 0x80:
-            self.open = [header, rest]
-        elif self.open:
-            self.open.append(rest)
-        if flags & 0x40 and self.open:
-            self.units.append(b"".join(self.open))
-            self.open = []
-
-
-def _nals(payloads: Iterable[memoryview], take: Callable[[memoryview, _Assembly], None]) -> list[bytes]:
-    assembly = _Assembly()
-    for payload in payloads:
-        if len(payload) > 2:
-            take(payload, assembly)
-    return assembly.units
-
-
-def _h264_packet(payload: memoryview, assembly: _Assembly) -> None:
-    kind = payload[0] & 31
-    if kind == 28:
-        header = bytes((payload[0] & 0xE0 | payload[1] & 31,))
-        assembly.fragment(payload[1], header, payload[2:])
-    elif kind == 24:
-        assembly.units += [bytes(nal) for nal in _aggregated(payload, 1)]
-    elif 1 <= kind <= 23:
-        assembly.units.append(bytes(payload))
-
-
-def _h265_packet(payload: memoryview, assembly: _Assembly) -> None:
-    kind = (payload[0] >> 1) & 63
-    if kind == 49:
-        header = bytes((payload[0] & 0x81 | (payload[2] & 63) << 1, payload[1]))
-        assembly.fragment(payload[2], header, payload[3:])
-    elif kind == 48:
-        assembly.units += [bytes(nal) for nal in _aggregated(payload, 2)]
-    elif kind < 48:
-        assembly.units.append(bytes(payload))
+    view, units, parts = memoryview(data), [], list[bytes | memoryview]()
+    for start, end in spans:
+        kind = (data[start] >> 1) & 63
+        if end - start < 4:
+            continue
+        if kind == 49:
+            flags = data[start + 2]
+            if flags & 0x80:
+                header = bytes((data[start] & 0x81 | (flags & 63) << 1, data[start + 1]))
+                parts = [header, view[start + 3 : end]]
+            elif parts:
+                parts.append(view[start + 3 : end])
+            if flags & 0x40 and parts:
+                units.append(b"".join(parts))
+                parts = []
+        elif kind == 48:
+            units += [bytes(nal) for nal in _aggregated(view[start:end], 2)]
+        elif kind < 48:
+            units.append(data[start:end])
+    return units
 
 
 def _aggregated(payload: bytes | memoryview, start: int) -> list[bytes | memoryview]:

@@ -11,8 +11,10 @@ from services.runtime.rtsp_message import MalformedError, Message
 BUFFER = 256 * 1024
 MAX_FRAME = 8 * 1024 * 1024
 TICK = 0.005
-_SMALL_READ = 4096
-_PACED_AFTER = 3
+# A pause costs about as much as two wake-ups, so it has to save more than that.
+_MANY_READS = 5
+_NATURAL_FRAMES = 10
+_TICKING_FRAMES = 500
 _MAX_TEXT = 64 * 1024
 
 
@@ -57,7 +59,8 @@ class Intake(asyncio.BufferedProtocol):
         self._held = 0
         self._kind = 0
         self._timestamp = 0
-        self._partial_reads = 0
+        self._ticking = False
+        self._reads = self._frames = 0
         self._transport: asyncio.Transport | None = None
 
     def begin(self, transport: asyncio.Transport, early: bytes) -> None:
@@ -90,7 +93,7 @@ class Intake(asyncio.BufferedProtocol):
         except Exception as reason:  # an accident with one stream must not leave a half-read buffer behind
             self._fail(f"Its packets could not be processed: {reason!r}.")
             raise
-        self._pace(nbytes)
+        self._pace()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(f"It closed the connection: {exc}." if exc else "It closed the connection.")
@@ -148,6 +151,7 @@ class Intake(asyncio.BufferedProtocol):
             self._parts.clear()
             self._held = 0
         self._start = end
+        self._frames += 1
         key, self._kind = self._kind == 2, 0
         self._on_chunk(Chunk(data, key, self._timestamp))
 
@@ -192,14 +196,15 @@ class Intake(asyncio.BufferedProtocol):
         self._start = self._parsed = 0
         self._filled = rest
 
-    def _pace(self, nbytes: int) -> None:
-        if self._filled == self._start:
-            self._partial_reads = max(0, self._partial_reads - 1)
-        elif nbytes < _SMALL_READ:
-            self._partial_reads = min(self._partial_reads + 1, 2 * _PACED_AFTER)
-            if self._partial_reads >= _PACED_AFTER and self._transport and not self.lost.done():
-                self._transport.pause_reading()
-                asyncio.get_running_loop().call_later(TICK, self._resume)
+    def _pace(self) -> None:
+        """Read by ticks while natural reading takes many reads per frame; look again now and then."""
+        self._reads += 1
+        if self._frames >= (_TICKING_FRAMES if self._ticking else _NATURAL_FRAMES):
+            self._ticking = not self._ticking and self._reads >= _MANY_READS * self._frames
+            self._reads = self._frames = 0
+        if self._ticking and self._filled > self._start and self._transport and not self.lost.done():
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(TICK, self._resume)
 
     def _resume(self) -> None:
         if self._transport and not self.lost.done() and not self._transport.is_closing():

@@ -4,7 +4,7 @@ import json
 
 from services.mts import depay, fmp4
 from services.mts.bits import BitstreamError, Sps
-from services.mts.chunk import Chunk, Init, packets, payload
+from services.mts.chunk import Chunk, Init, payloads
 from services.mts.timeline import Timeline
 from services.runtime.sdp import Media
 
@@ -40,8 +40,7 @@ class Muxer:
 
     def mux(self, chunk: Chunk) -> None:
         """Fill in `live` and `init`; both stay None until parameter sets are known."""
-        packed = (payload(packet) for channel, packet in packets(chunk.data) if channel == self._channel)
-        nals = self._nals(packed)
+        nals = self._nals(chunk.data, payloads(chunk.data, self._channel))
         if chunk.key:
             self._learn(nals)
         dts, shift = self._timeline.place(chunk.timestamp)

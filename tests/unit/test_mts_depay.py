@@ -3,12 +3,16 @@
 import pytest
 
 from services.mts import depay
-from services.mts.chunk import payload
+from services.mts.chunk import payloads
 
 
-def nals(kind: str, *payloads: bytes) -> list[bytes]:
+def nals(kind: str, *parts: bytes) -> list[bytes]:
     take = depay.h264_nals if kind == "h264" else depay.h265_nals
-    return take(memoryview(part) for part in payloads)
+    spans, position = [], 0
+    for part in parts:
+        spans.append((position, position + len(part)))
+        position += len(part)
+    return take(b"".join(parts), [span for span in spans if span[0] < span[1]])
 
 
 def test_h264_single_aggregated_and_fragmented_units() -> None:
@@ -65,4 +69,9 @@ def test_h265_key_pictures_are_known_by_any_of_their_packets(packet: bytes, kind
      (b"\x80", b""), (b"\x90\x60" + bytes(10), b""), (b"\xa0\x60" + bytes(10) + b"\xff", b"")],
 )  # fmt: skip
 def test_payload_excludes_csrc_extension_and_padding(packet: bytes, body: bytes) -> None:
-    assert bytes(payload(memoryview(packet))) == body
+    data = b"$\x00" + len(packet).to_bytes(2, "big") + packet
+    other = b"$\x01\x00\x0eother channel."
+    found = payloads(other + data + other + data, 0)
+    assert [(other + data + other + data)[start:end] for start, end in found] == (
+        [body, body] if body else []
+    )
