@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 PERIOD, DESCRIBE_SECONDS, INFO_SECONDS = 5.0, 60.0, 3600.0
 ANSWER_SECONDS = 4.0
-AT_ONCE = 16
+AT_ONCE = 128
 
 ONLINE, OFFLINE, REFUSED = "online", "offline", "refused"
 UNREACHABLE, GARBLED = "unreachable", "garbled"
@@ -71,9 +71,8 @@ class Checker:
         if wait > 0:
             return self._refused()
         try:
-            async with self.gate:
-                await self._ask_stream()
-                await self._ask_info()
+            await self._ask_stream()
+            await self._ask_info()
         except rtsp.RtspError as error:
             self._drop()
             if error.code == rtsp.REFUSED:
@@ -82,21 +81,30 @@ class Checker:
         return State(ONLINE, self._remark, self._info)
 
     async def _ask_stream(self) -> None:
-        if self._client is not None:
-            try:
-                return await self._ask_on(self._client)
-            except rtsp.RtspError as error:
-                if error.code == rtsp.REFUSED:
-                    raise
-                # Cameras close idle connections as they like: only a fresh one tells the truth.
-                self._drop()
+        if not await self._kept_answers():
+            async with self.gate:
+                await self._ask_anew()
+
+    async def _kept_answers(self) -> bool:
+        if self._client is None:
+            return False
+        try:
+            await self._ask_on(self._client)
+        except rtsp.RtspError as error:
+            if error.code == rtsp.REFUSED:
+                raise
+            # Cameras close idle connections as they like: only a fresh one tells the truth.
+            self._drop()
+            return False
+        return True
+
+    async def _ask_anew(self) -> None:
         url = self.device.source(self.device.channels[0], "main")
         client = rtsp.Client(url, self.device.username, self.device.password, timeout=ANSWER_SECONDS)
         self._client = client
         self._described_at = float("-inf")
         await client.connect()
         await self._ask_on(client)
-        return None
 
     async def _ask_on(self, client: rtsp.Client) -> None:
         await client.options()

@@ -353,6 +353,20 @@ async def test_bad_devices_are_named_and_leave_the_good_one_alone(
     assert all(fact["reason"] for fact in site.facts if fact["state"] != "online")
 
 
+async def test_a_good_device_does_not_wait_behind_many_silent_ones(
+    site: Site, camera: Camera, serve_by: Callable[[Serve], Awaitable[int]]
+) -> None:
+    url = f"rtsp://127.0.0.1:{await serve_by(silent)}/x"
+    good = by_url(f"rtsp://127.0.0.1:{camera.port}/cam/realmonitor", "good")
+    site.assign(*(by_url(url, f"silent-{number}") for number in range(200)), good)
+    site.start()
+    await until(lambda: site.states("good") == ["online"], 8)
+    await until(lambda: len({fact["device"] for fact in site.facts}) == 201, 30)
+    camera.kill()
+    await until(lambda: site.states("good")[-1] == "unreachable", 12)
+    assert site.states("silent-7") == ["unreachable"]
+
+
 async def endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(1024)
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
