@@ -199,11 +199,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A page nobody looks at asks for nothing; a part an open dialog or a held selection stands in is left alone.
+// --- pages that refresh themselves --------------------------------------------------------------------
+
+function fresh(yes) {
+  const banner = document.getElementById("lost");
+  if (banner) banner.hidden = yes;
+}
+
+// A page nobody looks at asks for nothing.
 document.addEventListener("htmx:before:request", (event) => {
   const polls = event.target.getAttribute?.("hx-trigger")?.includes("every");
   if (polls && document.hidden) event.preventDefault();
 });
+// While the portal cannot answer, nginx does: its page must not replace a part of ours, and old figures must not
+// look fresh.
+document.addEventListener("htmx:before:response", (event) => {
+  const works = event.detail.ctx.response.status < 500;
+  fresh(works);
+  if (!works) event.preventDefault();
+});
+document.addEventListener("htmx:error", () => fresh(false));
 
 every("[data-choice]").forEach(showChoice);
 showTheme();

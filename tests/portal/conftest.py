@@ -7,6 +7,7 @@ agents answer on loopback in the agent's own JSON, subs by mutual TLS.
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from playwright.sync_api import sync_playwright
 
 from portal import create_app
 from services import catalog, render, topology
+from services.bundle import cache
 from services.bundle.web import ensure_web
 from services.node import pki
 from services.runtime import clock
@@ -444,3 +446,38 @@ def log_in() -> Callable[[Page, str], None]:
         page.wait_for_url(f"{url}/")
 
     return by_form
+
+
+AXE = Path(__file__).parent / "axe"
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core, fetched by npm as the lock file says."""
+
+    def fetch(folder: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(AXE / name, folder)
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
+                       capture_output=True)  # fmt: skip
+
+    key = cache.key_of((AXE / "package-lock.json").read_text())
+    place = cache.part(cache.folder() / "axe", key, fetch)
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def findings(axe: str) -> Callable[[Page], list[str]]:
+    """What axe-core finds on a page, one line per element."""
+
+    def find(page: Page) -> list[str]:
+        page.evaluate(axe)
+        found = page.evaluate(f"axe.run(document, {RULES})")
+        return [
+            f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return find

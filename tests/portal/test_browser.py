@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from services.bundle import cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +25,6 @@ PAGES = {
     "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
     "device-add": "/devices/add", "ports": "/ports", "about": "/about", "missing": "/no-such-page",
 }  # fmt: skip
-RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 
 
 @dataclass
@@ -50,21 +45,6 @@ class Watched:
             self.noise.append(f"{message.type}: {message.text}")
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe-core, fetched by npm as the lock file says."""
-
-    def fetch(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "axe" / name, folder)
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
-                       capture_output=True)  # fmt: skip
-
-    key = cache.key_of((HERE / "axe" / "package-lock.json").read_text())
-    place = cache.part(cache.folder() / "axe", key, fetch)
-    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
 def opened(browser: Browser, size: str, scheme: str) -> BrowserContext:
     """A fresh browser profile of this size, in light or dark."""
     width, height = SIZES[size]
@@ -74,24 +54,13 @@ def opened(browser: Browser, size: str, scheme: str) -> BrowserContext:
     )  # fmt: skip
 
 
-def findings(page: Page, axe: str) -> list[str]:
-    """What axe-core finds, one line per element."""
-    page.evaluate(axe)
-    found = page.evaluate(f"axe.run(document, {RULES})")
-    return [
-        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
-
-
-def examine(watched: Watched, axe: str, name: str) -> list[str]:
+def examine(watched: Watched, findings: Callable[[Page], list[str]], name: str) -> list[str]:
     """Everything that is wrong with the page that is open, and its picture on disk."""
     page = watched.page
     page.screenshot(path=SHOTS / f"{name}.png", full_page="phone" in name)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     wrong = [f"{wide} px wider than the screen"] if wide > 0 else []
-    wrong += findings(page, axe) + watched.noise
+    wrong += findings(page) + watched.noise
     watched.noise.clear()
     return [f"{name}: {one}" for one in wrong]
 
@@ -99,16 +68,21 @@ def examine(watched: Watched, axe: str, name: str) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_clean_in_a_browser(
-    portal: Portal, chromium: Browser, log_in: Callable[[Page, str], None], axe: str, size: str, scheme: str
+    portal: Portal,
+    chromium: Browser,
+    log_in: Callable[[Page, str], None],
+    findings: Callable[[Page], list[str]],
+    size: str,
+    scheme: str,
 ) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []
     with opened(chromium, size, scheme) as context:
         watched = Watched(context.new_page())
         watched.page.goto(f"{portal.url}/login")
-        wrong += examine(watched, axe, f"login-{size}-{scheme}")
+        wrong += examine(watched, findings, f"login-{size}-{scheme}")
         log_in(watched.page, portal.url)
         for name, path in PAGES.items():
             watched.page.goto(portal.url + path)
-            wrong += examine(watched, axe, f"{name}-{size}-{scheme}")
+            wrong += examine(watched, findings, f"{name}-{size}-{scheme}")
     assert not wrong, "\n".join(wrong)

@@ -138,6 +138,15 @@ def test_a_page_that_refreshes_itself_does_not_keep_a_session_alive(admin: Visit
         assert seen() > before
 
 
+def test_every_part_that_refreshes_says_so_except_while_somebody_watches_live(admin: Visitor) -> None:
+    pages = ("/", "/servers", "/servers/sub-1", "/services/main-a", "/topology", "/devices")
+    for path in pages:
+        parts = admin.get(path).get_data(as_text=True).split('hx-get="')[1:]
+        assert len(parts) == 2, path
+        assert all("poll=1" in part.split('"')[0] for part in parts), path
+    assert 'hx-get="/tasks/strip"' in admin.get("/live").get_data(as_text=True)
+
+
 def test_a_part_asked_for_after_the_session_ended_sends_the_whole_page_to_login(admin: Visitor) -> None:
     sessions.kick(sessions.listing()[0].id)
     answer = admin.get("/home/figures?poll=1", HX_Request="true")

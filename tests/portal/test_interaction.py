@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
-from services.smc import models
+from services.smc import models, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,9 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def test_first_visit_initialises_with_rules_shown_while_typing(portal: Portal, page: Page) -> None:
+def test_first_visit_initialises_with_rules_shown_while_typing(
+    portal: Portal, page: Page, findings: Callable[[Page], list[str]]
+) -> None:
     with portal.site.platform.session() as session:
         for table in (models.ProtectionAnswer, models.Account, models.Setting):
             session.query(table).delete()
@@ -41,6 +44,7 @@ def test_first_visit_initialises_with_rules_shown_while_typing(portal: Portal, p
     expect(page.locator("[data-rule=barred]")).to_have_attribute("data-met", "yes")
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / "initialise.png", full_page=True)
+    assert findings(page) == []
     page.get_by_label("Password", exact=True).fill("Correct.Horse7")
     expect(page.locator("[data-rule][data-met=yes]")).to_have_count(7)
     page.get_by_label("Password again").fill("Correct.Horse7")
@@ -130,3 +134,31 @@ def test_a_form_by_keyboard_alone_reaches_the_page_behind_it(portal: Portal, pag
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("main#page")).to_be_focused()
+
+
+def test_a_page_left_open_goes_to_login_when_its_session_ends(
+    portal: Portal, page: Page, log_in: Callable[[Page, str], None]
+) -> None:
+    log_in(page, portal.url)
+    sessions.kick(sessions.listing()[0].id)
+    expect(page).to_have_url(f"{portal.url}/login?ended=1", timeout=8000)
+    expect(page.get_by_text("Your session ended.")).to_be_visible()
+
+
+def test_figures_that_are_no_longer_fresh_are_said_so_until_the_portal_is_back(
+    portal: Portal, page: Page, log_in: Callable[[Page, str], None]
+) -> None:
+    log_in(page, portal.url)
+    banner = page.get_by_text("The portal does not answer.")
+    expect(banner).to_be_hidden()
+    worker = psutil.Process(portal.gunicorn.pid)
+    for one in (*worker.children(), worker):
+        one.suspend()
+    page.evaluate("htmx.config.defaultTimeout = 1000")
+    try:
+        expect(banner).to_be_visible(timeout=15000)
+        expect(page.get_by_role("heading", name="To look at")).to_be_visible()
+    finally:
+        for one in (worker, *worker.children()):
+            one.resume()
+    expect(banner).to_be_hidden(timeout=15000)
