@@ -13,7 +13,7 @@ from services.smc import manager
 from services.smc.nodes import Node
 
 # Stopped from here, these take the portal with them.
-PORTAL_STANDS_ON = frozenset({"nginx", "smc", "mysql", "redis"})
+PORTAL_STANDS_ON = frozenset({"nginx", "mysql", "redis"})
 PLANNED = "Planned"
 
 
