@@ -30,7 +30,7 @@ def test_usage_counts_a_main_process_with_its_children() -> None:
             os.kill(process.pid, 9)
         parent.wait()
     assert usage.cpu > 20
-    assert usage.memory > 5_000_000
+    assert 1_000_000 < usage.memory < 50_000_000
     assert usage.fds is not None
     assert usage.fds >= 3
 
