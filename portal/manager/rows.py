@@ -50,7 +50,7 @@ class Row:
     @property
     def withheld(self) -> bool:
         """Whether the memory gate keeps it from starting."""
-        return self.state == "Stopped" and " GB needed" in self.reason
+        return self.state == "Stopped" and self.reason.startswith("Withheld")
 
 
 @dataclass(frozen=True)

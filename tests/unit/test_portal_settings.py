@@ -17,14 +17,8 @@ HOSTS = """
 
 def test_names_of_own_addresses_are_known_and_those_of_others_are_not() -> None:
     names = host_names(NODE, HOSTS)
-    assert {
-        "main-a",
-        "main-a.node.dss",
-        "dss.city.example",
-        "dss",
-        "video.city.example",
-        "localhost",
-    } <= names
+    assert names >= {"main-a", "main-a.node.dss", "localhost"}
+    assert names >= {"dss.city.example", "dss", "video.city.example"}
     assert not names & {"sub-1.city.example", "commented.example", "#"}
 
 
