@@ -26,7 +26,7 @@ def client() -> "redis.Redis":
         socket_connect_timeout=2,
         health_check_interval=30,
         max_connections=32,
-        # Makes a connection anew that a restart of Redis broke; a Redis that hangs must not hold a thread longer.
+        # One more try mends what a restart of Redis broke; a hung Redis must not hold a thread longer.
         retry=Retry(NoBackoff(), 1),
     )
 
