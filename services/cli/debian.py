@@ -12,7 +12,12 @@ from services.cli.verb import CannotError
 # Often there without Debian's package of that name, which would then refuse to be installed beside it.
 PROGRAMS = {"npm": "npm"}
 # Units that these packages enable and start, although the tests only want the programs.
-UNITS = {"mariadb-server": "mariadb", "nginx-light": "nginx", "redis-server": "redis-server"}
+UNITS = {
+    "mariadb-server": "mariadb",
+    "nats-server": "nats-server",
+    "nginx-light": "nginx",
+    "redis-server": "redis-server",
+}
 
 
 def missing(packages: Iterable[str]) -> list[str]:

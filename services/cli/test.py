@@ -14,7 +14,7 @@ EXAMPLE = "./dss test lint unit render portal"
 KINDS = ("unit", "render", "playbooks", "portal", "peers", "lab", "e2e", "bench")
 EVERYDAY = ("lint", "unit", "render", "playbooks", "portal", "peers", "lab", "e2e")
 
-ENGINES = ("nginx-light", "mariadb-server", "redis-server", "nftables", "systemd", "openssl")
+ENGINES = ("mariadb-server", "nats-server", "nftables", "nginx-light", "openssl", "redis-server", "systemd")
 BROWSER = ("chromium", "fonts-dejavu-core", "npm")
 PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
 LAB = (*needs.PACKAGES, "npm")
