@@ -1,8 +1,8 @@
 """Figures, ports and logs are the ones of this very machine."""
 
 import os
-import socket
 import shlex
+import socket
 import subprocess
 import sys
 import time
