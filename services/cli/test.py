@@ -25,7 +25,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
     "render": ENGINES,
     "playbooks": (),
-    "portal": (*ENGINES, *BROWSER),
+    "portal": (*ENGINES, *BROWSER, *needs.CAMERAS),
     "peers": (*ENGINES, *BROWSER, *needs.CAMERAS, *PLAYERS),
     "lab": (*ENGINES, *PLAYERS, *LAB),
     "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
