@@ -2,9 +2,9 @@
 
 import json
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
+from services import version
 from services.catalog import Catalog
 from services.manifest import Manifest
 from services.ports import as_json, rows_of
@@ -35,17 +35,11 @@ def files(view: NodeView) -> dict[str, File]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _version() -> str:
-    """Version of this release; the package's metadata is a file, so it is read once."""
-    return version("dss")
-
-
 def node(view: NodeView) -> dict[str, Any]:
     """The content of node.json."""
     host, center = view.host, view.host.center
     return {
-        "version": _version(),
+        "version": version.own(),
         "site": view.site,
         "name": host.name,
         "role": host.role,

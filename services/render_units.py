@@ -11,6 +11,9 @@ def files(view: NodeView) -> dict[str, File]:
     names = view.unit_names()
     found = {
         f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=names)),
+        f"{UNITS}/dss-recover.service": File(
+            view.text("recover.service.j2", units=[n for n in names if n.startswith("dss-")])
+        ),
         "/etc/polkit-1/rules.d/50-dss.rules": File(
             view.text("polkit.rules.j2", names=(*names, "dss.target"))
         ),
