@@ -20,7 +20,7 @@ AGREEMENT = "1"
 """Version of docs/guide/agreement.md; whoever accepted an older one is asked again."""
 
 BUILT_ROLES = ("main", "sub")
-WORDS = frozenset({"dss_backup", "dss_confirm", "dss_purge_data", "dss_release"})
+WORDS = frozenset({"dss_backup", "dss_backup_private", "dss_confirm", "dss_purge_data", "dss_release"})
 """What one run is told on its command line; such words are no property of a site."""
 
 PLANNED = {

@@ -50,7 +50,10 @@ ETC, STATE, PROGRAMS, RUN = "/etc/dss", "/var/lib/dss", "/opt/dss", "/run/dss"
 INSTALLED, FOOTPRINT = f"{ETC}/installed.json", f"{STATE}/footprint.json"
 UNITS, FIREWALL, TABLE = "/etc/systemd/system", "dss-firewall.service", ("inet", "dss")
 SECRETS = (f"{ETC}/credentials", f"{ETC}/pki")
-WORKING = ("apt", "bundle", "bundle.new", "bundle.old", "pending", "trees", "switch", "footprint.json")
+WORKING = (
+    *("apt", "backup", "bundle", "bundle.new", "bundle.old", "pending", "restore.tar", "switch", "trees"),
+    "footprint.json",
+)
 SERVICE = re.compile(r"[A-Za-z0-9@_.-]+\.(service|timer|target|slice)")
 SECONDS = 600
 

@@ -108,6 +108,22 @@ def release(args: argparse.Namespace) -> int:
     return 0
 
 
+def backup(_args: argparse.Namespace) -> int:
+    """Make a backup now."""
+    from services.node import backup as backups
+
+    print(backups.make().as_json())
+    return 0
+
+
+def support(args: argparse.Namespace) -> int:
+    """Write the support bundle and say where it is."""
+    from services.node import support as bundle
+
+    print(bundle.make(args.out))
+    return 0
+
+
 def step(args: argparse.Namespace) -> int:
     """One step of a deployment."""
     from services.node import setup
@@ -139,6 +155,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--wait", type=float, default=30, help="seconds for what is still coming up")
     one.add_argument("--json", action="store_true")
     _release_words(add("release", release, "releases on this node, and changing between them"))
+    add("backup", backup, "write an encrypted backup of this node now")
+    one = add("support", support, "collect logs, states and settings, without secrets, into one file")
+    one.add_argument("--out", default="/var/tmp", help="folder for it; default /var/tmp")  # noqa: S108
     one = add("setup", step, "one step of a deployment (the playbooks call this)")
     one.add_argument("step")
     one.add_argument("--check", action="store_true", help="say what would change, change nothing")
