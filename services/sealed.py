@@ -1,7 +1,7 @@
 """Files that only the holder of one private key can read: X25519, HKDF-SHA256, AES-256-GCM in pieces.
 
-Form: `DSSSEAL1`, 4 bytes length, a JSON header in the clear, then pieces of 1 MiB plain text with 16 bytes tag
-each. The header holds the sender's one-time public key and whatever the writer says about the content; its
+Form: `DSSSEAL1`, 4 bytes length, a JSON header in the clear, then pieces of 1 MiB of plain text with 16 bytes
+of tag each. The header holds the sender's one-time public key and what the writer says of the content; its
 hash goes into the key, so it cannot be changed unseen. The nonce counts the pieces and marks the last (the
 STREAM construction), so pieces cannot be left out, doubled or put in another order.
 """

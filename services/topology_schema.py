@@ -190,7 +190,7 @@ KEYS: dict[str, Key] = {
             "seal key",
             NODES,
             None,
-            "Public key that backups are encrypted for; `./dss backup key` makes it. Without it there are none.",
+            "Public key for which backups are encrypted; `./dss backup key` makes it. If absent: no backups.",
             "x25519:N3sGzr7nQhjDBHCjXGkzIzJ5l9a0wU0uQkHyyc3Bv2Q=",
         ),
         _key(

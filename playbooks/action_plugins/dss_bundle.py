@@ -19,7 +19,10 @@ REPOSITORY = "/var/lib/dss/bundle/repo"
 
 
 class ActionModule(ActionBase):
-    """Arguments: stage (bool), to put the release beside the one that runs. The result also holds what the packages step and the release record need."""
+    """Arguments: stage (bool), to put the release beside the one that runs.
+
+    The result also holds what the packages step and the release record need.
+    """
 
     TRANSFERS_FILES = True
 
@@ -59,8 +62,8 @@ class ActionModule(ActionBase):
     def _full(free: int, archive: Path) -> str:
         needed = NEEDED * archive.stat().st_size >> 20
         return (
-            f"The release does not fit; nothing has been changed on this host. {free >> 20} MB are free in the "
-            f"tightest of /var/tmp, /var/lib/dss and /opt/dss, {needed} MB are needed. Make room and run it again."
+            f"The release does not fit; nothing has been changed on this host. {free >> 20} MB are free in "
+            f"the tightest of /var/tmp, /var/lib/dss and /opt/dss, {needed} MB are needed. Make room there."
         )
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

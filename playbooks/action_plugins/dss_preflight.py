@@ -16,7 +16,7 @@ from services.runtime.errors import Problem
 
 
 class ActionModule(ActionBase):
-    """Arguments: upgrade (bool), whether a release may follow the one before. The rest is in the inventory."""
+    """Arguments: upgrade (bool), whether this release is to follow the one before."""
 
     TRANSFERS_FILES = False
 

@@ -19,7 +19,7 @@ ARRIVAL, DATA = "/var/lib/dss/restore.tar", "/etc/dss/release.json"
 
 
 class ActionModule(ActionBase):
-    """Arguments: file, key, confirmed (the site's name), transfer (bool). `mine`: it is this host's backup."""
+    """Arguments: file, key, confirmed (the site's name), transfer (bool). Result: `mine`, for this host."""
 
     TRANSFERS_FILES = True
 
