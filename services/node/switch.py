@@ -28,6 +28,7 @@ from services.smc import store
 
 PROGRAMS, TREES = Path("/opt/dss"), Path("/var/lib/dss/trees")
 CURRENT, RELEASES = PROGRAMS / "current", PROGRAMS / "releases"
+UNDER_WAY = Path("/run/dss-switching")
 RECORD = files.ETC / "release.json"
 WRITERS = ("dss-portal.service", "dss-smc.service")
 """Everything that writes the database; they stand still between the dump and the end of the migration."""
@@ -93,6 +94,9 @@ def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
     tree.capture(TREES / old)
     files.write_json(TREES / old / "release.json", record)
     _link(journal.OLD, RELEASES / old)
+    # Starting dss.target must not start the recovery; a power cut takes this mark away, and only that.
+    UNDER_WAY.parent.mkdir(parents=True, exist_ok=True)
+    UNDER_WAY.touch()
     now = Journal(old, wanted, record).save()
     try:
         if migrate:
@@ -105,10 +109,11 @@ def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
         now = now.at("started")
         activate.firewall()
         activate.activate()
-        _gate()
+        _gate(wanted)
     except (Exception, KeyboardInterrupt) as problem:
         raise _undone(now, problem) from problem
     journal.close()
+    UNDER_WAY.unlink(missing_ok=True)
 
 
 def _files(wanted: str) -> None:
@@ -126,7 +131,9 @@ def _note_own() -> None:
             pending.note(name)
 
 
-def _gate() -> None:
+def _gate(wanted: str) -> None:
+    if (runs := installed()) != wanted:
+        raise Problem("gate", f"The node runs {runs}.", "Something else changed it.", "Look at the journal.")
     wrong = [c for c in verify.verify(GATE_SECONDS) if not c.ok]
     if wrong:
         text = "; ".join(f"{c.what} {c.reason}" for c in wrong)
@@ -183,6 +190,7 @@ def _undo(now: Journal, boot: bool) -> None:
     _files(now.old)
     files.write_json(RECORD, now.record)
     journal.close()
+    UNDER_WAY.unlink(missing_ok=True)
 
 
 def _link(name: Path, target: Path) -> None:
