@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.tools import run
+from services import version
 
 ROOT = Path(__file__).resolve().parents[1]
 SPARED = shutil.ignore_patterns(".*", "dist", "__pycache__", "*.egg-info", "tests")
@@ -57,3 +58,14 @@ def add_migration(place: Path, body: str, text: str = "A step of a test") -> Non
     before, number = names[-1].split("_")[0], len(names) + 1
     path = folder / f"{number:04}_test.py"
     path.write_text(MIGRATION.format(text=text, revision=f"{number:04}", before=before, body=body))
+
+
+def own() -> str:
+    """Version of this tree."""
+    return version.own()
+
+
+def next_minor() -> str:
+    """The release that may follow it."""
+    major, minor, _ = version.parse(own())
+    return f"{major}.{minor + 1}.0"
