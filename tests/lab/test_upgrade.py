@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ class Watched:
 
     def longest_gap(self, start: float, end: float) -> float:
         times = [at for at, _ in self.seen if start - 2 < at < end + 2]
-        return max(b - a for a, b in zip(times, times[1:], strict=False))
+        return max(b - a for a, b in pairwise(times))
 
     def close(self) -> None:
         self.process.terminate()
