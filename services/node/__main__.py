@@ -32,7 +32,19 @@ def status(args: argparse.Namespace) -> int:
         for name in units.names([row]):
             unit = shown[name]
             print(f"{row['code']:12} {name:24} {unit.state:12} {unit.reason or unit.since}".rstrip())
+    print(_certificate())
     return 3 if any(u.state == "Unavailable" for u in shown.values()) else 0
+
+
+def _certificate() -> str:
+    """How long this node's certificate is good, and what renews it."""
+    from services.node import pki
+
+    left = pki.Store(files.ETC / "pki").days_left()
+    if left is None:
+        return "Certificate: none yet"
+    renew = "" if left >= pki.RENEW_DAYS else "; run site.yml now, it makes a new one"
+    return f"Certificate: good for {left} days{renew}"
 
 
 def act(args: argparse.Namespace) -> int:

@@ -24,14 +24,15 @@ systemctl list-units --all --no-legend --no-pager --plain --type=service,socket,
 echo ports; ss -lntuH | awk '{print $1, $5}' | sort
 """
 FOREIGN_RULE = (
-    "table inet customer { chain input { type filter hook input priority 10; tcp dport 4711 drop; }; }"
+    "table inet customer { chain guard { type filter hook input priority 10; tcp dport 4711 drop; }; }"
 )
 
 
 CUSTOMER = """
 printf 'deb [trusted=yes] file:/root/repo ./\n' >/root/sources.list
-apt-get -qq -o Dir::Etc::sourcelist=/root/sources.list -o Dir::Etc::sourceparts=/dev/null update
-apt-get -qq -y -o Dir::Etc::sourcelist=/root/sources.list -o Dir::Etc::sourceparts=/dev/null install nginx-light
+only="-qq -o Dir::Etc::sourcelist=/root/sources.list -o Dir::Etc::sourceparts=/dev/null"
+apt-get $only update
+DEBIAN_FRONTEND=noninteractive apt-get $only -y install nginx-light
 printf "server { listen 127.0.0.1:8088; return 200 'the customer'; }" >/etc/nginx/conf.d/customer.conf
 systemctl restart nginx
 rm -rf /root/repo
