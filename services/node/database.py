@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pymysql
-from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -16,10 +15,9 @@ from sqlalchemy.pool import NullPool
 from services.node import activate, files
 from services.node.report import Report
 from services.runtime.errors import Problem
-from services.smc import store
+from services.smc import migrations, store
 
 SOCKET = "/run/mysqld/mysqld.sock"
-MIGRATIONS = Path(__file__).resolve().parents[1] / "smc" / "migrations"
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE, EXECUTE"
 """What a service may do with the rows of its database; the schema is changed by root alone."""
 
@@ -39,6 +37,7 @@ def prepare_folder(folder: Path, check: bool = False) -> Report:
           "--auth-root-authentication-method=socket"])  # fmt: skip
     if folder.is_dir():
         folder.rmdir()
+    fresh.chmod(0o700)
     fresh.rename(folder)
     files.sync_folder(folder.parent)
     return report
@@ -110,16 +109,14 @@ def _migrate(name: str, check: bool) -> list[str]:
 
     A schema that a newer release left behind stays: what a release changes, the one before it can work with.
     """
-    config, scripts = _scripts()
+    scripts, engine = _scripts(), root_engine(name)
     head = scripts.get_current_head()
-    with root_engine(name).connect() as connection:
+    with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        if current == head or (current and current not in {s.revision for s in scripts.walk_revisions()}):
-            return []
-        if not check:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
+    if current == head or (current and current not in {s.revision for s in scripts.walk_revisions()}):
+        return []
+    if not check:
+        migrations.upgrade(engine)
     return [f"database schema {current or 'empty'} → {head}"]
 
 
@@ -143,7 +140,7 @@ def pending_migrations(name: str) -> list[str]:
 
 def dropped_on_purpose() -> set[str]:
     """Columns (`table.column`) that migrations of this release take away by their own declaration DROPS."""
-    scripts = _scripts()[1].walk_revisions()
+    scripts = _scripts().walk_revisions()
     return {name for script in scripts for name in getattr(script.module, "DROPS", ())}
 
 
@@ -165,7 +162,7 @@ def root_engine(name: str) -> Engine:
     return create_engine(address, poolclass=NullPool)
 
 
-def _scripts() -> tuple[Config, ScriptDirectory]:
+def _scripts() -> ScriptDirectory:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config, ScriptDirectory.from_config(config)
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    return ScriptDirectory.from_config(config)
