@@ -130,7 +130,7 @@ def replace(fresh: str, final: str) -> None:
 class Node:
     """One host, and the release it is to have."""
 
-    def __init__(self, root: str, version: str, sha256: str, stage: bool) -> None:
+    def __init__(self, root: str, version: str, sha256: str, stage: bool = False) -> None:
         self.root, self.sha256, self.stage = root, sha256, stage
         self.bundle = os.path.join(root, BUNDLE)
         self.release = os.path.join(root, RELEASES, version)
