@@ -35,10 +35,15 @@ class Site:
         self.listen = listen
         self.first: Play | None = None
 
-    def play(self, *options: str, playbook: str = "site.yml") -> Play:
-        """Run a playbook on the site as an integrator does, and wait for its end."""
+    def play(self, *options: str, playbook: str = "site.yml", tree: Path | None = None) -> Play:
+        """Run a playbook on the site as an integrator does, and wait for its end.
+
+        `tree` is the copy of the project whose playbook it is, of another release for instance.
+        """
         started = time.monotonic()
-        words = ["ansible-playbook", "-i", str(self.inventory), playbook, *options]
+        words = ["ansible-playbook", "-i", str(self.inventory.resolve()), playbook, *options]
+        if tree:
+            words = ["env", "-C", str(tree), f"PYTHONPATH={tree}", *words]
         done = self.lab.run(words, capture=True, env={"ANSIBLE_FORCE_COLOR": "0"}, seconds=900)
         output = done.stdout + done.stderr
         changed = {host: int(count) for host, count, _lost, _failed in RECAP.findall(output)}

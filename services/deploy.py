@@ -7,6 +7,7 @@ from typing import Any
 
 from services import catalog as catalog_module
 from services import topology as topology_module
+from services import version
 from services.bundle import manifest as bundle_manifest
 from services.catalog import Catalog
 from services.ports import matrix
@@ -19,6 +20,9 @@ AGREEMENT = "1"
 """Version of docs/guide/agreement.md; whoever accepted an older one is asked again."""
 
 BUILT_ROLES = ("main", "sub")
+WORDS = frozenset({"dss_backup", "dss_backup_private", "dss_confirm", "dss_purge_data", "dss_release"})
+"""What one run is told on its command line; such words are no property of a site."""
+
 PLANNED = {
     "standby": "hot standby",
     "spare": "N+M spare",
@@ -92,7 +96,7 @@ def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> Site:
             "Give one folder or file: -i inventories/NAME.",
         )
     catalog = catalog_module.load()
-    ours = {key: value for key, value in overrides.items() if key.startswith("dss_")}
+    ours = {key: value for key, value in overrides.items() if key.startswith("dss_") and key not in WORDS}
     return Site(catalog, topology_module.load(sources[0], ours, catalog))
 
 
@@ -104,6 +108,17 @@ def need_agreement(site: Site) -> None:
             "The licence agreement is not accepted; nothing has been changed on any host.",
             "dss_accept_agreement is not true in the inventory.",
             "Read docs/guide/agreement.md, then write `dss_accept_agreement: true` below `all: vars:`.",
+        )
+
+
+def need_confirmation(site: Site, typed: str) -> None:
+    """Problem unless the site's name was typed by whoever is about to delete or replace its data."""
+    if typed != site.topology.site:
+        raise Problem(
+            "not-confirmed",
+            "The data is not touched; nothing has been changed on any host.",
+            f"The name that was typed, {typed!r}, is not the site's name.",
+            f"If you mean it, add -e 'dss_confirm=\"{site.topology.site}\"' to the command.",
         )
 
 
@@ -122,7 +137,15 @@ def bundle(site: Site) -> bundle_manifest.Manifest:
             "Nodes install from a bundle alone, and dss_bundle names no folder with one.",
             "Build it with `./dss bundle`, or let dss_bundle name the folder you were given.",
         )
-    return bundle_manifest.verify(folder)
+    found = bundle_manifest.verify(folder)
+    if found.version != version.own():
+        raise Problem(
+            "other-bundle",
+            f"The bundle in {folder} is of release {found.version}, these playbooks are of {version.own()}.",
+            "Configuration and programs of different releases do not fit each other.",
+            "Use playbooks and bundle of one release: `./dss bundle` builds that of these playbooks.",
+        )
+    return found
 
 
 def release(site: Site) -> tuple[str, str]:

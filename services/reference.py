@@ -27,6 +27,8 @@ TYPES = {
     "host": "name of a host",
     "host list": "list of hosts",
     "allow list": "list of addresses",
+    "time": "time of day",
+    "seal key": "public key",
 }
 
 

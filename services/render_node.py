@@ -2,13 +2,13 @@
 
 import json
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
+from services import version
 from services.catalog import Catalog
 from services.manifest import Manifest
 from services.ports import as_json, rows_of
-from services.render_context import File, NodeView
+from services.render_context import BACKUP_TIMER, UNITS, File, NodeView
 from services.topology import Host
 
 PORT_OF = "@port:"
@@ -29,23 +29,18 @@ def files(view: NodeView) -> dict[str, File]:
             view.text("journald.conf.j2"), affects=("systemd-journald.service",)
         ),
     }
+    found |= backups(view)
     for service in view.services:
         path = f"/etc/dss/services/{service.id}.json"
         found[path] = File(as_text(resolved(service, view)), affects=view.readers(service.id))
     return found
 
 
-@lru_cache(maxsize=1)
-def _version() -> str:
-    """Version of this release; the package's metadata is a file, so it is read once."""
-    return version("dss")
-
-
 def node(view: NodeView) -> dict[str, Any]:
     """The content of node.json."""
     host, center = view.host, view.host.center
     return {
-        "version": _version(),
+        "version": version.own(),
         "site": view.site,
         "name": host.name,
         "role": host.role,
@@ -55,6 +50,20 @@ def node(view: NodeView) -> dict[str, Any]:
         "center": {"name": center.name, "address": center.address, "https_port": center.https_port}
         if center
         else None,
+    }
+
+
+def backups(view: NodeView) -> dict[str, File]:
+    """What `dss backup` reads, and the timer that calls it; nothing where the inventory has no key."""
+    key, host = view.host.get("dss_backup_key"), view.host
+    if not key:
+        return {}
+    settings = {"key": key, "path": host.get("dss_backup_path"), "keep": host.get("dss_backup_keep")}
+    timer = view.text("backup.timer.j2", time=host.get("dss_backup_time"))
+    return {
+        "/etc/dss/backup.json": File(as_text(settings)),
+        f"{UNITS}/{BACKUP_TIMER}": File(timer, affects=(BACKUP_TIMER,)),
+        f"{UNITS}/dss-backup.service": File(view.text("backup.service.j2")),
     }
 
 

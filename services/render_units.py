@@ -1,7 +1,7 @@
 """systemd units: our own in full, the engines' by drop-ins, the target, the slices, who may manage them."""
 
 from services.manifest import MEMORY, Manifest, Unit
-from services.render_context import PYTHON, UNITS, File, NodeView, credential_path, credentials
+from services.render_context import BACKUP_TIMER, PYTHON, UNITS, File, NodeView, credential_path, credentials
 
 BIN = PYTHON.rpartition("/")[0]
 
@@ -9,8 +9,12 @@ BIN = PYTHON.rpartition("/")[0]
 def files(view: NodeView) -> dict[str, File]:
     """Unit files, drop-ins and the polkit rule of a node."""
     names = view.unit_names()
+    extra = (BACKUP_TIMER,) if view.host.get("dss_backup_key") else ()
     found = {
-        f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=names)),
+        f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=(*names, *extra))),
+        f"{UNITS}/dss-recover.service": File(
+            view.text("recover.service.j2", units=[n for n in names if n.startswith("dss-")])
+        ),
         "/etc/polkit-1/rules.d/50-dss.rules": File(
             view.text("polkit.rules.j2", names=(*names, "dss.target"))
         ),

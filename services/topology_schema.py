@@ -186,6 +186,24 @@ KEYS: dict[str, Key] = {
             "dss_join_valid", "number", NODES, 3600, "Seconds for which a join token is good, once.", "3600"
         ),
         _key(
+            "dss_backup_key",
+            "seal key",
+            NODES,
+            None,
+            "Public key for which backups are encrypted; `./dss backup key` makes it. If absent: no backups.",
+            "x25519:N3sGzr7nQhjDBHCjXGkzIzJ5l9a0wU0uQkHyyc3Bv2Q=",
+        ),
+        _key(
+            "dss_backup_path",
+            "path",
+            NODES,
+            "/var/backups/dss",
+            "Folder that backups are written to, best on another disk or machine than the data.",
+            "/mnt/backups",
+        ),
+        _key("dss_backup_keep", "number", NODES, 14, "How many backups of a node are kept.", "14"),
+        _key("dss_backup_time", "time", NODES, "02:30", "Time of day at which backups are made.", "02:30"),
+        _key(
             "dss_virtual_ip",
             "ip",
             "main standby",

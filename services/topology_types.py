@@ -63,6 +63,24 @@ def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         )
 
 
+def _time(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        yield (
+            None,
+            f"{value!r} is not a time of day.",
+            f'Write for example {key.name}: "{key.example}", with the quotation marks.',
+        )
+
+
+def _seal_key(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not re.fullmatch(r"x25519:[A-Za-z0-9+/]{43}=", value):
+        yield (
+            None,
+            f"{value!r} is not the public half of a backup key.",
+            "Copy the whole word that `./dss backup key` prints, beginning with x25519:.",
+        )
+
+
 def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value) or "/.." in value:
         yield (
@@ -181,6 +199,8 @@ CHECKS: dict[str, Check] = {
     "text": _text,
     "bool": _bool,
     "number": _number,
+    "time": _time,
+    "seal key": _seal_key,
     "path": _path,
     "path list": _each(_path),
     "ip": _ip,

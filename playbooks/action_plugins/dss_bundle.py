@@ -13,11 +13,16 @@ from services import deploy
 from services.runtime.errors import Problem
 
 ARRIVAL = "/var/tmp/dss-bundle.tar"  # noqa: S108 - root's own name, checked by hash before use
+NEEDED = 5
+"""Times the size of the archive: as it arrives, unpacked, and the programs, which compress to a third."""
 REPOSITORY = "/var/lib/dss/bundle/repo"
 
 
 class ActionModule(ActionBase):
-    """No arguments. The result also holds what the packages step and the release record need."""
+    """Arguments: stage (bool), to put the release beside the one that runs.
+
+    The result also holds what the packages step and the release record need.
+    """
 
     TRANSFERS_FILES = True
 
@@ -27,7 +32,8 @@ class ActionModule(ActionBase):
         site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
         host = site.host(task_vars["inventory_hostname"])
         version, date = deploy.release(site)
-        found = self._module({"version": version}, task_vars)
+        stage = bool(self._task.args.get("stage"))
+        found = self._module({"version": version, "stage": stage}, task_vars)
         if found.get("failed") or found.get("unreachable"):
             return result | found
         try:
@@ -45,10 +51,20 @@ class ActionModule(ActionBase):
         }
         if not result["changed"] or self._task.check_mode:
             return result
+        if found["free"] < NEEDED * archive.stat().st_size:
+            return result | {"changed": False, "failed": True, "msg": self._full(found["free"], archive)}
         self._transfer_file(str(archive), ARRIVAL)
         ours = [u for units in site.units(host).values() for u in units if u.startswith("dss-")]
-        wanted = {"version": version, "sha256": sha256, "units": ours, "archive": ARRIVAL}
+        wanted = {"version": version, "sha256": sha256, "units": ours, "archive": ARRIVAL, "stage": stage}
         return result | self._module(wanted, task_vars)
+
+    @staticmethod
+    def _full(free: int, archive: Path) -> str:
+        needed = NEEDED * archive.stat().st_size >> 20
+        return (
+            f"The release does not fit; nothing has been changed on this host. {free >> 20} MB are free in "
+            f"the tightest of /var/tmp, /var/lib/dss and /opt/dss, {needed} MB are needed. Make room there."
+        )
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(

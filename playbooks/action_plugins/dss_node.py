@@ -6,12 +6,18 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-PYTHON = "/opt/dss/current/venv/bin/python"
+PROGRAMS = "/opt/dss"
 MISSING = 127
+# What changes the release goes on when the connection breaks, and is undone when it is killed.
+DETACHED = [
+    "systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--unit=dss-switch", "--setenv=PATH",
+    '--property=ExecStopPost=-/bin/sh -c "exec /var/lib/dss/switch/old/venv/bin/python -I -m services.node release recover >/dev/null"',  # noqa: E501
+]  # fmt: skip
 
 
 class ActionModule(ActionBase):
-    """Arguments: words (the command line after `dss`), input (text, or data that becomes JSON), check (bool).
+    """Arguments: words (the command line after `dss`), input (text, or data that becomes JSON), check (bool),
+    release (run that release's `dss` instead of the current one's), detached (go on without a connection).
 
     In check mode a step runs with --check, so that it can tell what it would change; on a host where nothing
     is installed yet it is skipped. When `dss` fails, its what, why and what to do are the task's message.
@@ -29,8 +35,11 @@ class ActionModule(ActionBase):
             if not args.get("check", False):
                 return result | {"skipped": True, "msg": "This step would change something."}
             words.append("--check")
-        command = shlex.join([PYTHON, "-I", "-m", "services.node", *words])
-        guarded = f"test -x {PYTHON} || exit {MISSING}; exec {command}"
+        release = args.get("release")
+        python = f"{PROGRAMS}/{f'releases/{release}' if release else 'current'}/venv/bin/python"
+        before = DETACHED if args.get("detached", False) else []
+        command = shlex.join([*before, python, "-I", "-m", "services.node", *words])
+        guarded = f"test -x {python} || exit {MISSING}; exec {command}"
         done = self._low_level_execute_command(guarded, in_data=self._input(args.get("input")))
         return result | self._understood(done)
 

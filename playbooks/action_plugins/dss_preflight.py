@@ -11,11 +11,12 @@ from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services import deploy, preflight
+from services import deploy, preflight, version
+from services.runtime.errors import Problem
 
 
 class ActionModule(ActionBase):
-    """No arguments; everything comes from the inventory."""
+    """Arguments: upgrade (bool), whether this release is to follow the one before."""
 
     TRANSFERS_FILES = False
 
@@ -36,6 +37,11 @@ class ActionModule(ActionBase):
         if answer.get("failed") or answer.get("unreachable"):
             return result | answer
         found = answer["measured"]
+        try:
+            fits = version.need_next if self._task.args.get("upgrade") else version.need_same
+            fits(found["release"], version.own())
+        except Problem as problem:
+            return result | {"failed": True, "msg": str(problem)}
         # The host answered somewhere in between; what may be the way there and back is no difference.
         found["skew"] = max(before - found["now"], found["now"] - time.time(), 0.0)
         limits = preflight.LAB if host.get("dss_lab_limits") else preflight.PRODUCT

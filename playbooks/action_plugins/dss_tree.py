@@ -13,7 +13,7 @@ from services import deploy
 
 
 class ActionModule(ActionBase):
-    """No arguments; honours check and diff."""
+    """Arguments: stage, a folder to write to instead of the host itself. Honours check and diff."""
 
     TRANSFERS_FILES = False
 
@@ -22,9 +22,10 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
         files = site.files(site.host(task_vars["inventory_hostname"]))
-        answer = self._execute_module(
-            module_name="dss_tree", module_args={"files": files}, task_vars=task_vars
-        )
+        wanted: dict[str, Any] = {"files": files}
+        if stage := self._task.args.get("stage"):
+            wanted |= {"root": stage, "credentials": "/etc/dss/credentials"}
+        answer = self._execute_module(module_name="dss_tree", module_args=wanted, task_vars=task_vars)
         # The whole tree came back with the arguments; nobody wants to read it twice.
         answer.pop("invocation", None)
         return result | answer

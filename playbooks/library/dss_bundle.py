@@ -26,6 +26,10 @@ options:
   archive:
     description: Where the archive was put on the node.
     type: path
+  stage:
+    description: Put the release beside the one that runs, and do not switch to it.
+    type: bool
+    default: false
   units:
     description: Units to restart when the release has changed.
     type: list
@@ -48,6 +52,10 @@ RETURN = r"""
 have:
   description: SHA-256 of the archive that is unpacked and switched to, empty for none or a half-finished one.
   type: str
+  returned: always
+free:
+  description: Bytes free where the archive and the release are put, the least of these places.
+  type: int
   returned: always
 debian:
   description: Number of the Debian release of the host.
@@ -122,8 +130,8 @@ def replace(fresh: str, final: str) -> None:
 class Node:
     """One host, and the release it is to have."""
 
-    def __init__(self, root: str, version: str, sha256: str) -> None:
-        self.root, self.sha256 = root, sha256
+    def __init__(self, root: str, version: str, sha256: str, stage: bool = False) -> None:
+        self.root, self.sha256, self.stage = root, sha256, stage
         self.bundle = os.path.join(root, BUNDLE)
         self.release = os.path.join(root, RELEASES, version)
         self.current = os.path.join(root, CURRENT)
@@ -131,6 +139,8 @@ class Node:
 
     def have(self) -> str:
         bundle, release = (read(os.path.join(folder, STAMP)) for folder in (self.bundle, self.release))
+        if self.stage:
+            return bundle if bundle == release else ""
         here = os.path.islink(self.current) and os.readlink(self.current) == self.link
         return bundle if here and bundle == release else ""
 
@@ -159,11 +169,23 @@ class Node:
             packed = os.path.join(source, name + ".tar.gz")
             unpack(packed, fresh)
             os.unlink(packed)
-        for unit in units:
+        for unit in units if not self.stage else []:
             put(os.path.join(self.root, PENDING, unit), "restart")
         put(os.path.join(fresh, STAMP), self.sha256)
         replace(fresh, self.release)
-        self.switch()
+        if not self.stage:
+            self.switch()
+
+    def clean(self) -> None:
+        """Give the space of an attempt that failed back."""
+        for path in (self.bundle + ".new", self.release + ".new"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def free(self) -> int:
+        """Bytes free in the tightest of the places that are written."""
+        places = [os.path.join(self.root, p) for p in ("var/tmp", "var/lib", "opt", BUNDLE, RELEASES)]
+        states = [os.statvfs(place) for place in places if os.path.isdir(place)]
+        return min((s.f_bavail * s.f_frsize for s in states), default=0)
 
     def switch(self) -> None:
         temporary = self.current + ".new"
@@ -179,17 +201,20 @@ def main() -> None:
             "version": {"type": "str", "required": True},
             "sha256": {"type": "str", "default": ""},
             "archive": {"type": "path"},
+            "stage": {"type": "bool", "default": False},
             "units": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/"},
         },
         supports_check_mode=True,
     )
-    node = Node(module.params["root"], module.params["version"], module.params["sha256"])
+    node = Node(*(module.params[name] for name in ("root", "version", "sha256", "stage")))
     if not module.params["archive"] or module.check_mode:
-        module.exit_json(changed=False, have=node.have(), debian=debian(read("/etc/os-release")))
+        found = debian(read("/etc/os-release"))
+        module.exit_json(changed=False, have=node.have(), debian=found, free=node.free())
     try:
         node.install(module.params["archive"], module.params["units"])
     except (BundleError, OSError) as problem:
+        node.clean()
         module.fail_json(msg=f"The bundle could not be unpacked. {problem}")
     module.exit_json(changed=True, have=node.have())
 

@@ -240,6 +240,11 @@ def zone() -> str:
     return link.partition("zoneinfo/")[2] or read("/etc/timezone").strip() or "UTC"
 
 
+def installed_release(record: str) -> str:
+    """Version in the text of release.json, or nothing."""
+    return json.loads(record)["version"] if record else ""
+
+
 def measure(params: dict[str, Any]) -> dict[str, Any]:
     cpuinfo = read("/proc/cpuinfo")
     return {
@@ -251,6 +256,7 @@ def measure(params: dict[str, Any]) -> dict[str, Any]:
         "cards": cards(),
         "disk": disks(params["install_path"], params["picture_paths"]),
         "installed": os.path.exists("/etc/dss/installed.json"),
+        "release": installed_release(read("/etc/dss/release.json")),
         "synchronised": run("timedatectl", "show", "-p", "NTPSynchronized", "--value").strip(),
         "zone": zone(),
         "taken": taken(params["ports"], params["units"]),

@@ -28,6 +28,9 @@ options:
     description: Folder that all paths are below.
     type: path
     default: /
+  credentials:
+    description: Folder of the node's secrets; by default the one below C(root).
+    type: path
 author: DSS
 """
 
@@ -121,8 +124,9 @@ def lines_of(data: bytes | None) -> str:
 class Tree:
     """The files of one node below `root`."""
 
-    def __init__(self, root: str, check: bool) -> None:
+    def __init__(self, root: str, check: bool, credentials: str | None = None) -> None:
         self.root, self.check = root, check
+        self.credentials = credentials or self.at(CREDENTIALS)
         self.changed: list[str] = []
         self.affected: dict[str, str] = {}
         self.diffs: list[dict[str, str]] = []
@@ -142,7 +146,7 @@ class Tree:
 
     def secret(self, path: str, name: str) -> str:
         try:
-            with open(self.at(f"{CREDENTIALS}/{name}")) as stream:
+            with open(os.path.join(self.credentials, name)) as stream:
                 return stream.read().strip()
         except FileNotFoundError:
             if self.check:
@@ -222,10 +226,11 @@ def main() -> None:
         argument_spec={
             "files": {"type": "dict", "required": True},
             "root": {"type": "path", "default": "/"},
+            "credentials": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    tree = Tree(module.params["root"], module.check_mode)
+    tree = Tree(module.params["root"], module.check_mode, module.params["credentials"])
     try:
         tree.apply(module.params["files"], tree.recorded())
     except (TreeError, OSError, ValueError) as problem:

@@ -32,7 +32,19 @@ def status(args: argparse.Namespace) -> int:
         for name in units.names([row]):
             unit = shown[name]
             print(f"{row['code']:12} {name:24} {unit.state:12} {unit.reason or unit.since}".rstrip())
+    print(_certificate())
     return 3 if any(u.state == "Unavailable" for u in shown.values()) else 0
+
+
+def _certificate() -> str:
+    """How long this node's certificate is good, and what renews it."""
+    from services.node import pki
+
+    left = pki.Store(files.ETC / "pki").days_left()
+    if left is None:
+        return "Certificate: none yet"
+    renew = "" if left >= pki.RENEW_DAYS else "; run site.yml now, it makes a new one"
+    return f"Certificate: good for {left} days{renew}"
 
 
 def act(args: argparse.Namespace) -> int:
@@ -93,6 +105,37 @@ def verify(args: argparse.Namespace) -> int:
     return 0 if all(c.ok for c in found) else 1
 
 
+def release(args: argparse.Namespace) -> int:
+    """list, switch, back and recover."""
+    from services.node import switch
+
+    if args.action == "list":
+        for name in switch.kept():
+            print(f"{name:12} {'runs' if name == switch.installed() else 'kept'}")
+    elif args.action == "recover":
+        print(switch.recover(args.boot).as_json())
+    else:
+        change = switch.upgrade if args.action == "switch" else switch.back
+        print(change(args.version).as_json())
+    return 0
+
+
+def backup(_args: argparse.Namespace) -> int:
+    """Make a backup now."""
+    from services.node import backup as backups
+
+    print(backups.make().as_json())
+    return 0
+
+
+def support(args: argparse.Namespace) -> int:
+    """Write the support bundle and say where it is."""
+    from services.node import support as bundle
+
+    print(bundle.make(args.out))
+    return 0
+
+
 def step(args: argparse.Namespace) -> int:
     """One step of a deployment."""
     from services.node import setup
@@ -123,10 +166,23 @@ def parser() -> argparse.ArgumentParser:
     one = add("verify", verify, "compare this node with its deployment")
     one.add_argument("--wait", type=float, default=30, help="seconds for what is still coming up")
     one.add_argument("--json", action="store_true")
+    _release_words(add("release", release, "releases on this node, and changing between them"))
+    add("backup", backup, "write an encrypted backup of this node now")
+    one = add("support", support, "collect logs, states and settings, without secrets, into one file")
+    one.add_argument("--out", default="/var/tmp", help="folder for it; default /var/tmp")  # noqa: S108
     one = add("setup", step, "one step of a deployment (the playbooks call this)")
     one.add_argument("step")
     one.add_argument("--check", action="store_true", help="say what would change, change nothing")
     return top
+
+
+def _release_words(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="releases on this node")
+    for name, text in (("switch", "change to a staged release"), ("back", "change back to a kept release")):
+        actions.add_parser(name, help=f"{text} (the playbooks call this)").add_argument("version")
+    recover = actions.add_parser("recover", help="undo a change that was cut off")
+    recover.add_argument("--boot", action="store_true", help="while the host starts")
 
 
 def _node_words(one: argparse.ArgumentParser) -> None:

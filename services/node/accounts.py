@@ -4,8 +4,10 @@ import pwd
 import subprocess
 from pathlib import Path
 
+from services.node import footprint
 from services.node.report import Report
 
+STATE = Path("/var/lib/dss")
 USERS, FOLDERS = Path("/etc/sysusers.d/dss.conf"), Path("/etc/tmpfiles.d/dss.conf")
 
 
@@ -16,17 +18,36 @@ def ensure(check: bool = False) -> Report:
         pwd.getpwnam("dss")
     except KeyError:
         report.add("user dss")
-        _run(check, "systemd-sysusers", str(USERS))
-    missing = [folder for folder in _folders() if not Path(folder).is_dir()]
+        if not check:
+            with footprint.watched(STATE, []):
+                _run(check, "systemd-sysusers", str(USERS))
+    owners = _folders()
+    # Numbers of users may be others after a reinstallation, or on the disk of another host.
+    strange = {folder: owner for folder, owner in owners.items() if _belongs_to_another(Path(folder), owner)}
+    report.extend(f"owner of {folder}" for folder in strange)
+    for folder, owner in strange.items():
+        _run(check, "chown", "--recursive", "--no-dereference", owner, folder)
+    missing = [folder for folder in owners if not Path(folder).is_dir()]
     report.extend(f"folder {folder}" for folder in missing)
     if missing:
         _run(check, "systemd-tmpfiles", "--create", str(FOLDERS))
     return report
 
 
-def _folders() -> list[str]:
+def _folders() -> dict[str, str]:
+    """Folder → `user:group`, from the lines `d PATH MODE USER GROUP` of tmpfiles.d(5)."""
     lines = FOLDERS.read_text().splitlines() if FOLDERS.is_file() else []
-    return [line.split()[1] for line in lines if line.startswith("d ")]
+    words = [line.split() for line in lines if line.startswith("d ")]
+    return {word[1]: f"{word[3]}:{word[4]}" for word in words}
+
+
+def _belongs_to_another(folder: Path, owner: str) -> bool:
+    """Whether a folder of a service has an owner that is not that service's; root's are left as they are."""
+    user = owner.partition(":")[0]
+    try:
+        return user != "root" and folder.is_dir() and folder.stat().st_uid != pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return False
 
 
 def _run(check: bool, *words: str) -> None:

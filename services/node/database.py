@@ -7,8 +7,10 @@ import pymysql
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, create_engine
+from alembic.util import CommandError
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from services.node import activate, files
 from services.node.report import Report
@@ -103,16 +105,64 @@ def _make_user(cursor: pymysql.cursors.Cursor, where: URL) -> None:
 
 
 def _migrate(name: str, check: bool) -> list[str]:
-    """Bring the schema to the newest revision; the steps taken."""
-    address = URL.create("mysql+pymysql", username="root", database=name, query={"unix_socket": SOCKET})
-    config = Config()
-    config.set_main_option("script_location", str(migrations.FOLDER))
-    head = ScriptDirectory.from_config(config).get_current_head()
-    engine = create_engine(address)
+    """Bring the schema to the newest revision; the steps taken.
+
+    A schema that a newer release left behind stays: what a release changes, the one before it can work with.
+    """
+    scripts, engine = _scripts(), root_engine(name)
+    head = scripts.get_current_head()
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-    if current == head:
+    if current == head or (current and current not in {s.revision for s in scripts.walk_revisions()}):
         return []
     if not check:
         migrations.upgrade(engine)
     return [f"database schema {current or 'empty'} → {head}"]
+
+
+def migrate(name: str) -> list[str]:
+    """Bring the schema of a database to this release; Problem with the database's words when that fails."""
+    try:
+        return _migrate(name, check=False)
+    except (SQLAlchemyError, RuntimeError, CommandError) as problem:
+        raise Problem(
+            "migration-failed",
+            f"The database {name} could not be brought to this release.",
+            f"{problem}."[:1500],
+            "This is a fault of the release: keep the older one and report it with these lines.",
+        ) from problem
+
+
+def pending_migrations(name: str) -> list[str]:
+    """What `migrate` would do."""
+    return _migrate(name, check=True)
+
+
+def dropped_on_purpose() -> set[str]:
+    """Columns (`table.column`) that migrations of this release take away by their own declaration DROPS."""
+    scripts = _scripts().walk_revisions()
+    return {name for script in scripts for name in getattr(script.module, "DROPS", ())}
+
+
+def columns(name: str) -> dict[str, tuple[str, bool]]:
+    """`table.column` → (type, whether a row can be added without naming it), of a database."""
+    query = (
+        "SELECT CONCAT(table_name, '.', column_name), column_type, "
+        "is_nullable='YES' OR column_default IS NOT NULL OR extra LIKE '%%auto_increment%%' "
+        "FROM information_schema.columns WHERE table_schema=%s"
+    )
+    with connect() as connection, connection.cursor() as cursor:
+        cursor.execute(query, (name,))
+        return {str(row[0]): (str(row[1]), bool(row[2])) for row in cursor.fetchall()}
+
+
+def root_engine(name: str) -> Engine:
+    """The way to a database as root, who alone may change its schema; no connection outlives its use."""
+    address = URL.create("mysql+pymysql", username="root", database=name, query={"unix_socket": SOCKET})
+    return create_engine(address, poolclass=NullPool)
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    return ScriptDirectory.from_config(config)

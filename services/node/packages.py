@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from services.node import files
+from services.node import files, footprint
 from services.node.report import Report
 from services.runtime.errors import Problem
 
@@ -50,11 +50,12 @@ def install(wanted: dict[str, list[str]], repository: Path, work: Path, check: b
     report.extend(f"package {name}" for name in missing)
     if not missing or check:
         return report
-    _mask([unit for name in missing for unit in wanted[name]])
-    chosen = options(repository, work)
-    _run(["dpkg", "--configure", "-a"])
-    _run(["apt-get", "-qq", *chosen, "update"])
-    _run(["apt-get", "-y", "-qq", *chosen, "install", *missing])
+    with footprint.watched(work.parent, [unit for units in wanted.values() for unit in units]):
+        _mask([unit for name in missing for unit in wanted[name]])
+        chosen = options(repository, work)
+        _run(["dpkg", "--configure", "-a"])
+        _run(["apt-get", "-qq", *chosen, "update"])
+        _run(["apt-get", "-y", "-qq", *chosen, "install", *missing])
     return report
 
 

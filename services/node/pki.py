@@ -204,6 +204,14 @@ class Store:
         except (ValueError, x509.ExtensionNotFound):
             return "it cannot be read"
 
+    def days_left(self) -> int | None:
+        """Whole days until this node's certificate ends; None when there is none."""
+        path = self.folder / "node.pem"
+        if not path.is_file():
+            return None
+        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        return (ends - datetime.now(UTC)).days
+
     def save_ca(self, key: ec.EllipticCurvePrivateKey, ca: x509.Certificate) -> None:
         """Write the authority: its key first, so that a certificate without a key can never stand alone."""
         files.write(self.folder / "ca.key", key_pem(key), 0o600)

@@ -85,6 +85,18 @@ def _database(check: bool) -> Report:
     return database.ensure(check)
 
 
+def _restore_files(check: bool) -> Report:
+    from services.node import backup
+
+    return backup.restore_files(STATE / "restore.tar", check)
+
+
+def _restore_database(check: bool) -> Report:
+    from services.node import backup
+
+    return backup.restore_database(STATE / "restore.tar", check)
+
+
 STEPS: dict[str, Callable[[bool], Report]] = {
     "packages": _packages,
     "credentials": _credentials,
@@ -92,6 +104,8 @@ STEPS: dict[str, Callable[[bool], Report]] = {
     "release": _release,
     "folders": _folders,
     "database": _database,
+    "restore-files": _restore_files,
+    "restore-database": _restore_database,
     "firewall": activate.firewall,
     "activate": activate.activate,
 }

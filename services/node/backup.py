@@ -1,0 +1,155 @@
+"""Backups of a node: database, secrets, certificates and configuration, sealed for the integrator's key."""
+
+import os
+import re
+import subprocess
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, cast
+
+from services import sealed
+from services.node import files, units
+from services.node.report import Report
+from services.runtime import config
+from services.runtime.errors import Problem
+
+SETTINGS, STATE = files.ETC / "backup.json", Path("/var/lib/dss")
+WORK = STATE / "backup"
+DATABASE, SUFFIX = "database.sql", ".dssbackup"
+NAME = re.compile(r"[a-z0-9-]+_\d{8}T\d{6}Z_[0-9.]+\.dssbackup")
+
+
+def make() -> Report:
+    """Write one backup, read it back, remove those beyond `keep`; the report's data hold `path`."""
+    settings, node = _settings(), config.load_node()
+    folder, now = Path(settings["path"]), datetime.now(UTC)
+    name = f"{node.name}_{now:%Y%m%dT%H%M%SZ}_{node.version}{SUFFIX}"
+    about = {"site": node.site, "node": node.name, "role": node.role, "version": node.version,
+             "at": now.isoformat(timespec="seconds")}  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        size = _write(folder / name, settings["key"], about)
+    except OSError as problem:
+        raise Problem(
+            "backup-failed",
+            f"The backup could not be written to {folder}.",
+            f"{problem}.",
+            "Make room there or mount the disk it belongs to; older backups are untouched.",
+        ) from problem
+    report = Report(data={"path": str(folder / name), "bytes": size})
+    report.add(f"backup {name}")
+    report.extend(f"old backup {old} removed" for old in _forget(folder, node.name, settings["keep"]))
+    return report
+
+
+def _settings() -> dict[str, Any]:
+    nothing: dict[str, Any] = {}
+    found = files.read_json(SETTINGS, nothing)
+    if not found:
+        raise Problem(
+            "no-backups",
+            "This node makes no backups.",
+            "The inventory has no dss_backup_key, for which they would be encrypted.",
+            "Make a key with `./dss backup key`, write its public half as dss_backup_key, run site.yml.",
+        )
+    return found
+
+
+def _write(target: Path, key: str, about: dict[str, str]) -> int:
+    """The sealed archive under its final name only once all of it was read back; its size in bytes."""
+    working = target.with_name(f".{target.name}.new")
+    try:
+        handle = os.open(working, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            writer = sealed.Writer(stream, key, about)
+            with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|gz", compresslevel=6) as archive:
+                _fill(archive)
+            writer.close()
+            stream.flush()
+            os.fsync(handle)
+        # From the disk, not from memory: what cannot be read back now is no backup.
+        _drop_cache(working)
+        sealed.check(working, writer.cipher)
+        working.replace(target)
+        files.sync_folder(target.parent)
+    finally:
+        working.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _fill(archive: tarfile.TarFile) -> None:
+    archive.add(files.ETC, arcname="etc")
+    if units.ROLES[config.load_node().role] != "main":
+        return
+    from services.node import dump
+    from services.smc import store
+
+    copy = WORK / DATABASE
+    try:
+        dump.write(str(store.engine().url.database), copy)
+        archive.add(copy, arcname=DATABASE)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _drop_cache(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _forget(folder: Path, node: str, keep: int) -> list[str]:
+    """Remove the oldest of this node's backups beyond `keep`; other files there are not ours to judge."""
+    mine = sorted(
+        p.name for p in folder.iterdir() if NAME.fullmatch(p.name) and p.name.startswith(f"{node}_")
+    )
+    for name in mine[:-keep]:
+        (folder / name).unlink()
+    return mine[:-keep]
+
+
+def restore_files(archive: Path, check: bool = False) -> Report:
+    """Put secrets and certificates of a backup in place, before anything of the node is made anew."""
+    report = Report()
+    with tarfile.open(archive) as source:
+        for member in source.getmembers():
+            parts = Path(member.name).parts
+            if member.isfile() and parts[:2] in {("etc", "credentials"), ("etc", "pki")} and len(parts) == 3:
+                content = source.extractfile(member)
+                assert content is not None
+                if not check:
+                    _folder(files.ETC / parts[1])
+                    files.write(files.ETC / parts[1] / parts[2], content.read(), member.mode & 0o777)
+                report.add(f"{parts[1]}/{parts[2]}")
+    return report
+
+
+def _folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700 if path.name == "credentials" else 0o755)
+
+
+def restore_database(archive: Path, check: bool = False) -> Report:
+    """Load the database of a backup in the place of what is there; migrations are the next step's work."""
+    from services.node import activate, dump
+    from services.smc import store
+
+    report = Report()
+    report.add("database")
+    if check:
+        return report
+    activate.start_alone("mariadb.service")
+    units.systemctl("stop", "dss-portal.service", "dss-smc.service", check=False)
+    copy = WORK / DATABASE
+    WORK.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with tarfile.open(archive) as source, copy.open("wb") as target:
+            copy.chmod(0o600)
+            content = source.extractfile(DATABASE)
+            assert content is not None
+            while part := content.read(1 << 20):
+                target.write(part)
+        dump.load(copy, str(store.engine().url.database))
+    finally:
+        copy.unlink(missing_ok=True)
+    subprocess.run(["sync"], check=True)
+    return report

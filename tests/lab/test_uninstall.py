@@ -1,0 +1,140 @@
+"""A host that DSS leaves is as it was before DSS came; what others put there is never touched."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import scenario
+from lab.host import Host
+from lab.rack import Lab
+from lab.site import MAIN, SUB, Site
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
+
+PASSWORD = "Tests-hgkmp-7Q"
+SITE = "Demo"
+STATE = r"""
+dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n'
+echo users; getent passwd; getent group
+echo units; systemctl list-unit-files --no-legend --no-pager
+systemctl list-units --all --no-legend --no-pager --plain --type=service,socket,timer,target,slice
+echo ports; ss -lntuH | awk '{print $1, $5}' | sort
+"""
+FOREIGN_RULE = (
+    "table inet customer { chain guard { type filter hook input priority 10; tcp dport 4711 drop; }; }"
+)
+
+
+CUSTOMER = """
+printf 'deb [trusted=yes] file:/root/repo ./\n' >/root/sources.list
+only="-qq -o Dir::Etc::sourcelist=/root/sources.list -o Dir::Etc::sourceparts=/dev/null"
+apt-get $only update
+DEBIAN_FRONTEND=noninteractive apt-get $only -y install nginx-light
+printf "server { listen 127.0.0.1:8088; return 200 'the customer'; }" >/etc/nginx/conf.d/customer.conf
+systemctl restart nginx
+rm -rf /root/repo
+"""
+
+
+@pytest.fixture(scope="module")
+def leaving(bundle: Path) -> Iterator[Site]:
+    """A lab of its own, whose hosts have an nginx and firewall rules of their owner."""
+    lab = Lab("leaving")
+    inventory = Path(__file__).resolve().parents[2] / "inventories" / "demo"
+    lab.down()
+    lab.up(inventory)
+    yield Site(lab, inventory, "127.0.0.1:18444")
+    lab.down()
+
+
+def bring_customer(site: Site, bundle: Path) -> None:
+    """An nginx with a page, and a firewall rule, which were on main before DSS."""
+    host = site.lab.host(MAIN)
+    assert isinstance(host, Host)
+    with (bundle / "debian-12.tar").open("rb") as archive:
+        subprocess.run(host.command("tar", "-x", "-C", "/root", "repo"), stdin=archive, check=True)
+    site.on(MAIN, "sh", "-ec", CUSTOMER)
+    subprocess.run([*in_network(host), "nft", FOREIGN_RULE], check=True)
+
+
+def in_network(host: Host) -> list[str]:
+    """Only the network of a host, with this machine's programs: the host itself has no nft of its own."""
+    return ["nsenter", "-t", str(host.leader), "-n"]
+
+
+def rules(site: Site) -> str:
+    host = site.lab.host(MAIN)
+    assert isinstance(host, Host)
+    done = subprocess.run(
+        [*in_network(host), "nft", "list", "ruleset"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def page(site: Site) -> str:
+    return site.python(
+        MAIN, "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8088').read().decode())"
+    )
+
+
+def lines(site: Site, host: str) -> list[str]:
+    """What the host consists of; fleeting units of sessions are left out."""
+    text = site.on(host, "sh", "-c", STATE)
+    return sorted(line for line in text.splitlines() if "session-" not in line and "run-" not in line)
+
+
+def test_a_host_is_left_as_it_was_found_and_found_again(leaving: Site, bundle: Path) -> None:
+    site = leaving
+    bring_customer(site, bundle)
+    assert page(site).strip() == "the customer"
+    site.on(SUB, "sh", "-c", "echo kept >/etc/customer.conf")
+    before = {host: lines(site, host) for host in (MAIN, SUB)}
+    first = site.play()
+    assert first.code == 0, first.output[-4000:]
+    site.lab.forward(site.listen, "198.18.0.10:443")
+    admin = site.admin()
+    scenario.enter(admin, PASSWORD)
+    scenario.enable_subs(admin)
+    scenario.add_cameras(admin)
+    assert "table inet dss" in rules(site)
+    assert "customer" in rules(site)
+
+    preview = site.play("--check", playbook="playbooks/uninstall.yml")
+    assert preview.code == 0, preview.output[-4000:]
+    assert site.on(MAIN, "dss", "verify").count("WRONG") == 0
+
+    gone = site.play(playbook="playbooks/uninstall.yml")
+    assert gone.code == 0, gone.output[-4000:]
+    assert before == {host: lines(site, host) for host in (MAIN, SUB)}
+    assert "customer" in rules(site)
+    assert "dss" not in rules(site)
+    assert page(site).strip() == "the customer"
+    assert site.on(SUB, "cat", "/etc/customer.conf") == "kept\n"
+    again = site.play(playbook="playbooks/uninstall.yml")
+    assert (again.code, set(again.changed.values())) == (0, {0}), again.output[-4000:]
+
+    back = site.play()
+    assert back.code == 0, back.output[-4000:]
+    fresh = site.admin()
+    fresh.login(scenario.USER, PASSWORD)
+    assert {device["state"] for device in scenario.add_cameras(fresh)} == {"online"}
+
+
+def test_deleting_the_data_needs_the_name_of_the_site(leaving: Site) -> None:
+    for typed in ("", "demo", "Other"):
+        words = json.dumps({"dss_purge_data": True, "dss_confirm": typed})
+        refused = leaving.play("-e", words, playbook="playbooks/uninstall.yml")
+        assert refused.code != 0
+        assert "is not the site's name" in " ".join(refused.output.split())
+    assert leaving.on(MAIN, "dss", "verify").count("WRONG") == 0
+    words = json.dumps({"dss_purge_data": True, "dss_confirm": SITE})
+    purged = leaving.play("-e", words, playbook="playbooks/uninstall.yml")
+    assert purged.code == 0, purged.output[-4000:]
+    for host in (MAIN, SUB):
+        assert (
+            leaving.on(host, "sh", "-c", "ls -d /etc/dss /var/lib/dss /opt/dss /srv/dss 2>/dev/null || true")
+            == ""
+        )
