@@ -259,7 +259,7 @@ KEYS: dict[str, Key] = {
             "router",
             [],
             "Who is outside and must get in through the router. Empty: nothing is mapped, and what an earlier "
-            "deployment mapped is taken away.",
+            "deployment mapped is taken away. Left out: the router is not touched.",
             "[clients, devices]",
             "clients",
             "devices",
