@@ -1,6 +1,6 @@
 """Which TCP ports of an address take a connection: every port from 1 to 65535, quickly, by plain connects.
 
-Run as `python -m lab.sweep ADDRESS` from the place in the network that shall be looked from; prints a JSON list.
+Run as `python -m lab.sweep ADDRESS` from the place in the network to look from; prints a JSON list.
 """
 
 import errno

@@ -242,7 +242,7 @@ KEYS: dict[str, Key] = {
             "interface",
             "router",
             None,
-            "Outside interface as the router calls it, or its zone. Must be given for `nftables`; otherwise `wan`.",
+            "Outside interface as the router calls it, or its zone. `nftables` needs it; else it is `wan`.",
             "wan0",
         ),
         _key(
@@ -258,8 +258,8 @@ KEYS: dict[str, Key] = {
             "choice list",
             "router",
             [],
-            "Who is outside and must get in through the router. Empty: nothing is mapped, and what an earlier "
-            "deployment mapped is taken away. Left out: the router is not touched.",
+            "Who is outside and must get in through the router. Empty: nothing is mapped, and what an "
+            "earlier deployment mapped is taken away. Left out: the router is not touched.",
             "[clients, devices]",
             "clients",
             "devices",
@@ -277,7 +277,7 @@ KEYS: dict[str, Key] = {
             "service list",
             "router",
             [],
-            "Services of an `nftables` router itself that stay open to the outside; every other one is closed.",
+            "Services of an `nftables` router itself that stay open to the outside; all others are closed.",
             "[51820/udp]",
         ),
         _key(

@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
         return Login(
             host=given("ansible_host") or dmz.router.address,
             port=ssh_port(dmz.router),
-            user=given("ansible_user") or "admin",
+            user=given("ansible_user") or ("root" if dmz.vendor == "openwrt" else "admin"),
             password=given("ansible_password") or given("ansible_ssh_pass"),
             enable=given("ansible_become_password"),
             key_file=given("ansible_ssh_private_key_file"),
@@ -94,6 +94,7 @@ class ActionModule(ActionBase):
 def by_hand(dmz: Dmz) -> str:
     """What the integrator does for a router that is configured by files alone."""
     return (
-        f"{dmz.router.name} is configured by its own pages: ./dss dmz -i INVENTORY --router {dmz.router.name} "
-        "-c config.xml --out FOLDER writes a configuration to restore; see docs/guide/router.md."
+        f"{dmz.router.name} is configured by its own pages: "
+        f"./dss dmz -i INVENTORY --router {dmz.router.name} -c config.xml --out FOLDER "
+        "writes a configuration to restore; see docs/guide/router.md."
     )

@@ -66,8 +66,9 @@ class Mapping:
         comment = found[1] if found else ""
         if not code and not comment.startswith(f"{self.tag} "):
             raise DmzError(
-                f"The table dss_dmz on this router belongs to {comment or 'somebody else'}, not to {self.tag}; "
-                "nothing was changed. Remove it there first, or give this site a router of its own."
+                f"The table dss_dmz on this router belongs to {comment or 'somebody else'}, "
+                f"not to {self.tag}; it was left alone. "
+                "Remove it there first, or give this site a router of its own."
             )
         return comment
 

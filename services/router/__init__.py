@@ -1,1 +1,1 @@
-"""Ports of the site that a router hands from outside to the nodes: what, for whom, and in which router's words."""
+"""Ports that a router hands from outside to the nodes: which, for whom, and in each router's own words."""

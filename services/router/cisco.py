@@ -68,7 +68,9 @@ class Cisco:
         """Our access list, and the NAT entries that its remarks name."""
         record = [
             re.sub(r"^ (\d+ )?", " ", line.rstrip())
-            for line in talk.ask(f"show running-config | section ip access-list extended {self.acl}").splitlines()
+            for line in talk.ask(
+                f"show running-config | section ip access-list extended {self.acl}"
+            ).splitlines()
             if re.match(r"^ (\d+ )?(remark|permit) ", line)
         ]
         ours = {line.partition(f"remark {self.tag} ")[2] for line in record}

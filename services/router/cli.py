@@ -50,7 +50,9 @@ class Outcome:
 
     def diff(self) -> str:
         """A unified difference."""
-        lines = difflib.unified_diff(sorted(self.before), sorted(self.after), "router", "inventory", lineterm="")
+        lines = difflib.unified_diff(
+            sorted(self.before), sorted(self.after), "router", "inventory", lineterm=""
+        )
         return "\n".join(lines)
 
 

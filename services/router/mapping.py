@@ -14,7 +14,7 @@ TAG_MAX = 32
 
 @dataclass(frozen=True)
 class Mapping:
-    """One port: the same number outside, at `wan`, and inside, at `lan`. `scopes`: who of dss_dmz needs it."""
+    """One port, the same number outside, at `wan`, and inside, at `lan`. `scopes`: who outside needs it."""
 
     node: str
     key: str
@@ -63,7 +63,7 @@ class Dmz:
 
 
 def tag(site: str) -> str:
-    """`dss:city-hall` for City Hall. Names that lose letters or length keep apart by a piece of their hash."""
+    """`dss:city-hall` for City Hall. Names that lose letters or length are kept apart by a piece of hash."""
     plain = re.sub(r"[^a-z0-9]+", "-", site.lower()).strip("-")
     if len(plain) > TAG_MAX or not plain or not site.isascii():
         plain = f"{plain[: TAG_MAX - 7]}-{hashlib.sha256(site.encode()).hexdigest()[:6]}".lstrip("-")

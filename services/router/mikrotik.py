@@ -61,7 +61,7 @@ def _rules(dmz: Dmz) -> Iterator[str]:
 
 
 def add(line: str) -> str:
-    """The command that makes a rule. A filter rule goes before all others: behind a drop it would do nothing."""
+    """The command that makes a rule. A filter rule goes first: behind a drop it would do nothing."""
     menu, _, pairs = line.partition(" ")
     text = PAIR.sub(lambda found: f'comment="{found[2]}"' if found[1] == "comment" else found[0], pairs)
     if menu != "filter":

@@ -35,8 +35,8 @@ def removal(dmz: Dmz) -> dict[str, str]:
 
 
 def tree(dmz: Dmz) -> dict[str, File]:
-    """Path → file on the router, as Ansible installs them; none when nothing is mapped."""
-    if not dmz.mappings:
+    """Path → file on the router, as Ansible installs them; none when nobody outside is to get in."""
+    if not dmz.scopes:
         return {}
     names = files(dmz)
     return {

@@ -14,7 +14,11 @@ def files(dmz: Dmz) -> dict[str, str]:
     """Name → text of the script that replaces our sections."""
     return {
         SCRIPT: fill(
-            "router/openwrt.sh.j2", dmz=dmz, prefix=prefix(dmz.tag), name=SCRIPT, lines=list(_set(wanted(dmz)))
+            "router/openwrt.sh.j2",
+            dmz=dmz,
+            prefix=prefix(dmz.tag),
+            name=SCRIPT,
+            lines=list(_set(wanted(dmz))),
         )
     }
 
@@ -58,7 +62,9 @@ def _section(dmz: Dmz, m: Mapping) -> Iterator[str]:
 
 def _set(lines: Lines) -> Iterator[str]:
     """Lines of `uci batch` that make these options; a section must be there before its options."""
-    for line in sorted(lines, key=lambda line: (line.partition("=")[0].partition(".")[0], "." in line.partition("=")[0])):
+    for line in sorted(
+        lines, key=lambda line: (line.partition("=")[0].partition(".")[0], "." in line.partition("=")[0])
+    ):
         left, _, value = line.partition("=")
         yield f"set firewall.{left}='{value}'" if "." in left else f"set firewall.{line}"
 

@@ -4,8 +4,8 @@ from services.router.mapping import Dmz, Mapping
 from services.router.vendors import VENDORS
 
 WARNING = (
-    "WARNING: a mapped port is open to everyone who reaches the outside address, day and night. Where users or "
-    "sites can be connected by VPN, do that and map nothing. Map only the scope that is needed, keep the "
+    "WARNING: a mapped port is open to everyone who reaches the outside address, day and night. Where users "
+    "or sites can be connected by VPN, do that and map nothing. Map only the scope that is needed, keep the "
     "platform up to date, and use strong passwords on it and on every device."
 )
 SCOPE = {"clients": "clients outside", "devices": "devices outside that register by themselves"}
@@ -21,7 +21,11 @@ def listing(dmz: Dmz) -> str:
     if dmz.planned:
         lines += ["", "Not mapped, because the service is planned and not built yet:"]
         lines += _table(dmz.planned)
-    lines += ["", f"Outside addresses the router must have: {', '.join(dmz.wan_addresses) or 'none'}", vendor.hairpin]
+    lines += [
+        "",
+        f"Outside addresses the router must have: {', '.join(dmz.wan_addresses) or 'none'}",
+        vendor.hairpin,
+    ]
     if dmz.vendor == "nftables":
         own = ", ".join(dmz.router.get("dss_wan_services")) or "none"
         lines += [f"The rest is closed to the outside; services of the router itself that stay open: {own}."]
@@ -32,7 +36,8 @@ def listing(dmz: Dmz) -> str:
 
 def _table(rows: tuple[Mapping, ...]) -> list[str]:
     cells = [
-        (m.row, f"{m.lan}:{m.port}", m.node, m.key, "TLS" if m.tls else "not encrypted", m.purpose) for m in rows
+        (m.row, f"{m.lan}:{m.port}", m.node, m.key, "TLS" if m.tls else "not encrypted", m.purpose)
+        for m in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

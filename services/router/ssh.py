@@ -91,9 +91,9 @@ class Connection:
         except (OSError, EOFError, paramiko.SSHException) as why:
             raise self._error(
                 f"{str(why) or 'it closed the connection'}.",
-                "Check its address, ansible_port and SSH service. An unknown host key: compare what "
-                f"`ssh-keyscan -p {login.port} {login.host}` prints with the router's console, then write it to "
-                "dss_router_host_key.",
+                "Check its address, ansible_port and SSH service. If its host key is unknown: compare what "
+                f"`ssh-keyscan -p {login.port} {login.host}` prints with the router's console, then write "
+                "it to dss_router_host_key.",
             ) from None
 
     def _wrong_key(self, other: paramiko.BadHostKeyException) -> RouterError:

@@ -14,8 +14,8 @@ Texts = dict[str, str]
 class Vendor:
     """How one kind of router is configured.
 
-    `files` and `removal` give name → text. `wanted` and `dialect` are there for routers with a command line that
-    is driven over SSH; `hairpin` says what local clients get when they use the outside address.
+    `files` and `removal` give name → text. `wanted` and `dialect` are there for routers with a command line
+    that is driven over SSH; `hairpin` says what local clients get when they use the outside address.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """A client at some place of the network: logs in, watches every camera, and says what it saw.
 
-Run as `python router_client.py BASE CA_FILE PASSWORD SECONDS`; prints one JSON object. TLS is verified against the
-site's authority and the address in BASE, as a browser does.
+Run as `python router_client.py BASE CA_FILE PASSWORD SECONDS`; prints one JSON object. TLS is verified
+against the site's authority and the address in BASE, as a browser does.
 """
 
 import json

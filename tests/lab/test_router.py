@@ -24,8 +24,8 @@ PASSWORD = "Tests-hgkmp-7Q"
 LISTEN = "127.0.0.1:18449"
 WAN_MAIN, WAN_SUB = "203.0.113.254", "203.0.113.22"
 MAPPED = [80, 443, 9100, 9102]
-NEEDED = ("nftables", "libnftables1", "libjansson4", "libnftnl11", "libmnl0", "libgmp10", "libedit2", "libbsd0",
-          "libmd0", "libxtables12")  # fmt: skip
+NEEDED = ("nftables", "libnftables1", "libjansson4", "libnftnl11", "libmnl0", "libgmp10", "libedit2",
+          "libbsd0", "libmd0", "libxtables12")  # fmt: skip
 """What a Linux router has from its owner; the lab's bare host lacks it."""
 
 
@@ -131,10 +131,11 @@ def test_a_second_run_changes_nothing_on_the_router(edge: Edge) -> None:
 
 
 def test_a_preview_shows_the_rules_and_loads_nothing(edge: Edge) -> None:
-    preview = edge.router("--check", "--diff", "-e", json.dumps({"dss_dmz": ["devices"]}))
+    ports = json.dumps({"dss_ports": {"mts.rtsp": 19100}})
+    preview = edge.router("--check", "--diff", "-e", ports)
     assert (preview.code, preview.changed) == (0, {EDGE: 1}), preview.output[-3000:]
-    assert "dss:harbour/main-a/nginx.https" in preview.output
-    assert "main-a/nginx.https" in edge.on(EDGE, "nft", "list", "table", "inet", "dss_dmz")
+    assert "tcp dport 19100 dnat ip to 198.18.0.10" in preview.output
+    assert "19100" not in edge.on(EDGE, "nft", "list", "table", "inet", "dss_dmz")
 
 
 def test_rules_that_somebody_flushed_come_back(edge: Edge) -> None:
@@ -163,6 +164,14 @@ def test_after_the_removal_script_everything_is_closed_and_what_is_foreign_stays
     restored = edge.router()
     assert (restored.code, restored.changed) == (0, {EDGE: 1}), restored.output[-3000:]
     assert edge.sweep(WAN_MAIN) == MAPPED
+
+
+def test_devices_outside_get_no_port_that_clients_need(edge: Edge) -> None:
+    """What devices need is mapped once its services are built; until then that scope opens nothing."""
+    devices = edge.router("-e", json.dumps({"dss_dmz": ["devices"]}))
+    assert devices.code == 0, devices.output[-3000:]
+    assert not set(edge.sweep(WAN_MAIN)) & {22, *MAPPED}
+    assert edge.router().changed == {EDGE: 1}
 
 
 def test_an_empty_scope_takes_the_mapping_away(edge: Edge) -> None:

@@ -3,7 +3,9 @@
 import re
 
 ADDRESS = r"\d{1,3}(?:\.\d{1,3}){3}"
-NAT = re.compile(rf"ip nat inside source static (tcp|udp) {ADDRESS} \d{{1,5}} ({ADDRESS}) (\d{{1,5}}) extendable")
+NAT = re.compile(
+    rf"ip nat inside source static (tcp|udp) {ADDRESS} \d{{1,5}} ({ADDRESS}) (\d{{1,5}}) extendable"
+)
 ENTRY = re.compile(rf"remark .{{1,100}}|permit (tcp|udp) any host {ADDRESS} eq \d{{1,5}}")
 ACL = re.compile(r"ip access-list extended ([A-Za-z][A-Za-z0-9_-]{0,63})")
 INVALID = "          ^\n% Invalid input detected at '^' marker.\n\n"
@@ -11,7 +13,7 @@ ENABLE = "Enable.1357"
 
 
 class Cisco:
-    """A router with NAT entries and access lists of its owner; `busy` entries are in use when they are deleted."""
+    """A router with NAT entries and access lists of its owner; it asks before it deletes an entry."""
 
     interactive = True
 
@@ -44,9 +46,9 @@ class Cisco:
             return self.answered(line)
         if self.refuse and self.refuse in line:
             return "% Resource unavailable\n"
-        return {"user": self.user, "enable": self.enabled, "config": self.config, "acl": self.entry}[self.mode](
-            line
-        )
+        return {"user": self.user, "enable": self.enabled, "config": self.config, "acl": self.entry}[
+            self.mode
+        ](line)
 
     def answered(self, line: str) -> str:
         asked, self.asked = self.asked, ""

@@ -47,7 +47,12 @@ class MikroTik:
         self.rules: dict[str, list[Rule]] = {
             "nat": [{"chain": "srcnat", "action": "masquerade", "comment": "defconf: masquerade"}],
             "filter": [
-                {"chain": "forward", "action": "drop", "connection-nat-state": "!dstnat", "comment": "defconf"}
+                {
+                    "chain": "forward",
+                    "action": "drop",
+                    "connection-nat-state": "!dstnat",
+                    "comment": "defconf",
+                }
             ],
             "address-list": [],
         }
@@ -89,7 +94,11 @@ class MikroTik:
         for number, rule in enumerate(self.rules[menu]):
             if re.search(found[1], rule.get("comment", "")):
                 # The device shows what was never set, and in its own order.
-                shown = {"comment": rule["comment"], **rule, **({"log": "no"} if menu != "address-list" else {})}
+                shown = {
+                    "comment": rule["comment"],
+                    **rule,
+                    **({"log": "no"} if menu != "address-list" else {}),
+                }
                 lines.append(f" {number}    " + " ".join(f"{key}={value}" for key, value in shown.items()))
         return "\r\n".join(lines) + "\r\n"
 

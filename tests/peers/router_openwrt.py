@@ -29,15 +29,15 @@ Sections = dict[str, dict[str, str]]
 
 
 class OpenWrt:
-    """Sections with their options; `staged` is what `uci` shows, `saved` what it wrote, `running` what is loaded."""
+    """Sections with their options: `staged` as `uci` shows, `saved` as it wrote, `running` as loaded."""
 
     interactive = False
 
     def __init__(self) -> None:
         self.saved: Sections = {
             "defaults": {"": "defaults", "input": "REJECT", "forward": "REJECT"},
-            "theirs": {"": "redirect", "name": "Web server", "src": "wan", "src_dport": "8088", "proto": "tcp",
-                       "dest_ip": "192.168.1.9", "target": "DNAT"},
+            "theirs": {"": "redirect", "name": "Web server", "src": "wan", "src_dport": "8088",
+                       "proto": "tcp", "dest_ip": "192.168.1.9", "target": "DNAT"},
         }  # fmt: skip
         self.staged = {name: dict(options) for name, options in self.saved.items()}
         self.running = {name: dict(options) for name, options in self.saved.items()}
@@ -65,7 +65,7 @@ class OpenWrt:
 
     def show(self) -> str:
         lines = [
-            f"firewall.{name}{'.' + option if option else ''}={value if not option else chr(39) + value + chr(39)}"
+            f"firewall.{name}.{option}='{value}'" if option else f"firewall.{name}={value}"
             for name, options in self.staged.items()
             for option, value in options.items()
         ]

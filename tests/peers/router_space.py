@@ -56,7 +56,7 @@ print(json.dumps(sorted(peer[1] for _, peer in found)))
 
 
 class Space:
-    """Namespaces `wan`, `edge`, `node` (all nodes) and `lan` (a local client), made and taken away together."""
+    """Namespaces `wan`, `edge`, `node` (all nodes) and `lan` (a local client), made together."""
 
     def __init__(self) -> None:
         self.name = f"dssr{os.getpid()}"
@@ -100,7 +100,13 @@ class Space:
     def on(self, one: str, *words: str, text: str | None = None) -> str:
         """Output of a command at that place; its failure is an error."""
         done = subprocess.run(
-            self.inside(one, *words), input=text, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+            self.inside(one, *words),
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, f"{one}: {' '.join(words)[:200]}: {done.stderr}"
         return done.stdout

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from router_space import NODES, Space
 
 from services import catalog as catalog_module
 from services import topology
 from services.catalog import Catalog
 from services.router import nftables
 from services.router.mapping import Dmz, rules
-from router_space import NODES, Space
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -59,7 +59,7 @@ def space() -> Iterator[Space]:
         numbers = {p.port: None for m in later().services.values() for p in m.ports if p.direction == "in"}
         words = [f"{n}/{proto}" for n in (*numbers, 22, 8443, 51820) for proto in ("tcp", "udp")]
         made.listen("node", ",".join(words), ",".join(NODES))
-        made.listen("edge", "22/tcp,2222/tcp,53/udp,51820/udp", "0.0.0.0")
+        made.listen("edge", "22/tcp,2222/tcp,53/udp,51820/udp", "203.0.113.10,203.0.113.22,198.18.0.1")
         made.on("edge", "nft", "-f", "-", text=FOREIGN)
         yield made
 
@@ -136,5 +136,3 @@ def test_the_removal_script_spares_the_table_of_another_site(space: Space, tmp_p
     assert refused.returncode == 1
     assert "another site" in refused.stderr
     assert "dss_dmz" in space.on("edge", "nft", "list", "ruleset")
-
-
