@@ -16,12 +16,21 @@ KEEP = 4
 # A private folder this old belongs to a run that was killed.
 ABANDONED_SECONDS = 24 * 3600
 # To be raised when a part is made in another way from the same inputs.
-RECIPE = 2
+RECIPE = 3
+
+
+def root() -> Path:
+    """The folder for everything that may be deleted and made again.
+
+    `$DSS_CACHE`; by default /var/cache/dss for root and ~/.cache/dss for a user.
+    """
+    default = Path.home() / ".cache/dss" if os.geteuid() else "/var/cache/dss"
+    return Path(os.environ.get("DSS_CACHE", default))
 
 
 def folder() -> Path:
-    """Where parts are kept: `$DSS_CACHE/bundle`, default /var/cache/dss/bundle."""
-    return Path(os.environ.get("DSS_CACHE", "/var/cache/dss")) / "bundle"
+    """Where parts are kept: `bundle` in the cache."""
+    return root() / "bundle"
 
 
 @contextlib.contextmanager

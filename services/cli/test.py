@@ -1,8 +1,11 @@
 """`./dss test`: lint, then one pytest run over the chosen kinds of tests."""
 
 import argparse
-import subprocess
+import os
+import sys
+from typing import NoReturn
 
+from lab import needs
 from services.cli import debian, lint
 from services.cli.verb import ROOT, CannotError
 
@@ -13,30 +16,22 @@ EXAMPLE = "./dss test lint unit render portal"
 KINDS = ("unit", "render", "playbooks", "portal", "peers", "lab", "e2e", "bench")
 EVERYDAY = ("lint", "unit", "render", "playbooks", "portal", "peers", "lab", "e2e")
 
-ENGINES = ("nginx-light", "mariadb-server", "redis-server", "nftables", "systemd", "openssl")
+ENGINES = ("mariadb-server", "nats-server", "nftables", "nginx-light", "openssl", "redis-server", "systemd")
 BROWSER = ("chromium", "fonts-dejavu-core", "npm")
-CAMERAS = (
-    "gir1.2-gst-rtsp-server-1.0",
-    "gstreamer1.0-libav",
-    "gstreamer1.0-plugins-bad",
-    "gstreamer1.0-plugins-base",
-    "gstreamer1.0-plugins-good",
-    "gstreamer1.0-plugins-ugly",
-    "gstreamer1.0-rtsp",
-    "python3-gi",
-)
 PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
-LAB = ("debootstrap", "dpkg-dev", "iproute2", "openssh-client", "systemd-container")
+LAB = (*needs.PACKAGES, "npm")
+# Kinds that boot hosts.
+HOSTS = {"lab", "e2e"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "lint": (),
     "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
     "render": ENGINES,
     "playbooks": (),
-    "portal": (*ENGINES, *BROWSER),
-    "peers": (*ENGINES, *BROWSER, *CAMERAS, *PLAYERS),
-    "lab": (*ENGINES, *CAMERAS, *PLAYERS, *LAB, "npm"),
-    "e2e": (*ENGINES, *BROWSER, *CAMERAS, *PLAYERS, *LAB),
-    "bench": (*ENGINES, *CAMERAS, *PLAYERS),
+    "portal": (*ENGINES, *BROWSER, *needs.CAMERAS),
+    "peers": (*ENGINES, *BROWSER, *needs.CAMERAS, *PLAYERS),
+    "lab": (*ENGINES, *PLAYERS, *LAB),
+    "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
+    "bench": (*ENGINES, *needs.CAMERAS, *PLAYERS),
 }
 
 
@@ -49,11 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def install(kinds: list[str]) -> None:
-    """Install the Debian packages the chosen kinds of tests need."""
-    debian.install(
-        {package for kind in kinds for package in PACKAGES[kind]},
-        instead="run the kinds that need less: ./dss test lint unit",
-    )
+    """Install what the chosen kinds need; a machine that cannot boot hosts is refused at once."""
+    if HOSTS & set(kinds):
+        needs.check()
+    debian.install({package for kind in kinds for package in PACKAGES[kind]}, instead=still())
+
+
+def still() -> str:
+    """What runs on this machine as it is."""
+    ready = [kind for kind in ("lint", *KINDS) if not HOSTS & {kind} and not debian.missing(PACKAGES[kind])]
+    return f"These run without: ./dss test {' '.join(ready)}"
 
 
 def chosen(args: argparse.Namespace) -> list[str]:
@@ -67,13 +67,18 @@ def chosen(args: argparse.Namespace) -> list[str]:
     return [kind for kind in ("lint", *KINDS) if kind in asked]
 
 
-def pytest(kinds: list[str], args: argparse.Namespace) -> int:
-    """One pytest run over the folders of these kinds; its summary is the last thing printed."""
+def pytest(kinds: list[str], args: argparse.Namespace) -> NoReturn:
+    """Become one pytest run over the folders of these kinds; its summary is the last thing printed.
+
+    No child process: at Ctrl-C a parent would kill it before it has taken down hosts and servers.
+    """
     words = ["python", "-m", "pytest", *(f"tests/{kind}" for kind in kinds)]
     words += ["--full"] if args.full else []
     words += ["-k", args.k] if args.k else []
     words += ["-x"] if args.x else []
-    return subprocess.run(words, cwd=ROOT, check=False).returncode
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,4 +89,6 @@ def run(args: argparse.Namespace) -> int:
         if lint.failing():
             return 1
         kinds.remove("lint")
-    return pytest(kinds, args) if kinds else 0
+    if kinds:
+        pytest(kinds, args)
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from services.smc import audit
@@ -49,7 +50,7 @@ def test_orders_that_do_not_exist_reach_nobody(admin: Visitor, site: Site) -> No
 def test_memory_strip_says_what_is_withheld_and_why(admin: Visitor, site: Site) -> None:
     main = site.agents["main-a"]
     main.available = int(3.1 * GB)
-    main.services[-1] |= {"state": "Stopped", "reason": "3.1 GB available, 4 GB needed"}
+    main.services[-1] |= {"state": "Stopped", "reason": "Withheld at start: 3.1 GB available, 4 GB needed"}
     site.tell()
     text = admin.get("/services/main-a").get_data(as_text=True)
     assert "3.1 GB of 16 GB memory available." in text
@@ -76,7 +77,7 @@ def test_a_server_that_does_not_report_is_shown_by_its_last_beat_and_said_so(
     assert "sub-1 does not report." in text
     assert "DSS_MTS" in text
     assert "Restart DSS_NGINX" not in text
-    assert "sub-1 has not been heard of for 15 s" in admin.get("/").get_data(as_text=True)
+    assert re.search(r"sub-1 has not been heard of for \d\d s", admin.get("/").get_data(as_text=True))
     assert "stale" in admin.get("/topology").get_data(as_text=True)
 
 
