@@ -12,6 +12,7 @@ from services.bundle import manifest as bundle_manifest
 from services.catalog import Catalog
 from services.ports import matrix
 from services.render import render
+from services.router.mapping import Dmz, rules
 from services.runtime.errors import Problem
 from services.topology import Host, Topology
 
@@ -27,7 +28,6 @@ PLANNED = {
     "standby": "hot standby",
     "spare": "N+M spare",
     "cascade": "cascaded platform",
-    "router": "router rules",
 }
 """Groups the inventory may hold and this release does not deploy yet."""
 
@@ -73,6 +73,10 @@ class Site:
         rows = matrix(self.catalog, self.topology, host)
         ours = (r for r in rows if r.direction == "in" and r.status == "built" and r.service != "ssh")
         return sorted({f"{r.port}/{r.protocol}" for r in ours})
+
+    def dmz(self, router: Host) -> Dmz:
+        """What a router maps."""
+        return rules(self.catalog, self.topology, router)
 
     def left_untouched(self) -> list[str]:
         """One sentence for each host whose role this release does not deploy."""

@@ -5,6 +5,7 @@ from typing import Any
 
 ROLES = ("main", "sub")
 ZONES = ("local", "cluster", "lan", "wan")
+OUTSIDE = ("clients", "devices")
 MEMORY = ("core", "basic", "full")
 STATUS = ("built", "planned")
 PEERS = {"local": "this node", "cluster": "other nodes", "lan": "local network", "wan": "everyone"}
@@ -15,9 +16,9 @@ class Port:
     """One listener of a service (`direction` in), or one kind of connection that it opens (out).
 
     `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks,
-    wan = everyone, so that a router must map it. `origin` says where the number comes from: published by the
-    vendor of the manual, upstream (the engine's own), or ours. `center`: this outward connection goes to that
-    `service.port` of the node's centre.
+    wan = everyone, so that a router must map it. `outside` says who out there needs it. `origin` says where
+    the number comes from: published by the vendor of the manual, upstream (the engine's own), or ours.
+    `center`: this outward connection goes to that `service.port` of the node's centre.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Port:
     tls: bool = False
     role: tuple[str, ...] = ROLES
     direction: str = "in"
+    outside: tuple[str, ...] = ()
     peer: str = ""
     origin: str = "ours"
     center: str = ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from services.manifest import MEMORY, ROLES, STATUS, ZONES, Health, Manifest, Port, Route, Unit
+from services.manifest import MEMORY, OUTSIDE, ROLES, STATUS, ZONES, Health, Manifest, Port, Route, Unit
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "status": STATUS,
@@ -107,6 +107,16 @@ def _check(found: Manifest, where: str) -> None:
     for port in found.ports:
         if not 0 < port.port < 65536:
             raise CatalogError(f"{where}: the port {port.name} is {port.port}, but it must be 1 to 65535.")
+        _check_outside(port, where)
+
+
+def _check_outside(port: Port, where: str) -> None:
+    """A router opens a port for those who need it: the manifest must say who that is."""
+    mapped = port.zone == "wan" and port.direction == "in"
+    if mapped != bool(port.outside) or set(port.outside) - set(OUTSIDE):
+        words = ", ".join(OUTSIDE)
+        must = f"it must name some of: {words}" if mapped else "only a listener of zone wan has it"
+        raise CatalogError(f"{where}: the port {port.name} has outside {list(port.outside)!r}, but {must}.")
 
 
 __all__ = ["CatalogError", "Port", "Route", "Unit", "manifest"]

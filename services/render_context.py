@@ -74,9 +74,12 @@ class NodeView:
 
     def text(self, template: str, **more: Any) -> str:  # noqa: ANN401 - a template takes anything
         """A template of templates/, filled in."""
-        return _template(template).render(
-            generated=GENERATED, python=PYTHON, host=self.host, ports=self.host.ports, role=self.role, **more
-        )
+        return fill(template, python=PYTHON, host=self.host, ports=self.host.ports, role=self.role, **more)
+
+
+def fill(template: str, **values: Any) -> str:  # noqa: ANN401 - a template takes anything
+    """A template of templates/ that is about no node."""
+    return _template(template).render(generated=GENERATED, **values)
 
 
 def credentials(service: Manifest, role: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from services.catalog import Catalog
 from services.topology_inventory import Inventory, Vars
+from services.topology_routers import routers
 from services.topology_schema import CATALOGUE_ROLE, GROUPS
 from services.topology_types import suggest
 from services.topology_yaml import Mistake
@@ -56,6 +57,7 @@ def check_relations(
         *ports(site),
         *mapped_ports(site),
         *wan_ports(site),
+        *routers(site),
         *pairs(site),
         *references(site),
         *cascade(site),

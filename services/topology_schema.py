@@ -104,9 +104,10 @@ KEYS: dict[str, Key] = {
         _key(
             "dss_address",
             "ip",
-            NODES,
+            f"{NODES} router",
             None,
-            "Service address of the node, where it has more than one. Otherwise `ansible_host`.",
+            "Service address of the node, where it has more than one; of a router, its inside address. "
+            "Otherwise `ansible_host`.",
             "198.18.0.21",
         ),
         _key(
@@ -136,9 +137,10 @@ KEYS: dict[str, Key] = {
         _key(
             "dss_lan_networks",
             "network list",
-            NODES,
+            f"{NODES} router",
             PRIVATE_NETWORKS,
-            "Networks that count as local: they reach SSH, the other nodes and local services.",
+            "Networks that count as local: they reach SSH, the other nodes and local services. A router lets "
+            "their clients use the outside address too.",
             "[198.18.0.0/24]",
         ),
         _key(
@@ -246,11 +248,36 @@ KEYS: dict[str, Key] = {
         _key("dss_router", "choice", "router", "nftables", "Kind of the router.", "nftables", *ROUTERS),
         _key("dss_wan_ip", "ip", "router", None, "Outside address of the router.", "203.0.113.10"),
         _key(
+            "dss_wan_addresses",
+            "ip list",
+            "router",
+            [],
+            "Further outside addresses that the router has, for nodes with a `dss_mapping_ip` of their own.",
+            "[203.0.113.22]",
+        ),
+        _key(
+            "dss_wan_interface",
+            "interface",
+            "router",
+            None,
+            "Outside interface as the router calls it, or its zone. `nftables` needs it; else it is `wan`.",
+            "wan0",
+        ),
+        _key(
+            "dss_lan_interface",
+            "interface",
+            "router",
+            "lan",
+            "Zone of the nodes, for `openwrt`.",
+            "lan",
+        ),
+        _key(
             "dss_dmz",
             "choice list",
             "router",
             [],
-            "Who is outside and must get in through the router.",
+            "Who is outside and must get in through the router. Empty: nothing is mapped, and what an "
+            "earlier deployment mapped is taken away. Left out: the router is not touched.",
             "[clients, devices]",
             "clients",
             "devices",
@@ -262,6 +289,23 @@ KEYS: dict[str, Key] = {
             {},
             "Outside port numbers of a router that has its rules already. They must equal the inside ones.",
             "{nginx.https: 443}",
+        ),
+        _key(
+            "dss_wan_services",
+            "service list",
+            "router",
+            [],
+            "Services of an `nftables` router itself that stay open to the outside; all others are closed.",
+            "[51820/udp]",
+        ),
+        _key(
+            "dss_router_host_key",
+            "host key",
+            "router",
+            None,
+            "SSH host key of the router, as `ssh-keyscan` prints it without the address. Compare it at the "
+            "router's console. Otherwise the key must stand in known_hosts.",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGp1c3QgYW4gZXhhbXBsZSwgbm8gcmVhbCBrZXkh",
         ),
     )
 }

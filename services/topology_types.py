@@ -13,6 +13,8 @@ Complaint = tuple[object, str, str]
 """(key or index inside the value or None, what is wrong, what to do)"""
 
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,31}")
+HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,2}")
 LOW, HIGH, PRIVILEGED = 1024, 65535, (80, 443)
 
 
@@ -131,6 +133,30 @@ def _allowed(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         )
 
 
+def _interface(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not INTERFACE.fullmatch(value):
+        yield (
+            None,
+            f"{value!r} is not the name of an interface or zone.",
+            f"Write for example {key.name}: {key.example}.",
+        )
+
+
+def _service(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    match = re.fullmatch(r"(\d{1,5})/(tcp|udp)", str(value))
+    if not match or not 0 < int(match[1]) <= HIGH:
+        yield None, f"{value!r} is not a port with its protocol.", "Write for example 51820/udp."
+
+
+def _host_key(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    if not isinstance(value, str) or not HOST_KEY.fullmatch(value):
+        yield (
+            None,
+            f"{value!r} is not an SSH host key.",
+            f"Write type and key on one line, for example {key.example}.",
+        )
+
+
 Check = Callable[[Key, Any, Catalog], Iterator[Complaint]]
 
 
@@ -204,6 +230,10 @@ CHECKS: dict[str, Check] = {
     "path": _path,
     "path list": _each(_path),
     "ip": _ip,
+    "ip list": _each(_ip),
+    "interface": _interface,
+    "service list": _each(_service),
+    "host key": _host_key,
     "mac": _mac,
     "network list": _each(_network),
     "choice": _choice,

@@ -21,7 +21,7 @@ after: [mq]
 engine: python
 ports:
   - {name: http, port: 9950, proto: tcp, zone: local, purpose: its pages}
-  - {name: media, port: 9951, proto: udp, zone: wan, purpose: its media}
+  - {name: media, port: 9951, proto: udp, zone: wan, outside: [clients], purpose: its media}
 route: /abc/
 health: /health
 credentials: [node-token]

@@ -1,0 +1,182 @@
+"""A site behind a real router: reached from outside through the mapped ports, and through nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import scenario
+from lab.host import Host
+from lab.rack import Lab
+from lab.site import MAIN, SUB, Play, Site
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+INVENTORY, EDGE, OUTSIDE = HERE / "router", "edge", "wan-1"
+PASSWORD = "Tests-hgkmp-7Q"
+LISTEN = "127.0.0.1:18449"
+WAN_MAIN, WAN_SUB = "203.0.113.254", "203.0.113.22"
+MAPPED = [80, 443, 9100, 9102]
+NEEDED = ("nftables", "libnftables1", "libjansson4", "libnftnl11", "libmnl0", "libgmp10", "libedit2",
+          "libbsd0", "libmd0", "libxtables12")  # fmt: skip
+"""What a Linux router has from its owner; the lab's bare host lacks it."""
+
+
+class Edge(Site):
+    """The site with a router, and clients at any place of its network."""
+
+    def at(self, host: str, *words: str, seconds: float = 120) -> str:
+        """Output of a program of this machine, run at that host's place in the network."""
+        found = self.lab.host(host)
+        assert isinstance(found, Host)
+        inside = ["nsenter", "-t", str(found.leader), "-n", *words]
+        done = subprocess.run(inside, capture_output=True, text=True, cwd=ROOT, timeout=seconds, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    def client(self, host: str, base: str) -> dict[str, Any]:
+        """What a client there sees of the platform."""
+        ca = self.lab.folder / "ca.pem"
+        ca.write_text(self.on(MAIN, "cat", "/etc/dss/pki/ca.pem"))
+        words = (sys.executable, str(HERE / "router_client.py"), base, str(ca), PASSWORD, "5")
+        found: dict[str, Any] = json.loads(self.at(host, "env", f"PYTHONPATH={ROOT}", *words))
+        return found
+
+    def sweep(self, address: str) -> list[int]:
+        """Open TCP ports of an address, all 65535 tried from outside."""
+        found: list[int] = json.loads(self.at(OUTSIDE, sys.executable, "-m", "lab.sweep", address))
+        return found
+
+    def router(self, *options: str) -> Play:
+        """Bring the router alone to the inventory."""
+        return self.play(*options, playbook="playbooks/router.yml")
+
+
+def equip(edge: Edge, bundle: Path) -> None:
+    """Make a router of a bare host: nftables, and its second outside address."""
+    host = edge.lab.host(EDGE)
+    assert isinstance(host, Host)
+    with tarfile.open(bundle / "debian-12.tar") as archive:
+        for member in archive:
+            name = Path(member.name).name
+            if name.endswith(".deb") and name.partition("_")[0] in NEEDED:
+                content = archive.extractfile(member)
+                assert content
+                place = host.disks.root / "var/tmp" / name.replace("%3a", "_")
+                place.write_bytes(content.read())
+    edge.on(EDGE, "sh", "-c", "dpkg -i /var/tmp/*.deb >/dev/null")
+    edge.on(EDGE, "ip", "address", "replace", f"{WAN_SUB}/24", "dev", "wan0")
+
+
+@pytest.fixture(scope="module")
+def edge(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Edge]:
+    """Main, a sub and a router, deployed by site.yml in one go, with both cameras online."""
+    lab, before = Lab("router"), os.environ.get("DSS_LAB")
+    os.environ["DSS_LAB"] = "router"
+    keep = request.config.getoption("--keep-lab")
+    if not keep:
+        lab.down()
+    lab.up(INVENTORY)
+    made = Edge(lab, INVENTORY, LISTEN)
+    equip(made, bundle)
+    made.first = made.play()
+    assert made.first.code == 0, made.first.output[-6000:]
+    lab.forward(LISTEN, "198.18.0.10:443")
+    admin = made.admin()
+    scenario.enter(admin, PASSWORD)
+    scenario.enable_subs(admin)
+    scenario.add_cameras(admin)
+    yield made
+    if not keep:
+        lab.down()
+    os.environ.pop("DSS_LAB") if before is None else os.environ.update(DSS_LAB=before)
+
+
+def test_from_outside_exactly_the_mapped_ports_of_each_node_are_open(edge: Edge) -> None:
+    assert edge.sweep(WAN_MAIN) == MAPPED
+    assert edge.sweep(WAN_SUB) == MAPPED
+
+
+def test_clients_outside_and_inside_watch_live_at_the_same_time(edge: Edge) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        outside = pool.submit(edge.client, OUTSIDE, f"https://{WAN_MAIN}")
+        inside = pool.submit(edge.client, SUB, "https://198.18.0.10")
+        views = [outside.result(), inside.result()]
+    for seen in views:
+        assert {name for name, _, _ in scenario.CAMERAS} == set(seen)
+        for one in seen.values():
+            assert one["frames"] > 50
+            assert one["lost"] == 0
+    addresses = {one["rtsp"]["wan"].split("/")[2] for one in views[0].values()}
+    assert addresses == {f"{WAN_MAIN}:9100", f"{WAN_SUB}:9100"}
+    assert [one["rtsp_frames"] for one in views[0].values()] == [25, 25]
+
+
+def test_a_client_inside_may_use_the_outside_address(edge: Edge) -> None:
+    for one in edge.client(SUB, f"https://{WAN_MAIN}").values():
+        assert one["frames"] > 50
+        assert one["rtsp_frames"] == 25
+
+
+def test_a_second_run_changes_nothing_on_the_router(edge: Edge) -> None:
+    again = edge.router()
+    assert (again.code, again.changed) == (0, {EDGE: 0}), again.output[-3000:]
+
+
+def test_a_preview_shows_the_rules_and_loads_nothing(edge: Edge) -> None:
+    ports = json.dumps({"dss_ports": {"mts.rtsp": 19100}})
+    preview = edge.router("--check", "--diff", "-e", ports)
+    assert (preview.code, preview.changed) == (0, {EDGE: 1}), preview.output[-3000:]
+    assert "tcp dport 19100 dnat ip to 198.18.0.10" in preview.output
+    assert "19100" not in edge.on(EDGE, "nft", "list", "table", "inet", "dss_dmz")
+
+
+def test_rules_that_somebody_flushed_come_back(edge: Edge) -> None:
+    edge.on(EDGE, "nft", "flush", "ruleset")
+    assert edge.router().changed == {EDGE: 1}
+    assert edge.sweep(WAN_SUB) == MAPPED
+
+
+def test_the_mapping_is_there_again_after_a_power_loss(edge: Edge) -> None:
+    edge.lab.poweroff(EDGE)
+    edge.lab.boot(EDGE)
+    edge.on(EDGE, "ip", "address", "replace", f"{WAN_SUB}/24", "dev", "wan0")
+    assert edge.sweep(WAN_MAIN) == MAPPED
+
+
+def test_after_the_removal_script_everything_is_closed_and_what_is_foreign_stays(edge: Edge) -> None:
+    edge.on(EDGE, "nft", "add", "table", "inet", "foreign")
+    words = ["./dss", "dmz", "-i", str(INVENTORY), "--remove", "--out", str(edge.lab.folder / "dmz")]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    script = (edge.lab.folder / "dmz" / "dmz-remove.sh").read_text()
+    for _ in range(2):
+        edge.on(EDGE, "sh", "-c", script)
+    # Without us the router's own SSH is open to the outside again, as its owner had it.
+    assert edge.sweep(WAN_MAIN) == [22]
+    assert "table inet foreign" in edge.on(EDGE, "nft", "list", "ruleset")
+    restored = edge.router()
+    assert (restored.code, restored.changed) == (0, {EDGE: 1}), restored.output[-3000:]
+    assert edge.sweep(WAN_MAIN) == MAPPED
+
+
+def test_devices_outside_get_no_port_that_clients_need(edge: Edge) -> None:
+    """What devices need is mapped once its services are built; until then that scope opens nothing."""
+    devices = edge.router("-e", json.dumps({"dss_dmz": ["devices"]}))
+    assert devices.code == 0, devices.output[-3000:]
+    assert not set(edge.sweep(WAN_MAIN)) & {22, *MAPPED}
+    assert edge.router().changed == {EDGE: 1}
+
+
+def test_an_empty_scope_takes_the_mapping_away(edge: Edge) -> None:
+    gone = edge.router("-e", json.dumps({"dss_dmz": []}))
+    assert (gone.code, gone.changed) == (0, {EDGE: 1}), gone.output[-3000:]
+    assert edge.sweep(WAN_MAIN) == [22]
+    assert edge.router("-e", json.dumps({"dss_dmz": []})).changed == {EDGE: 0}
+    assert edge.router().changed == {EDGE: 1}
