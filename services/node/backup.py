@@ -63,7 +63,7 @@ def _write(target: Path, key: str, about: dict[str, str]) -> int:
         handle = os.open(working, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as stream:
             writer = sealed.Writer(stream, key, about)
-            with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|gz", compresslevel=6) as archive:
+            with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|gz") as archive:
                 _fill(archive)
             writer.close()
             stream.flush()

@@ -55,7 +55,7 @@ class Message:
     def request(self) -> tuple[str, str]:
         """Method and URI of a request; raises MalformedError for anything else."""
         words = self.start.split(" ")
-        if len(words) != 3 or not words[2].startswith("RTSP/") or not words[0].isalpha():
+        if len(words) != 3 or not words[2].startswith("RTSP/") or not words[0].replace("_", "").isalpha():
             raise MalformedError(f"not an RTSP request line: {self.start[:60]!r}")
         return words[0], words[1]
 
