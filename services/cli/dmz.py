@@ -77,6 +77,10 @@ def texts(dmz: Dmz, args: argparse.Namespace) -> dict[str, str]:
         return {f"config-{dmz.router.name}.xml": merged(dmz, args)}
     if args.remove:
         return vendor.removal(dmz)
+    if dmz.vendor == "nftables" and not dmz.router.get("dss_wan_interface"):
+        raise CannotError(
+            f"nftables closes the outside interface: add dss_wan_interface to {dmz.router.name}."
+        )
     if not dmz.mappings:
         raise CannotError(f"{dmz.router.name} maps nothing. Set dss_dmz, for example dss_dmz: [clients].")
     return vendor.files(dmz)

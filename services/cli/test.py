@@ -28,7 +28,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "render": ENGINES,
     "playbooks": (),
     "portal": (*ENGINES, *BROWSER, *needs.CAMERAS),
-    "peers": (*ENGINES, *BROWSER, *needs.CAMERAS, *PLAYERS),
+    "peers": (*ENGINES, "iproute2", *BROWSER, *needs.CAMERAS, *PLAYERS),
     "lab": (*ENGINES, *PLAYERS, *LAB),
     "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
     "bench": (*ENGINES, *needs.CAMERAS, *PLAYERS),
