@@ -17,6 +17,8 @@ from lab.host import Host
 from lab.rack import Lab
 from lab.site import MAIN, SUB, Play, Site
 
+pytestmark = pytest.mark.full
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INVENTORY, EDGE, OUTSIDE = HERE / "router", "edge", "wan-1"
