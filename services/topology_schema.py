@@ -134,6 +134,14 @@ KEYS: dict[str, Key] = {
             "false",
         ),
         _key(
+            "dss_confirm_seconds",
+            "number",
+            NODES,
+            300,
+            "Seconds after which a change that was made in the portal is undone unless it is confirmed.",
+            "300",
+        ),
+        _key(
             "dss_lan_networks",
             "network list",
             NODES,

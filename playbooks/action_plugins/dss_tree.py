@@ -5,26 +5,58 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_utils_loader
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+HERE = Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[2]))
+# The writer is the node's own; an imported playbook's folder is not searched for such parts by itself.
+module_utils_loader.add_directory(str(HERE.parents[1] / "module_utils"))
 
-from services import deploy
+from services import deploy, facts
+from services.runtime.errors import Problem
+
+display = Display()
+MISSING = 66
 
 
 class ActionModule(ActionBase):
-    """No arguments; honours check and diff."""
+    """No arguments; honours check and diff.
+
+    What was changed at run time stays, and is reported; with `-e dss_take=inventory` it is taken back.
+    """
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
-        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
-        files = site.files(site.host(task_vars["inventory_hostname"]))
+        extra = load_extra_vars(self._loader)
+        site = deploy.load(task_vars["ansible_inventory_sources"], extra)
+        name = task_vars["inventory_hostname"]
+        try:
+            overrides = self._overrides(deploy.taken(extra))
+            drift = site.drift(site.host(name), overrides)
+        except Problem as problem:
+            return result | {"failed": True, "msg": str(problem)}
+        for line in deploy.drift_lines(name, drift):
+            display.warning(line, formatted=True)
         answer = self._execute_module(
-            module_name="dss_tree", module_args={"files": files}, task_vars=task_vars
+            module_name="dss_tree",
+            module_args={"files": site.files(site.host(name), overrides)},
+            task_vars=task_vars,
         )
         # The whole tree came back with the arguments; nobody wants to read it twice.
         answer.pop("invocation", None)
-        return result | answer
+        return result | answer | {"drift": [vars(one) for one in drift]}
+
+    def _overrides(self, take: str) -> dict[str, Any]:
+        """What was changed on the node at run time; nothing when the inventory is to win."""
+        path = facts.OVERRIDES_FILE
+        done = self._low_level_execute_command(f"test -e {path} || exit {MISSING}; cat {path}")
+        if take == "inventory" or done["rc"] == MISSING:
+            return {}
+        if done["rc"]:
+            raise deploy.unreadable(path, done["stderr"])
+        return deploy.overrides(path, done["stdout"])
