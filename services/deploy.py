@@ -144,7 +144,7 @@ def unreadable(path: str, why: str) -> Problem:
 def drift_lines(host: str, drift: Sequence[Drift]) -> list[str]:
     """One sentence for each value that was changed at run time, and one with the two ways to end it."""
     lines = [f"{host}: {d.path} is {d.value} at run time, {d.inventory} in the inventory." for d in drift]
-    ways = "They stay. `./dss export -i INVENTORY` writes them into the inventory, -e dss_take=inventory drops them."
+    ways = "They stay. ./dss export -i INVENTORY writes them there, -e dss_take=inventory drops them."
     return [*lines, ways] if lines else []
 
 

@@ -9,15 +9,14 @@ from ansible.plugins.loader import module_utils_loader
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[2]))
-# The writer is the node's own; an imported playbook's folder is not searched for such parts by itself.
-module_utils_loader.add_directory(str(HERE.parents[1] / "module_utils"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from services import deploy, facts
 from services.runtime.errors import Problem
 
 display = Display()
+# The writer is the node's own; an imported playbook's folder is not searched for such parts by itself.
+module_utils_loader.add_directory(str(Path(__file__).resolve().parents[1] / "module_utils"))
 MISSING = 66
 
 

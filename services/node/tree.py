@@ -58,7 +58,8 @@ def write(path: str, data: bytes, mode: int, owner: int = 0, group: int = 0) -> 
 def account(lookup: Callable[[str], Any], name: str, kind: str) -> int:
     """Number of a user or group; in a check of a bare host it may not be there yet."""
     try:
-        return lookup(name)[2]
+        number: int = lookup(name)[2]
+        return number
     except KeyError:
         raise TreeError(
             f"The {kind} {name} does not exist. Run the base playbook first: it installs it."
@@ -93,13 +94,14 @@ class Tree:
 
     def filled(self, path: str, wish: Wish) -> bytes:
         """Text with the node's secrets in it."""
-        if not SECRET.search(wish["text"]):
-            return wish["text"].encode()
+        text: str = wish["text"]
+        if not SECRET.search(text):
+            return text.encode()
         if wish["mode"] not in SECRET_MODES:
             raise TreeError(
                 f"{path} holds a secret but has mode {wish['mode']}. Render it with mode 0600 or 0640."
             )
-        return SECRET.sub(lambda found: self.secret(path, found.group(1)), wish["text"]).encode()
+        return SECRET.sub(lambda found: self.secret(path, found.group(1)), text).encode()
 
     def secret(self, path: str, name: str) -> str:
         try:
@@ -146,7 +148,7 @@ class Tree:
             if path not in files:
                 removals.append(path)
                 self.note(path, units)
-                self.show(path, current(self.at(path)) and b"(removed)\n", b"", False)
+                self.show(path, b"(removed)\n" if current(self.at(path)) else b"", b"", False)
         if not self.check:
             self.commit(writes, removals)
             self.remember(files)

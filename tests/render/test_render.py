@@ -148,7 +148,9 @@ def test_a_change_at_run_time_gives_the_same_files_as_the_inventory(tmp_path: Pa
     assert again == by_inventory, "what the inventory says by now is no override any more"
 
 
-def test_facts_of_a_node_are_enough_to_render_it(inventory: str, catalog: Catalog, site: Callable[[str], Topology]) -> None:
+def test_facts_of_a_node_are_enough_to_render_it(
+    inventory: str, catalog: Catalog, site: Callable[[str], Topology]
+) -> None:
     for one in render_all(catalog, site(inventory)):
         facts = json.loads(one.files["/etc/dss/host.json"].text)
         assert render_facts(catalog, facts, {}) == one.files
