@@ -106,10 +106,8 @@ def _make(record: Record) -> None:
     facts = files.read_json(files.ETC / "host.json", nothing)
     seconds = facts["vars"].get("dss_confirm_seconds", CONFIRM_SECONDS)
     record.ends = time.time() + seconds
-    record.say(
-        "waiting",
-        f"All is well after {record.healthy_after:.1f} s. It is undone in {seconds} s unless it is kept.",
-    )
+    well = f"All is well after {record.healthy_after:.1f} s."
+    record.say("waiting", f"{well} It is undone in {seconds} s unless it is kept.")
 
 
 def _install(record: Record, overrides: dict[str, Any], fresh: bytes | None) -> None:
@@ -220,7 +218,5 @@ def answer(id: str, word: str) -> None:
 def _words(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Problem):
         return error.as_dict()
-    text = getattr(error, "stderr", "") or str(error)
-    return Problem(
-        "change-failed", "The change was not made.", str(text).strip(), "Look at the node's log."
-    ).as_dict()
+    text = str(getattr(error, "stderr", "") or error).strip()
+    return Problem("change-failed", "The change was not made.", text, "Look at the node's log.").as_dict()

@@ -16,6 +16,7 @@ from services.smc.accounts import Account
 ID = re.compile(r"[0-9a-f]{32}")
 PERMISSION = "network.manage"
 UNDECIDED = {"asked", "checking"}
+OPEN = {*UNDECIDED, "applying", "waiting", "undoing"}
 PATIENCE, POLL = 12.0, 0.2
 
 
@@ -87,8 +88,8 @@ def _decided(peer: peers.Peer, node: str, id: str) -> Change:
                 return found
     if found.state == "refused" and found.problem:
         told = found.problem
-        raise Problem(str(told.get("code", "refused")), str(told.get("what", "The change was not made.")),
-                      str(told.get("why", "")), str(told.get("remedy", "")), int(told.get("status", 422)))  # fmt: skip
+        what, why, remedy = (str(told.get(key, "")) for key in ("what", "why", "remedy"))
+        raise Problem(str(told.get("code")), what, why, remedy, int(told.get("status", 422)))
     return found
 
 
@@ -118,10 +119,10 @@ def get(session: Session, node: str, id: str) -> Change:
 def answer(session: Session, node: str, id: str, word: str, account: Account) -> Change:
     """`confirm` or `undo` an open change; audited."""
     account.need(PERMISSION)
-    found = _change(node, peers.call(manager.address(session, node), "POST", f"/changes/{_id(id)}/{word}"))
-    audit.write(
-        session, f"change.{word}", node, actor=account.name, source=account.source, details=found.request
-    )
+    peer = manager.address(session, node)
+    found = _change(node, peers.call(peer, "POST", f"/changes/{_id(id)}/{word}"))
+    by = {"actor": account.name, "source": account.source}
+    audit.write(session, f"change.{word}", node, details=found.request, **by)
     return found
 
 

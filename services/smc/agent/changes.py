@@ -1,4 +1,4 @@
-"""Changes at run time, the agent's part: it hands requests and answers to root, and shows what became of them."""
+"""Changes at run time: the agent hands requests and answers to root, and shows what became of them."""
 
 import json
 import time
@@ -76,7 +76,7 @@ class Changes:
         return web.json_response(one, status=202)
 
     async def center(self, request: web.Request) -> web.Response:
-        """Where main is reached from now on, told by main: its numbers and its address; nobody confirms it."""
+        """Where main is reached from now on, told by main itself; nobody confirms it."""
         node, body = config.load_node(), await _object(request)
         if node.center is None or request.headers.get("X-DSS-Node") != node.center.name:
             raise Problem("center-only", "The call was refused.", "It does not come from this node's centre.",
@@ -147,7 +147,7 @@ async def _object(request: web.Request) -> dict[str, Any]:
         body = None
     if not isinstance(body, dict):
         raise Problem(
-            "change-body", "The request cannot be read.", "It is no JSON object.", "Correct it.", 400
+            "change-body", "The request cannot be read.", "It is no JSON object.", "Correct it.", status=400
         )
     return body
 

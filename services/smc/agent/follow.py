@@ -1,4 +1,4 @@
-"""Main tells its nodes where it is: after each change of its own numbers or address, until all have heard it."""
+"""Main tells its nodes where it is, after each change of its numbers or address, until all have heard."""
 
 import asyncio
 import logging

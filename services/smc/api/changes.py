@@ -1,11 +1,11 @@
 """Changes at run time: ports, mapping IP, CMS IP, TLS 1.0."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from services.smc import changes
 from services.smc.api.route import Call, operation
-from services.smc.api.schema import Text
+from services.smc.api.schema import Number, Text
 from services.smc.changes import Change
 
 AWAY = (404, 409, 502, 504)
@@ -15,7 +15,7 @@ AWAY = (404, 409, 502, 504)
 class PortChange:
     """New numbers by service.port, 1024 to 65535."""
 
-    ports: dict[str, Any]
+    ports: dict[str, Annotated[int, Number(1, 65535)]]
 
 
 @dataclass(frozen=True)
