@@ -1,7 +1,7 @@
 """What the playbooks ask on the controller: the site of an inventory, its bundle, what each node gets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 AGREEMENT = "1"
 """Version of docs/guide/agreement.md; whoever accepted an older one is asked again."""
 
+MISSING = 66
 TAKE = "dss_take"
 """Extra variable of a run: `inventory` takes back what was changed at run time."""
 
@@ -75,6 +76,11 @@ class Site:
         """What was changed on a node at run time and is not in the inventory."""
         return facts.drift(facts.of(self.topology.site, host, self.catalog), overrides, self.catalog)
 
+    def own_ports(self, host: Host) -> dict[str, int]:
+        """The port numbers that the inventory gives a host, where they differ from the manifests."""
+        found: dict[str, int] = facts.of(self.topology.site, host, self.catalog)["ports"]
+        return found
+
     def listeners(self, host: Host) -> list[str]:
         """`port/protocol` of everything that will listen on a node."""
         rows = matrix(self.catalog, self.topology, host)
@@ -120,25 +126,24 @@ def taken(extra: Mapping[str, Any]) -> str:
     return word
 
 
-def overrides(path: str, text: str) -> dict[str, Any]:
-    """A node's overrides from their file; Problem when it is damaged."""
+def overrides_of(execute: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """What was changed on a node at run time; `execute` runs a command there and tells rc, stdout, stderr."""
+    path = facts.OVERRIDES_FILE
+    done = execute(f"test -e {path} || exit {MISSING}; cat {path}")
+    if done["rc"] == MISSING:
+        return {}
     try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise unreadable(path, str(error)) from error
+        found = json.loads(done["stdout"]) if done["rc"] == 0 else None
+    except ValueError:
+        found = None
     if not isinstance(found, dict):
-        raise unreadable(path, "It is no JSON object.")
+        raise Problem(
+            "overrides-unreadable",
+            f"What was changed at run time cannot be read from {path}; nothing was written.",
+            str(done["stderr"]).strip() or "It holds no JSON object.",
+            "Correct the file on the node, or remove it to drop those changes.",
+        )
     return found
-
-
-def unreadable(path: str, why: str) -> Problem:
-    """The overrides of a node cannot be read."""
-    return Problem(
-        "overrides-unreadable",
-        f"What was changed at run time cannot be read from {path}; nothing was written.",
-        why.strip(),
-        "Correct the file on the node, or run with -e dss_take=inventory to drop those changes.",
-    )
 
 
 def drift_lines(host: str, drift: Sequence[Drift]) -> list[str]:

@@ -11,13 +11,12 @@ from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services import deploy, facts
+from services import deploy
 from services.runtime.errors import Problem
 
 display = Display()
 # The writer is the node's own; an imported playbook's folder is not searched for such parts by itself.
 module_utils_loader.add_directory(str(Path(__file__).resolve().parents[1] / "module_utils"))
-MISSING = 66
 
 
 class ActionModule(ActionBase):
@@ -35,7 +34,9 @@ class ActionModule(ActionBase):
         site = deploy.load(task_vars["ansible_inventory_sources"], extra)
         name = task_vars["inventory_hostname"]
         try:
-            overrides = self._overrides(deploy.taken(extra))
+            overrides = deploy.overrides_of(self._low_level_execute_command)
+            if deploy.taken(extra) == "inventory":
+                overrides = {}
             drift = site.drift(site.host(name), overrides)
         except Problem as problem:
             return result | {"failed": True, "msg": str(problem)}
@@ -49,13 +50,3 @@ class ActionModule(ActionBase):
         # The whole tree came back with the arguments; nobody wants to read it twice.
         answer.pop("invocation", None)
         return result | answer | {"drift": [vars(one) for one in drift]}
-
-    def _overrides(self, take: str) -> dict[str, Any]:
-        """What was changed on the node at run time; nothing when the inventory is to win."""
-        path = facts.OVERRIDES_FILE
-        done = self._low_level_execute_command(f"test -e {path} || exit {MISSING}; cat {path}")
-        if take == "inventory" or done["rc"] == MISSING:
-            return {}
-        if done["rc"]:
-            raise deploy.unreadable(path, done["stderr"])
-        return deploy.overrides(path, done["stdout"])
