@@ -52,7 +52,7 @@ def export(inventory: Path, sites: Mapping[str, Changed]) -> list[Written]:
     for path in _files(inventory):
         yaml = _yaml()
         tree = yaml.load(path.read_text(encoding="utf-8"))
-        done = []
+        done: list[Written] = []
         for host, own in _hosts(path, tree, set(wanted)):
             done += _set(path, host, own, wanted.pop(host))
         if done:
