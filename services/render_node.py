@@ -65,7 +65,11 @@ def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
     return {
         "id": service.id,
         "code": service.code,
-        "ports": {p.name: view.host.ports[f"{service.id}.{p.name}"] for p in service.ports_on(view.role)},
+        "ports": {
+            p.name: view.host.ports[f"{service.id}.{p.name}"]
+            for p in service.ports_on(view.role)
+            if view.host.offers(p)
+        },
         "settings": _filled(settings, view.host),
     }
 

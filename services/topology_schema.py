@@ -130,7 +130,7 @@ KEYS: dict[str, Key] = {
             "bool",
             NODES,
             False,
-            "TLS 1.0 for very old clients. Planned; leave it false.",
+            "TLS 1.0 and 1.1 for very old clients, on a port of its own (`nginx.tls10`). Insecure; leave it off.",
             "false",
         ),
         _key(

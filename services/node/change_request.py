@@ -95,7 +95,7 @@ def _clashes(
         if other := seen.get(place):
             raise clash(place, _owner(catalog, other if now.get(key) != place else key))
         seen[place] = key
-    for place in set(seen) - set(now.values()):
+    for place in _offered(catalog, facts, after) - _offered(catalog, facts, before):
         if who := node.holder(*place):
             raise Problem(
                 "port-occupied",
@@ -114,6 +114,18 @@ def _taken(catalog: Catalog, facts: Facts, overrides: Mapping[str, Any]) -> dict
         for port in service.ports_on(host.catalogue_role or ""):
             found[f"{service.id}.{port.name}"] = (host.ports[f"{service.id}.{port.name}"], port.proto)
     return found
+
+
+def _offered(catalog: Catalog, facts: Facts, overrides: Mapping[str, Any]) -> set[tuple[int, str]]:
+    """Where the node's built services really listen."""
+    host = facts_module.host_of(facts_module.changed(facts, overrides), catalog)
+    role = host.catalogue_role or ""
+    return {
+        (host.ports[f"{service.id}.{port.name}"], port.proto)
+        for service in catalog.on(role)
+        for port in service.ports_on(role)
+        if host.offers(port)
+    }
 
 
 def _owner(catalog: Catalog, key: str) -> str:
