@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import mirror
 from lab.tools import LabError, cache, locked, run, save
+from services.bundle import releases, sources
 
-RELEASES = {12: "bookworm", 13: "trixie"}
+RELEASES = {int(release.number): release.suite for release in releases.RELEASES.values()}
 PACKAGES = [
     "ca-certificates",
     "dbus",
@@ -61,7 +61,7 @@ def _recipe(release: int) -> str:
 def _make(release: int, place: Path) -> None:
     if _in_use(place):
         raise LabError(f"{place} must be made anew but a lab stands on it. Run ./dss lab down first.")
-    source = mirror.find()
+    source = sources.archive()
     debs = cache() / "debs"
     debs.mkdir(parents=True, exist_ok=True)
     new = place.with_name(f".{place.name}.new")
@@ -71,7 +71,7 @@ def _make(release: int, place: Path) -> None:
         "--variant=minbase",
         f"--include={','.join(PACKAGES)}",
         f"--cache-dir={debs}",
-        f"--keyring={source.keyring}",
+        f"--keyring={source.keyring or sources.KEYRING}",
         RELEASES[release],
         new,
         source.url,

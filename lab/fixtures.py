@@ -47,6 +47,18 @@ def bundle() -> Path:
     return ROOT / "dist" / "latest"
 
 
+def settle(site: Site, release: int, *options: str) -> None:
+    """Bring a site from bare hosts of a Debian release to initialised, with both cameras online."""
+    site.lab.up(site.inventory, release)
+    site.first = site.play(*options)
+    assert site.first.code == 0, site.first.output[-6000:]
+    site.lab.forward(site.listen, "198.18.0.10:443")
+    admin = site.admin()
+    scenario.enter(admin, PASSWORD)
+    scenario.enable_subs(admin)
+    scenario.add_cameras(admin)
+
+
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
     """inventories/demo, deployed from bare hosts, initialised, with both cameras online."""
@@ -55,19 +67,13 @@ def site(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
     keep = request.config.getoption("--keep-lab")
     if not keep:
         lab.down()
-    lab.up(INVENTORY)
     deployed = Site(lab, INVENTORY, LISTEN)
-    first = deployed.play()
-    assert first.code == 0, first.output[-6000:]
-    deployed.first = first
-    lab.forward(LISTEN, "198.18.0.10:443")
-    admin = deployed.admin()
-    scenario.enter(admin, PASSWORD)
-    scenario.enable_subs(admin)
-    scenario.add_cameras(admin)
-    yield deployed
-    if not keep:
-        lab.down()
+    try:
+        settle(deployed, 12)
+        yield deployed
+    finally:
+        if not keep:
+            lab.down()
 
 
 @pytest.fixture

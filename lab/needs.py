@@ -3,47 +3,46 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from lab.tools import LabError
+from services.cli import debian
 
-# Debian package -> a file that shows it is there.
-PACKAGES = {
-    "debootstrap": "/usr/sbin/debootstrap",
-    "e2fsprogs": "/usr/sbin/mkfs.ext4",
-    "gir1.2-gst-rtsp-server-1.0": "/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib",
-    "gstreamer1.0-plugins-bad": "/usr/lib/*/gstreamer-1.0/libgstvideoparsersbad.so",
-    "gstreamer1.0-plugins-base": "/usr/lib/*/gstreamer-1.0/libgstapp.so",
-    "gstreamer1.0-plugins-good": "/usr/lib/*/gstreamer-1.0/libgstrtp.so",
-    "gstreamer1.0-plugins-ugly": "/usr/lib/*/gstreamer-1.0/libgstx264.so",
-    "iproute2": "/usr/sbin/ip",
-    "nftables": "/usr/sbin/nft",
-    "openssh-client": "/usr/bin/ssh",
-    "procps": "/usr/sbin/sysctl",
-    "python3-gi": "/usr/lib/python3/dist-packages/gi/__init__.py",
-    "systemd-container": "/usr/bin/systemd-nspawn",
-}
+# Debian packages of the lab's cameras; bench and peer tests run cameras without a lab.
+CAMERAS = (
+    "gir1.2-gst-rtsp-server-1.0",
+    "gstreamer1.0-libav",
+    "gstreamer1.0-plugins-bad",
+    "gstreamer1.0-plugins-base",
+    "gstreamer1.0-plugins-good",
+    "gstreamer1.0-plugins-ugly",
+    "gstreamer1.0-rtsp",
+    "python3-gi",
+)
+PACKAGES = (
+    *CAMERAS,
+    "debootstrap",
+    "e2fsprogs",
+    "iproute2",
+    "mount",
+    "openssh-client",
+    "procps",
+    "systemd-container",
+)
 STILL = "These still run here: ./dss test lint unit render portal"
 
 
-def missing() -> list[str]:
-    """Names of Debian packages that are not there yet."""
-    return [name for name, pattern in PACKAGES.items() if not any(Path("/").glob(pattern.lstrip("/")))]
-
-
-def check(say: Callable[[str], None] = print) -> None:
+def check() -> None:
     """Install what is missing; raises LabError, with what still runs, where a lab is impossible."""
-    if os.geteuid() != 0:
-        raise LabError(f"the lab boots hosts and changes networks, which needs root. Use sudo. {STILL}")
+    root()
     _namespaces()
-    wanted = missing()
-    if not wanted:
-        return
-    if not shutil.which("apt-get"):
-        raise LabError(f"{', '.join(wanted)} are missing and this is not a Debian machine. {STILL}")
-    say(f"installing {' '.join(wanted)}")
-    _install(wanted)
+    debian.install(PACKAGES, STILL)
+
+
+def root() -> None:
+    """Raise LabError for a user who could neither boot nor see a host."""
+    if os.geteuid():
+        raise LabError(f"the lab boots hosts and changes networks, which needs root. Use sudo. {STILL}")
 
 
 def _namespaces() -> None:
@@ -61,15 +60,3 @@ def _namespaces() -> None:
             f"this machine does not let us make hosts ({said}). Use a virtual or real Debian machine, "
             f"not an unprivileged container. {STILL}"
         )
-
-
-def _install(names: list[str]) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *names]):
-        done = subprocess.run(
-            ["apt-get", *words], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise LabError(
-                f"apt-get {words[0]} failed: {done.stderr.strip()[-1000:]} Correct it, run the verb again."
-            )

@@ -45,7 +45,7 @@ class Lab:
     def up(self, path: Path, release: int = 12, layer: str | None = None, say: Say = print) -> list[Powered]:
         """Boot every host of an inventory and wait until all answer; what runs already stays as it is."""
         machines = inventory.read(path)
-        needs.check(say)
+        needs.check()
         keys.private()
         with locked(self._lock):
             self._refuse_other(path, release, layer)

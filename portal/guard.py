@@ -70,7 +70,7 @@ def _check_host() -> None:
             raise Problem(
                 "unknown-host", "This portal is not known by that name.",
                 f"{name!r} is none of this server's names.",
-                "Open the portal by the server's IP address, or by its own host name.", status=421,
+                "Open the portal by the server's address, or add the name to its /etc/hosts.", status=421,
             ) from None  # fmt: skip
 
 

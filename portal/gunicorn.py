@@ -1,8 +1,9 @@
 """gunicorn configuration of dss-portal: `gunicorn --config python:portal.gunicorn portal.wsgi:app`.
 
-gunicorn itself sends READY=1 once it listens. The watchdog here asks the portal's own /health by HTTP, so a
-worker that accepts but never answers lets the watchdog expire; systemd then restarts the unit. Messages come
-from the main process: `NotifyAccess=main` is enough.
+gunicorn itself sends READY=1 once it listens. The watchdog here asks the worker for a small file by HTTP, so
+one that accepts but never answers lets the watchdog expire; systemd then restarts the unit. It does not ask
+/health: a database that is away is not mended by restarting the portal. Messages come from the main process:
+`NotifyAccess=main` is enough.
 """
 
 import gc
@@ -41,11 +42,11 @@ loglevel = "info"
 # The heartbeat file of the worker must not sit on a slow disk.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - a memory file system, used for one unlinked file
 
-_QUESTION = b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n"
+_QUESTION = b"GET /static/favicon.svg HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
 
 def answers(port: int, seconds: float) -> bool:
-    """Whether the portal on `port` answers /health in time, with whatever verdict."""
+    """Whether the portal on `port` answers in time, with whatever status."""
     try:
         with socket.create_connection((HOST, port), timeout=seconds) as connection:
             connection.settimeout(seconds)

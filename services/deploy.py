@@ -182,10 +182,16 @@ def bundle(site: Site) -> bundle_manifest.Manifest:
     return bundle_manifest.verify(folder)
 
 
-def archive(site: Site, debian: str) -> tuple[Path, bundle_manifest.Manifest]:
-    """The bundle's archive for a Debian release, with the manifest that vouches for it.
+def release(site: Site) -> tuple[str, str]:
+    """Version and date of the bundle; only its signature is checked again here."""
+    manifest = bundle_manifest.verify(bundle_folder(site), only=())
+    return manifest.version, manifest.date
 
-    Only the signature is checked again here; the node compares the hash after the transfer.
+
+def archive(site: Site, debian: str) -> tuple[Path, str]:
+    """The bundle's archive for a Debian release and its SHA-256; Problem when there is none.
+
+    The hash is compared on the node, after the transfer.
     """
     folder, name = bundle_folder(site), f"debian-{debian}.tar"
     manifest = bundle_manifest.verify(folder, only=())
@@ -196,7 +202,7 @@ def archive(site: Site, debian: str) -> tuple[Path, bundle_manifest.Manifest]:
             f"{folder} holds {', '.join(n for n in manifest.files if n.startswith('debian'))}.",
             f"Build it with `./dss bundle --release {debian}`.",
         )
-    return folder / name, manifest
+    return folder / name, manifest.files[name].sha256
 
 
 def inventory_table(errors: Sequence[topology_module.Mistake]) -> list[str]:

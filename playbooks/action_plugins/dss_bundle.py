@@ -13,10 +13,11 @@ from services import deploy
 from services.runtime.errors import Problem
 
 ARRIVAL = "/var/tmp/dss-bundle.tar"  # noqa: S108 - root's own name, checked by hash before use
+REPOSITORY = "/var/lib/dss/bundle/repo"
 
 
 class ActionModule(ActionBase):
-    """Arguments: debian, the host's release number."""
+    """No arguments. The result also holds what the packages step and the release record need."""
 
     TRANSFERS_FILES = True
 
@@ -25,27 +26,32 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
         host = site.host(task_vars["inventory_hostname"])
+        version, date = deploy.release(site)
+        found = self._module({"version": version}, task_vars)
+        if found.get("failed") or found.get("unreachable"):
+            return result | found
         try:
-            archive, manifest = deploy.archive(site, str(self._task.args["debian"]))
+            archive, sha256 = deploy.archive(site, found["debian"])
         except Problem as problem:
             return result | {"failed": True, "msg": str(problem)}
+        result |= {
+            "changed": found["have"] != sha256,
+            "repository": REPOSITORY,
+            "version": version,
+            "date": date,
+            "packages": site.packages(host),
+            "agreement": deploy.AGREEMENT,
+            "accepted_by": host.get("dss_accepted_by") or f"the inventory of {site.topology.site}",
+        }
+        if not result["changed"] or self._task.check_mode:
+            return result
+        self._transfer_file(str(archive), ARRIVAL)
         ours = [u for units in site.units(host).values() for u in units if u.startswith("dss-")]
-        wanted = {"version": manifest.version, "sha256": manifest.files[archive.name].sha256, "units": ours}
-        answer = self._execute_module(module_name="dss_bundle", module_args=wanted, task_vars=task_vars)
-        if answer.get("present") is False and not self._task.check_mode:
-            self._transfer_file(str(archive), ARRIVAL)
-            wanted["archive"] = ARRIVAL
-            answer = self._execute_module(module_name="dss_bundle", module_args=wanted, task_vars=task_vars)
-        repository = "/var/lib/dss/bundle/repo"
-        return (
-            result
-            | answer
-            | {
-                "repository": repository,
-                "version": manifest.version,
-                "date": manifest.date,
-                "packages": site.packages(host),
-                "agreement": deploy.AGREEMENT,
-                "accepted_by": host.get("dss_accepted_by") or f"the inventory of {site.topology.site}",
-            }
+        wanted = {"version": version, "sha256": sha256, "units": ours, "archive": ARRIVAL}
+        return result | self._module(wanted, task_vars)
+
+    def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            module_name="dss_bundle", module_args=args, task_vars=task_vars
         )
+        return answer

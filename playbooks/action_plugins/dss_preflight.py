@@ -44,5 +44,4 @@ class ActionModule(ActionBase):
             "changed": False,
             "rows": [astuple(row) for row in rows],
             "lab": limits is preflight.LAB,
-            "debian": found["os"].get("VERSION_ID", ""),
         }

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 module: dss_bundle
 short_description: Unpack a verified bundle archive and switch to its release
 description:
-  - Without C(archive) it only reports whether the node already has this archive unpacked.
+  - Without C(archive) it only reports which archive is unpacked, and which Debian release this is.
   - With C(archive) it compares the file's SHA-256, unpacks the package repository and the release, and
     switches C(/opt/dss/current) atomically. The archive is deleted.
 options:
@@ -21,9 +21,8 @@ options:
     type: str
     required: true
   sha256:
-    description: Hash of the archive according to the signed manifest.
+    description: Hash of the archive according to the signed manifest; needed with C(archive).
     type: str
-    required: true
   archive:
     description: Where the archive was put on the node.
     type: path
@@ -43,13 +42,16 @@ EXAMPLES = r"""
 - name: Ask whether the release is there
   dss_bundle:
     version: 0.1.0
-    sha256: 59cebd7c711aff94b42de24e0dee2b9bdc02242975b6f910c76ea9a4f3534e2c
 """
 
 RETURN = r"""
-present:
-  description: Whether the node has this archive unpacked and is switched to it.
-  type: bool
+have:
+  description: SHA-256 of the archive that is unpacked and switched to, empty for none or a half-finished one.
+  type: str
+  returned: always
+debian:
+  description: Number of the Debian release of the host.
+  type: str
   returned: always
 """
 
@@ -72,6 +74,12 @@ def read(path: str) -> str:
             return stream.read().strip()
     except FileNotFoundError:
         return ""
+
+
+def debian(text: str) -> str:
+    """VERSION_ID of os-release(5)."""
+    lines = (line for line in text.splitlines() if line.startswith("VERSION_ID="))
+    return next(lines, "=").partition("=")[2].strip("\"'")
 
 
 def put(path: str, text: str) -> None:
@@ -112,6 +120,8 @@ def replace(fresh: str, final: str) -> None:
 
 
 class Node:
+    """One host, and the release it is to have."""
+
     def __init__(self, root: str, version: str, sha256: str) -> None:
         self.root, self.sha256 = root, sha256
         self.bundle = os.path.join(root, BUNDLE)
@@ -119,10 +129,10 @@ class Node:
         self.current = os.path.join(root, CURRENT)
         self.link = os.path.join("releases", version)
 
-    def present(self) -> bool:
-        stamps = [read(os.path.join(folder, STAMP)) for folder in (self.bundle, self.release)]
+    def have(self) -> str:
+        bundle, release = (read(os.path.join(folder, STAMP)) for folder in (self.bundle, self.release))
         here = os.path.islink(self.current) and os.readlink(self.current) == self.link
-        return here and stamps == [self.sha256, self.sha256]
+        return bundle if here and bundle == release else ""
 
     def install(self, archive: str, units: list[str]) -> None:
         found = digest(archive)
@@ -167,7 +177,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "version": {"type": "str", "required": True},
-            "sha256": {"type": "str", "required": True},
+            "sha256": {"type": "str", "default": ""},
             "archive": {"type": "path"},
             "units": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/"},
@@ -175,14 +185,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     node = Node(module.params["root"], module.params["version"], module.params["sha256"])
-    present = node.present()
-    if present or not module.params["archive"] or module.check_mode:
-        module.exit_json(changed=not present, present=present)
+    if not module.params["archive"] or module.check_mode:
+        module.exit_json(changed=False, have=node.have(), debian=debian(read("/etc/os-release")))
     try:
         node.install(module.params["archive"], module.params["units"])
     except (BundleError, OSError) as problem:
         module.fail_json(msg=f"The bundle could not be unpacked. {problem}")
-    module.exit_json(changed=True, present=True)
+    module.exit_json(changed=True, have=node.have())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 """Measure a host before anything on it is changed. It judges nothing and changes nothing."""
 
+import contextlib
 import json
 import os
 import re
@@ -162,15 +163,20 @@ def sockets() -> dict[str, set[str]]:
     return found
 
 
+def opened(pid: str) -> Iterator[str]:
+    """What a process has open; a descriptor that is closed meanwhile is left out."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"{folder}/{descriptor}")
+
+
 def owner_of(inodes: set[str]) -> str:
     """Unit or command of the process that holds one of these sockets."""
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        except OSError:
-            continue
-        if links & wanted:
+        if not wanted.isdisjoint(opened(pid)):
             unit = re.search(r"([^/\n]+\.service)", read(f"/proc/{pid}/cgroup"))
             return unit.group(1) if unit else read(f"/proc/{pid}/comm").strip()
     return "an unknown process"

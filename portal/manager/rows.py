@@ -13,7 +13,7 @@ from services.smc import manager
 from services.smc.nodes import Node
 
 # Stopped from here, these take the portal with them.
-PORTAL_STANDS_ON = frozenset({"nginx", "smc", "mysql", "redis"})
+PORTAL_STANDS_ON = frozenset({"nginx", "mysql", "redis"})
 PLANNED = "Planned"
 
 
@@ -50,7 +50,7 @@ class Row:
     @property
     def withheld(self) -> bool:
         """Whether the memory gate keeps it from starting."""
-        return self.state == "Stopped" and " GB needed" in self.reason
+        return self.state == "Stopped" and self.reason.startswith("Withheld")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ KEEP = 4
 # A private folder this old belongs to a run that was killed.
 ABANDONED_SECONDS = 24 * 3600
 # To be raised when a part is made in another way from the same inputs.
-RECIPE = 2
+RECIPE = 3
 
 
 def folder() -> Path:

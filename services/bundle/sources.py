@@ -1,4 +1,4 @@
-"""Where this machine gets Debian packages, turned into the same places for another Debian release."""
+"""Where this machine gets Debian packages: bundles and the lab's hosts are made from the same places."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,9 @@ from pathlib import Path
 from services.bundle.releases import problem
 
 APT = Path("/etc/apt")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# Debian's cloud images name a file that lists mirrors, the best one first (apt-transport-mirror(1)).
+LISTED = "mirror+file:"
 POCKETS = ("", "-updates", "-security")
 # sources.list(5) allows both spellings of a release: its codename and its place in the order.
 SUITES = ("bookworm", "trixie", "forky", "stable", "oldstable", "oldoldstable", "testing")
@@ -43,6 +46,11 @@ def find(apt: Path = APT) -> list[Source]:
     return found
 
 
+def archive(apt: Path = APT) -> Source:
+    """The archive of whole releases, as debootstrap wants it; raises Problem as `find` does."""
+    return next(source for source in find(apt) if source.pocket == "")
+
+
 def _one_line(apt: Path) -> Iterator[Source]:
     for file in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*.list"))]:
         for line in file.read_text().splitlines() if file.exists() else []:
@@ -69,4 +77,12 @@ def _sources(urls: list[str], suites: list[str], keyring: str | None) -> Iterato
         for suite in suites:
             release, dash, pocket = suite.partition("-")
             if release in SUITES and dash + pocket in POCKETS:
-                yield Source(url.rstrip("/"), dash + pocket, keyring)
+                yield Source(_url(url).rstrip("/"), dash + pocket, keyring)
+
+
+def _url(text: str) -> str:
+    """The address itself, or the first one of the file that is named instead."""
+    if not text.startswith(LISTED):
+        return text
+    listed = Path("/" + text.removeprefix(LISTED).lstrip("/")).read_text().splitlines()
+    return next(line.split()[0] for line in listed if line.strip() and not line.startswith("#"))

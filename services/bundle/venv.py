@@ -12,7 +12,9 @@ from services.bundle.chroot import Chroot
 from services.bundle.releases import Release
 from services.bundle.wheels import SHOWN, Wheel, discard, pip_inside
 
-COMPILE = ["python3", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+# Services run without docstrings (-OO), which saves memory; the command line and the playbooks run with them.
+LEVELS = ["-o", "0", "-o", "2"]
+COMPILE = ["python3", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash", *LEVELS]
 # A fixed seed makes the order of sets in compiled constants, hence the bytes of the files, repeatable.
 REPEATABLE = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": str(archive.EPOCH)}
 

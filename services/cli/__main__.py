@@ -6,8 +6,10 @@ import pkgutil
 import sys
 from typing import cast
 
+from lab.tools import LabError
 from services import cli
 from services.cli.verb import CannotError, Verb
+from services.runtime.errors import Problem
 
 NOT_VERBS = {"__main__", "debian", "verb"}
 
@@ -40,9 +42,12 @@ def call(name: str, words: list[str]) -> int:
     verb.add_arguments(parser)
     try:
         return verb.run(parser.parse_args(words))
-    except CannotError as reason:
+    except (CannotError, LabError, Problem) as reason:
         print(f"dss {name}: {reason}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\ndss {name}: stopped by Ctrl-C.", file=sys.stderr)
+        return 130
 
 
 def main(words: list[str]) -> int:

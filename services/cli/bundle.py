@@ -2,23 +2,19 @@
 
 import argparse
 import os
-import shutil
 import time
 from pathlib import Path
 
 from rich.console import Console
 
-from lab.tools import LabError
 from services.bundle import build, cache, sbom, signing
 from services.bundle.releases import RELEASES
 from services.cli import debian
 from services.cli.verb import ROOT, CannotError
-from services.runtime.errors import Problem
 
 HELP = "build the signed bundle from which nodes install without any network"
 EXAMPLE = "./dss bundle --release 12"
-# Programs, and the Debian packages that hold them; npm is often there from another source.
-NEEDED = {"debootstrap": "debootstrap", "npm": "npm", "unshare": "util-linux", "dpkg-deb": "dpkg"}
+PACKAGES = ("debootstrap", "mount", "npm", "util-linux")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,17 +33,11 @@ def run(args: argparse.Namespace) -> int:
     """Build it; returns 0."""
     if os.geteuid():
         raise CannotError("the parts of a bundle are built in a chroot, which needs root. Run it with sudo.")
-    debian.install(
-        [p for program, p in NEEDED.items() if not shutil.which(program)],
-        "use a bundle that was built elsewhere",
-    )
+    debian.install(PACKAGES, "Or use a bundle that was built elsewhere.")
     console = Console()
     started = time.monotonic()
-    try:
-        with cache.locked(), console.status("starting") as status:
-            bundle = _build(args, console, status.update)
-    except (Problem, LabError) as reason:
-        raise CannotError(str(reason)) from reason
+    with cache.locked(), console.status("starting") as status:
+        bundle = _build(args, console, status.update)
     _report(console, bundle, time.monotonic() - started)
     return 0
 

@@ -74,8 +74,10 @@ def prove(listen: str, password: str, seconds: float) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Boot, pack, deploy, initialise, add cameras, prove."""
+    from lab import needs
     from lab.scenario import USER
 
+    needs.check()
     step("Boot the lab", "lab", "up", INVENTORY)
     step("Pack the bundle", "bundle", "--release", "12")
     step("Deploy the site", "lab", "run", "--", "ansible-playbook", "-i", INVENTORY, "site.yml")

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from lab import base, needs
 from lab.rack import Lab
 from lab.tools import LabError
-from services.cli.verb import CannotError
 
 HELP = "boot real Debian hosts in this machine, and break them"
 EXAMPLE = """
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     does = parser.add_subparsers(dest="does", required=True, metavar="WHAT")
     up = does.add_parser("up", help="boot every host of an inventory")
     up.add_argument("inventory", type=Path, help="a folder with hosts.yml, or such a file")
-    up.add_argument("--release", type=int, default=12, choices=(12, 13), help="Debian release (default 12)")
+    up.add_argument(
+        "--release", type=int, default=12, choices=sorted(base.RELEASES), help="Debian release (default 12)"
+    )
     up.add_argument("--baked", metavar="KEY", help="start from the layer kept under this key")
     does.add_parser("down", help="power everything off and forget the hosts' disks")
     does.add_parser("status", help="show hosts and forwards")
@@ -52,10 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        return _run(Lab(), args)
-    except LabError as why:
-        raise CannotError(str(why)) from why
+    needs.root()
+    return _run(Lab(), args)
 
 
 def _run(lab: Lab, args: argparse.Namespace) -> int:

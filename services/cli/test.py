@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 
+from lab import needs
 from services.cli import debian, lint
 from services.cli.verb import ROOT, CannotError
 
@@ -13,30 +14,22 @@ EXAMPLE = "./dss test lint unit render portal"
 KINDS = ("unit", "render", "playbooks", "portal", "peers", "lab", "e2e", "bench")
 EVERYDAY = ("lint", "unit", "render", "playbooks", "portal", "peers", "lab", "e2e")
 
-ENGINES = ("nginx-light", "mariadb-server", "redis-server", "nftables", "systemd", "openssl")
+ENGINES = ("mariadb-server", "nats-server", "nftables", "nginx-light", "openssl", "redis-server", "systemd")
 BROWSER = ("chromium", "fonts-dejavu-core", "npm")
-CAMERAS = (
-    "gir1.2-gst-rtsp-server-1.0",
-    "gstreamer1.0-libav",
-    "gstreamer1.0-plugins-bad",
-    "gstreamer1.0-plugins-base",
-    "gstreamer1.0-plugins-good",
-    "gstreamer1.0-plugins-ugly",
-    "gstreamer1.0-rtsp",
-    "python3-gi",
-)
 PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
-LAB = ("debootstrap", "dpkg-dev", "iproute2", "openssh-client", "systemd-container")
+LAB = (*needs.PACKAGES, "npm")
+# Kinds that boot hosts.
+HOSTS = {"lab", "e2e"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "lint": (),
     "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
     "render": ENGINES,
     "playbooks": (),
     "portal": (*ENGINES, *BROWSER),
-    "peers": (*ENGINES, *BROWSER, *CAMERAS, *PLAYERS),
-    "lab": (*ENGINES, *CAMERAS, *PLAYERS, *LAB, "npm"),
-    "e2e": (*ENGINES, *BROWSER, *CAMERAS, *PLAYERS, *LAB),
-    "bench": (*ENGINES, *CAMERAS, *PLAYERS),
+    "peers": (*ENGINES, *BROWSER, *needs.CAMERAS, *PLAYERS),
+    "lab": (*ENGINES, *PLAYERS, *LAB),
+    "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
+    "bench": (*ENGINES, *needs.CAMERAS, *PLAYERS),
 }
 
 
@@ -49,11 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def install(kinds: list[str]) -> None:
-    """Install the Debian packages the chosen kinds of tests need."""
-    debian.install(
-        {package for kind in kinds for package in PACKAGES[kind]},
-        instead="run the kinds that need less: ./dss test lint unit",
-    )
+    """Install what the chosen kinds need; a machine that cannot boot hosts is refused at once."""
+    if HOSTS & set(kinds):
+        needs.check()
+    debian.install({package for kind in kinds for package in PACKAGES[kind]}, instead=still())
+
+
+def still() -> str:
+    """What runs on this machine as it is."""
+    ready = [kind for kind in ("lint", *KINDS) if not HOSTS & {kind} and not debian.missing(PACKAGES[kind])]
+    return f"These run without: ./dss test {' '.join(ready)}"
 
 
 def chosen(args: argparse.Namespace) -> list[str]:

@@ -1,6 +1,5 @@
 """DSS_MTS as a service: its streams, its listeners, its routes."""
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator
 
@@ -40,8 +39,8 @@ async def build(context: Context) -> None:
         yield
         for server in servers:
             server.close()
+        # Not wait_closed(): it would wait for players that are connected and silent.
         await hub.close()
-        await asyncio.gather(*(server.wait_closed() for server in servers))
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes(live.routes(hub, gate))

@@ -16,6 +16,7 @@ LOG = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 _KEY_EVERY = 30
 _MAX_BODY = 16 * 1024 * 1024
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError)
 
 
 class Assignment:
@@ -39,13 +40,22 @@ class Assignment:
 
     async def _turn(self, session: aiohttp.ClientSession, turn: int) -> None:
         try:
-            if self._gate.public_key is None or turn % _KEY_EVERY == 0:
-                self._gate.public_key = (await self._get(session, "/media-key")).decode()
             await self._channels(session)
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as reason:
-            text = f"DSS_DMS does not answer as it should ({type(reason).__name__}: {reason})."
-            remark = " Streams go on with its last list." if self._last is not None else ""
-            self._health.set("dms", self._last is not None, text + remark)
+            self._health.set("dms", True)
+        except _NO_ANSWER as reason:
+            remark = "Streams go on with its last list." if self._last is not None else ""
+            self._health.set("dms", self._last is not None, f"{_said(reason)} {remark}".strip())
+        if self._gate.public_key is None or turn % _KEY_EVERY == 0:
+            await self._key(session)
+
+    async def _key(self, session: aiohttp.ClientSession) -> None:
+        """Main's key; an old one stays in force when it cannot be asked for."""
+        try:
+            self._gate.public_key = (await self._get(session, "/media-key")).decode()
+        except _NO_ANSWER as reason:
+            LOG.info("no key for live tokens: %s", reason)
+        known = self._gate.public_key is not None
+        self._health.set("media-key", known, "" if known else "Nobody can watch until main's key has come.")
 
     async def _channels(self, session: aiohttp.ClientSession) -> None:
         rows = json.loads(await self._get(session, "/channels"))
@@ -54,7 +64,6 @@ class Assignment:
             LOG.info("%d channels are assigned", len(channels))
             self._last = channels
             self._hub.assign(channels)
-        self._health.set("dms", True)
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
         async with session.get(self._base + path, headers=auth.bearer()) as answer:
@@ -65,3 +74,7 @@ class Assignment:
                 if len(body) > _MAX_BODY:
                     raise ValueError(f"{path} is longer than {_MAX_BODY} bytes")
             return bytes(body)
+
+
+def _said(reason: Exception) -> str:
+    return f"DSS_DMS does not answer as it should ({type(reason).__name__}: {reason})."

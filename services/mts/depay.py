@@ -1,5 +1,8 @@
 """RTP payloads of one frame to NAL units: H.264 (RFC 6184) and H.265 (RFC 7798), non-interleaved modes."""
 
+Unit = list[bytes | memoryview]
+"""A NAL unit in pieces, so that nothing is copied before the whole fragment is put together."""
+
 H264_PARAMETERS = (7, 8)
 H265_PARAMETERS = (32, 33, 34)
 
@@ -24,9 +27,9 @@ def h265_kind(payload: bytes | memoryview) -> int:
     return 2 if 16 <= kind <= 23 else int(kind < 16)
 
 
-def h264_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
+def h264_nals(data: bytes, spans: list[tuple[int, int]]) -> list[Unit]:
     """NAL units of one frame from its payloads; a fragmented unit whose start or end was lost is left out."""
-    view, units, parts = memoryview(data), [], list[bytes | memoryview]()
+    view, units, parts = memoryview(data), list[Unit](), Unit()
     for start, end in spans:
         kind = data[start] & 31
         if kind == 28 and end - start > 2:
@@ -36,18 +39,18 @@ def h264_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
             elif parts:
                 parts.append(view[start + 2 : end])
             if flags & 0x40 and parts:
-                units.append(b"".join(parts))
-                parts = []
+                units.append(parts)
+                parts = Unit()
         elif kind == 24:
-            units += [bytes(nal) for nal in _aggregated(view[start:end], 1)]
+            units += [[nal] for nal in _aggregated(view[start:end], 1)]
         elif 1 <= kind <= 23:
-            units.append(data[start:end])
+            units.append([view[start:end]])
     return units
 
 
-def h265_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
+def h265_nals(data: bytes, spans: list[tuple[int, int]]) -> list[Unit]:
     """As h264_nals."""
-    view, units, parts = memoryview(data), [], list[bytes | memoryview]()
+    view, units, parts = memoryview(data), list[Unit](), Unit()
     for start, end in spans:
         kind = (data[start] >> 1) & 63
         if end - start < 4:
@@ -60,12 +63,12 @@ def h265_nals(data: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
             elif parts:
                 parts.append(view[start + 3 : end])
             if flags & 0x40 and parts:
-                units.append(b"".join(parts))
-                parts = []
+                units.append(parts)
+                parts = Unit()
         elif kind == 48:
-            units += [bytes(nal) for nal in _aggregated(view[start:end], 2)]
+            units += [[nal] for nal in _aggregated(view[start:end], 2)]
         elif kind < 48:
-            units.append(data[start:end])
+            units.append([view[start:end]])
     return units
 
 

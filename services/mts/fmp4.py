@@ -25,11 +25,6 @@ def fragment(sequence: int, dts: int, duration: int, key: bool, size: int, shift
     return _SHIFTED.pack(*head, b"tfdt", 0x1000000, dts, *run, shift, size + 8, b"mdat")
 
 
-def sample(nals: list[bytes]) -> bytes:
-    """One sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
-    return b"".join([part for nal in nals for part in (len(nal).to_bytes(4, "big"), nal)])
-
-
 def avc_entry(all_sps: list[bytes], all_pps: list[bytes]) -> tuple[Sps, bytes]:
     """Picture facts and the `avc1` sample entry (ISO/IEC 14496-15 §5.3.3); raises bits.BitstreamError."""
     sps = all_sps[0]

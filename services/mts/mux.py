@@ -12,14 +12,18 @@ TEXT, BINARY = 1, 2
 _MAX_SETS = 16
 
 
-def message(opcode: int, body: bytes) -> bytes:
-    """One unfragmented, unmasked WebSocket message (RFC 6455 §5.2)."""
-    size = len(body)
+def header(opcode: int, size: int) -> bytes:
+    """What goes before the body of an unfragmented, unmasked WebSocket message (RFC 6455 §5.2)."""
     if size < 126:
-        return bytes((0x80 | opcode, size)) + body
+        return bytes((0x80 | opcode, size))
     if size < 65536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + body
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + body
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big")
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")
+
+
+def message(opcode: int, body: bytes) -> bytes:
+    """A whole WebSocket message."""
+    return header(opcode, len(body)) + body
 
 
 class Muxer:
@@ -40,17 +44,28 @@ class Muxer:
 
     def mux(self, chunk: Chunk) -> None:
         """Fill in `live` and `init`; both stay None until parameter sets are known."""
-        nals = self._nals(chunk.data, payloads(chunk.data, self._channel))
+        units = self._nals(chunk.data, payloads(chunk.data, self._channel))
         if chunk.key:
-            self._learn(nals)
+            self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
         dts, shift = self._timeline.place(chunk.timestamp)
-        body = fmp4.sample([nal for nal in nals if self._kind(nal) not in self._kinds])
-        if self.init is None or not body:
+        body, size = self._sample(units)
+        if self.init is None or not size:
             return
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        head = fmp4.fragment(self._sequence, dts, self._timeline.duration, chunk.key, len(body), shift)
-        chunk.live = message(BINARY, head + body)
+        head = fmp4.fragment(self._sequence, dts, self._timeline.duration, chunk.key, size, shift)
+        chunk.live = b"".join([header(BINARY, len(head) + size), head, *body])
         chunk.init = self.init
+
+    def _sample(self, units: list[depay.Unit]) -> tuple[depay.Unit, int]:
+        """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
+        pieces, size = depay.Unit(), 0
+        for unit in units:
+            if self._kind(unit[0]) not in self._kinds:
+                length = sum(map(len, unit))
+                pieces.append(length.to_bytes(4, "big"))
+                pieces += unit
+                size += 4 + length
+        return pieces, size
 
     def interrupted(self) -> None:
         """The camera was away: go on without a hole, which a browser would wait at."""
@@ -61,7 +76,7 @@ class Muxer:
         """Where a muxer that takes over has to start, so that browsers see one time axis."""
         return self._timeline.end
 
-    def _kind(self, nal: bytes) -> int:
+    def _kind(self, nal: bytes | memoryview) -> int:
         return (nal[0] >> 1) & 63 if self._hevc else nal[0] & 31
 
     def _learn(self, nals: list[bytes]) -> None:

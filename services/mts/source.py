@@ -98,13 +98,12 @@ class Source:
     async def _handshake(self, client: Client) -> None:
         try:
             await client.options()
-            description = await client.describe()
+            await _set_up(client, await client.describe())
+            await client.play()
         except RtspError as reason:
             if reason.code == rtsp.REFUSED:
                 self._refusals.add(self._stream.origin, self._patience.refused)
             raise
-        await _set_up(client, description)
-        await client.play()
 
     def _take_over(self, client: Client) -> Intake:
         video = client.tracks[0]

@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pymysql
-from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -14,10 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.node import activate, files
 from services.node.report import Report
 from services.runtime.errors import Problem
-from services.smc import store
+from services.smc import migrations, store
 
 SOCKET = "/run/mysqld/mysqld.sock"
-MIGRATIONS = Path(__file__).resolve().parents[1] / "smc" / "migrations"
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE, EXECUTE"
 """What a service may do with the rows of its database; the schema is changed by root alone."""
 
@@ -37,6 +35,7 @@ def prepare_folder(folder: Path, check: bool = False) -> Report:
           "--auth-root-authentication-method=socket"])  # fmt: skip
     if folder.is_dir():
         folder.rmdir()
+    fresh.chmod(0o700)
     fresh.rename(folder)
     files.sync_folder(folder.parent)
     return report
@@ -107,14 +106,13 @@ def _migrate(name: str, check: bool) -> list[str]:
     """Bring the schema to the newest revision; the steps taken."""
     address = URL.create("mysql+pymysql", username="root", database=name, query={"unix_socket": SOCKET})
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(migrations.FOLDER))
     head = ScriptDirectory.from_config(config).get_current_head()
-    with create_engine(address).connect() as connection:
+    engine = create_engine(address)
+    with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
-            return []
-        if not check:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
+    if current == head:
+        return []
+    if not check:
+        migrations.upgrade(engine)
     return [f"database schema {current or 'empty'} → {head}"]

@@ -55,12 +55,14 @@ def write(path: str, data: bytes, mode: int, owner: int = 0, group: int = 0) -> 
     sync_folder(folder)
 
 
-def account(lookup: Callable[[str], Any], name: str, kind: str) -> int:
+def account(lookup: Callable[[str], Any], name: str, kind: str, check: bool) -> int:
     """Number of a user or group; in a check of a bare host it may not be there yet."""
     try:
         number: int = lookup(name)[2]
         return number
     except KeyError:
+        if check:
+            return -1
         raise TreeError(
             f"The {kind} {name} does not exist. Run the base playbook first: it installs it."
         ) from None
@@ -108,12 +110,14 @@ class Tree:
             with open(self.at(f"{CREDENTIALS}/{name}")) as stream:
                 return stream.read().strip()
         except FileNotFoundError:
+            if self.check:
+                return ""
             raise TreeError(f"{path} needs the credential {name}, which this node does not have.") from None
 
     def wanted(self, path: str, wish: Wish) -> State:
         """(content, mode, owner, group) as it has to be."""
-        owner = account(pwd.getpwnam, wish["owner"], "user")
-        group = account(grp.getgrnam, wish["group"], "group")
+        owner = account(pwd.getpwnam, wish["owner"], "user", self.check)
+        group = account(grp.getgrnam, wish["group"], "group", self.check)
         return self.filled(path, wish), int(wish["mode"], 8), owner, group
 
     def note(self, path: str, units: list[str]) -> None:

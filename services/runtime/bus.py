@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import BadRequestError
 
 from services.runtime import config, consumer, tls
 from services.runtime.config import Node
@@ -30,6 +31,8 @@ MAX_WAITING = 10_000
 ACK_SECONDS = 2.0
 RECONNECT_SECONDS = 1
 RETRY_SECONDS = 1.0
+# JetStream error JSStreamNameExistErr: the stream is there with another configuration.
+IN_USE = 10058
 
 
 @dataclass(frozen=True)
@@ -183,8 +186,15 @@ class Bus:
 
     async def _make_stream(self) -> bool:
         """True when the stream is there; JetStream may need a moment after the server's start."""
+        js, wanted = self._client.jetstream(timeout=ACK_SECONDS), stream_config(self.node.name)
         try:
-            await self._client.jetstream(timeout=ACK_SECONDS).add_stream(stream_config(self.node.name))
+            try:
+                await js.add_stream(wanted)
+            except BadRequestError as error:
+                if error.err_code != IN_USE:
+                    raise
+                # Made by another release or under another node name: its facts stay, its limits follow.
+                await js.update_stream(wanted)
         except (NatsError, TimeoutError) as error:
             self.health.set("mq", True, f"DSS_MQ does not take facts yet ({error})")
             return False

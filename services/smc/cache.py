@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from services.runtime import config
 from services.runtime.errors import Problem
@@ -24,6 +26,8 @@ def client() -> "redis.Redis":
         socket_connect_timeout=2,
         health_check_interval=30,
         max_connections=32,
+        # One more try mends what a restart of Redis broke; a hung Redis must not hold a thread longer.
+        retry=Retry(NoBackoff(), 1),
     )
 
 

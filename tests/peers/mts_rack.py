@@ -71,6 +71,7 @@ class Rack:
         self.process: subprocess.Popen[bytes] | None = None
         self.dms: ThreadingHTTPServer | None = None
         self.dms_port = free_port()
+        self.has_media_key = True
         self._settings = settings or {}
 
     def __enter__(self) -> "Rack":
@@ -166,7 +167,8 @@ class Rack:
             def do_GET(self) -> None:
                 known = self.headers["Authorization"] == f"Bearer {rack.node_token}"
                 body = rack.dms_answer(self.path)
-                self.send_response(200 if known else 401)
+                ready = self.path != "/media-key" or rack.has_media_key
+                self.send_response(401 if not known else 200 if ready else 503)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -99,6 +99,21 @@ async def test_the_same_fact_published_twice_is_stored_once(site: dict[str, Serv
     assert (await bus._client.jetstream().stream_info("FACTS")).state.messages == 1
 
 
+async def test_a_stream_of_an_earlier_release_keeps_its_facts_and_gets_the_new_limits(
+    site: dict[str, Server], bus_of: MakeBus
+) -> None:
+    site["sub"].start()
+    bus = await bus_of(site["sub"])
+    await bus.publish("dss.fact.sub.dms.device", {"n": 1})
+    js = bus._client.jetstream()
+    await js.update_stream(name="FACTS", subjects=["dss.fact.old.>"], max_bytes=1024 * 1024)
+    await bus.close()
+    bus = await bus_of(site["sub"])
+    await bus.publish("dss.fact.sub.dms.device", {"n": 2})
+    info = await bus._client.jetstream().stream_info("FACTS")
+    assert (info.state.messages, info.config.max_bytes) == (2, 256 * 1024 * 1024)
+
+
 async def test_a_fact_waits_for_a_reader_that_is_not_ready_and_a_damaged_one_does_not_stop_the_rest(
     site: dict[str, Server], bus_of: MakeBus
 ) -> None:

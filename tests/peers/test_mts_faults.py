@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -247,6 +248,20 @@ def test_streams_go_on_while_the_dms_is_away_and_end_when_unassigned(own_rack: R
     while own_rack.streams() and time.monotonic() < until:
         time.sleep(0.1)
     assert own_rack.streams() == {}
+
+
+def test_channels_are_pulled_before_the_key_of_main_has_come(tmp_path: Path, connect: Connect) -> None:
+    rack = Rack(tmp_path)
+    rack.has_media_key = False
+    with rack:
+        rack.camera("one")
+        assert connect(rack).ask("DESCRIBE", rack.rtsp("one"))[0] == 503
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            rack.get("/health")
+        assert "main's key" in caught.value.read().decode()
+        rack.has_media_key = True
+        time.sleep(2.5)
+        assert connect(rack).ask("DESCRIBE", rack.rtsp("one"))[0] == 200
 
 
 async def test_sub_stream_is_pulled_on_demand_and_let_go(own_rack: Rack) -> None:

@@ -240,8 +240,8 @@ def test_a_lock_can_be_seen_and_opened(admin: Api) -> None:
 
 
 def test_the_document_in_the_documentation_is_the_one_that_is_served(api: Api) -> None:
-    written = (ROOT / "docs" / "reference" / "openapi.json").read_text(encoding="utf-8")
-    assert written == openapi.as_text(), "run: python -m services.smc.api.openapi docs/reference/openapi.json"
+    written = (ROOT / "services" / "smc" / "api" / "openapi.json").read_text(encoding="utf-8")
+    assert written == openapi.as_text(), "run: python -m services.smc.api.openapi services/smc/api/openapi.json"
     assert api.get("/openapi.json") == json.loads(written)
 
 

@@ -49,7 +49,7 @@ def test_orders_that_do_not_exist_reach_nobody(admin: Visitor, site: Site) -> No
 def test_memory_strip_says_what_is_withheld_and_why(admin: Visitor, site: Site) -> None:
     main = site.agents["main-a"]
     main.available = int(3.1 * GB)
-    main.services[-1] |= {"state": "Stopped", "reason": "3.1 GB available, 4 GB needed"}
+    main.services[-1] |= {"state": "Stopped", "reason": "Withheld at start: 3.1 GB available, 4 GB needed"}
     site.tell()
     text = admin.get("/services/main-a").get_data(as_text=True)
     assert "3.1 GB of 16 GB memory available." in text

@@ -99,7 +99,7 @@ def test_health_names_what_is_away(portal: Portal) -> None:
     portal.site.stopped.set()
     server.suspend()
     try:
-        answer = requests.get(f"{portal.url}/health", verify=portal.ca, timeout=30)
+        answer = requests.get(f"{portal.url}/health", verify=portal.ca, timeout=12)
     finally:
         server.resume()
     assert answer.status_code == 503

@@ -76,7 +76,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     curve = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     names = "subjectAltName=DNS:main-a,DNS:main-a.node.dss,DNS:localhost,IP:127.0.0.1"
     for line in (
-        f"req -x509 {curve} -keyout ca.key -out ca.pem -subj /CN=site",
+        f"req -x509 {curve} -keyout ca.key -out ca.pem -subj /CN=site -addext keyUsage=critical,keyCertSign",
         f"req {curve} -keyout node.key -out node.csr -subj /O=site/CN=main-a -addext {names}",
         "x509 -req -in node.csr -CA ca.pem -CAkey ca.key -out node.pem -copy_extensions copy -days 2",
     ):

@@ -64,9 +64,26 @@ def test_one_line_sources_are_read_too(apt: Path) -> None:
     assert lines(apt, "bookworm") == ["deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main"]
 
 
+def test_hosts_are_made_from_the_archive_of_whole_releases(apt: Path) -> None:
+    (apt / "sources.list").write_text(
+        "deb http://mirror.example/security bookworm-security main\n"
+        "deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main\n"
+    )
+    assert sources.archive(apt) == sources.Source("http://mirror.example/debian", "", "/k.gpg")
+
+
 def test_same_archive_named_twice_counts_once(apt: Path) -> None:
     (apt / "sources.list").write_text("deb http://mirror.example/debian bookworm main\n" * 2)
     assert len(sources.find(apt)) == 1
+
+
+def test_list_of_mirrors_as_in_cloud_images_is_followed(apt: Path) -> None:
+    listed = apt / "debian.list"
+    listed.write_text("# nearest first\nhttp://near.example/debian\tpriority:1\nhttp://far.example/debian\n")
+    (apt / "sources.list.d/debian.sources").write_text(
+        f"Types: deb\nURIs: mirror+file://{listed}\nSuites: bookworm\nComponents: main\n"
+    )
+    assert lines(apt, "bookworm") == ["deb http://near.example/debian bookworm main"]
 
 
 def test_machine_without_debian_archive_is_told_what_to_add(apt: Path) -> None:

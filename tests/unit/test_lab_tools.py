@@ -8,33 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import forward, layers, mirror, needs
+from lab import forward, layers, needs
 from lab.device.digest import Digest
 from lab.rack import Lab
 from lab.tools import LabError, Process, launch, until
-
-
-def apt(tmp_path: Path, name: str, text: str) -> Path:
-    (tmp_path / "sources.list.d").mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text)
-    return tmp_path
-
-
-def test_the_mirror_comes_from_the_machines_own_sources(tmp_path: Path) -> None:
-    stanza = "Types: deb\n# note\nURIs: http://mirror.test/debian/\nSuites: bookworm bookworm-updates\n"
-    found = mirror.find(
-        apt(tmp_path, "sources.list.d/d.sources", f"{stanza}Components: main\nSigned-By: /k.gpg\n")
-    )
-    assert found == mirror.Mirror("http://mirror.test/debian", "/k.gpg")
-
-
-def test_third_parties_and_security_archives_are_no_mirror(tmp_path: Path) -> None:
-    place = apt(tmp_path, "sources.list.d/x.list", "deb http://other.test/apt tool-bookworm main\n")
-    apt(tmp_path, "sources.list", "# deb http://off.test/debian bookworm main\n")
-    with pytest.raises(LabError, match=r"sources\.list"):
-        mirror.find(place)
-    apt(tmp_path, "sources.list", "deb [arch=amd64 signed-by=/k.gpg] http://mirror.test/debian trixie main\n")
-    assert mirror.find(place) == mirror.Mirror("http://mirror.test/debian", "/k.gpg")
 
 
 def test_a_launched_process_outlives_its_starter_and_is_told_from_a_namesake(tmp_path: Path) -> None:

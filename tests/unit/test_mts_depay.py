@@ -12,7 +12,8 @@ def nals(kind: str, *parts: bytes) -> list[bytes]:
     for part in parts:
         spans.append((position, position + len(part)))
         position += len(part)
-    return take(b"".join(parts), [span for span in spans if span[0] < span[1]])
+    units = take(b"".join(parts), [span for span in spans if span[0] < span[1]])
+    return [b"".join(unit) for unit in units]
 
 
 def test_h264_single_aggregated_and_fragmented_units() -> None:

@@ -15,17 +15,16 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Process:
-    """One process: parent, processor seconds used so far, resident bytes."""
+    """One process: parent, and processor seconds used so far."""
 
     pid: int
     parent: int
     cpu: float
-    memory: int
 
 
 @dataclass(frozen=True)
 class Usage:
-    """A service's processes: percent of one core, resident bytes, descriptors (None: not ours to see)."""
+    """A service's processes: percent of one core, own bytes, descriptors (None: not ours to see)."""
 
     cpu: float = 0.0
     memory: int = 0
@@ -45,9 +44,7 @@ def _process(pid: int) -> Process | None:
     try:
         # The name in parentheses may itself hold spaces and parentheses.
         fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        return Process(
-            pid, int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE
-        )
+        return Process(pid, int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS)
     except (OSError, ValueError, IndexError):
         return None
 
@@ -65,6 +62,18 @@ def family(all_processes: dict[int, Process], main_pid: int) -> list[Process]:
         found.append(process)
         waiting += children.get(process.pid, [])
     return found
+
+
+def own_memory(family_: list[Process]) -> int:
+    """Resident bytes of processes without mapped files: libraries are shared with other services."""
+    total = 0
+    for process in family_:
+        try:
+            fields = (PROC / str(process.pid) / "statm").read_text().split()
+        except OSError:
+            continue
+        total += (int(fields[1]) - int(fields[2])) * PAGE
+    return total
 
 
 def descriptors(family_: list[Process]) -> int | None:
@@ -99,8 +108,7 @@ class Meter:
             own = [process for pid in mains if pid for process in family(everything, pid)]
             used[id] = sum(process.cpu for process in own)
             spent = max(0.0, used[id] - self._cpu.get(id, used[id]))
-            memory = sum(process.memory for process in own)
-            usage[id] = Usage(round(100 * spent / elapsed, 1), memory, descriptors(own))
+            usage[id] = Usage(round(100 * spent / elapsed, 1), own_memory(own), descriptors(own))
         self._cpu = used
         return usage
 

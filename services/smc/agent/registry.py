@@ -9,6 +9,8 @@ from typing import Any
 
 import redis
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.runtime.bus import Bus
 from services.runtime.errors import Problem
@@ -22,6 +24,8 @@ BEAT_SECONDS = 30
 LARGEST_BEAT = 64 * 1024
 LOOK_SECONDS = 2.0
 MOST_WAITING = 4096
+# Errors of the database itself, not of what is written: trying again can help.
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 DURABLE = "registry"
 
 Identity = tuple[str, str, str, str | None, str]
@@ -76,15 +80,25 @@ class Registry:
         """Read the facts of every node that has joined, for ever."""
         try:
             while True:
-                for name in await asyncio.to_thread(_names):
-                    if name not in self._readers:
-                        reading = self.bus.consume(name, DURABLE, self.apply)
-                        self._readers[name] = asyncio.create_task(reading)
+                await self._begin_new()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for reader in self._readers.values():
                 reader.cancel()
             self._readers.clear()
+
+    async def _begin_new(self) -> None:
+        try:
+            names = await asyncio.to_thread(_names)
+        except (Problem, SQLAlchemyError) as error:
+            # Readers that run go on waiting with their fact; MariaDB's own row says that it is away.
+            self.health.set("facts", True, f"they wait: {error}")
+            return
+        self.health.set("facts", True)
+        for name in names:
+            if name not in self._readers:
+                reading = self.bus.consume(name, DURABLE, self.apply)
+                self._readers[name] = asyncio.create_task(reading)
 
     async def apply(self, message: Message) -> None:
         """Commit a fact's effect; raises Unready while the database is away, drops what it cannot read."""
@@ -96,6 +110,8 @@ class Registry:
             if problem.status >= 500:
                 raise Unready(problem.what) from problem
             LOG.warning("a fact on %s is dropped: %s", message.subject, problem)
+        except AWAY as error:
+            raise Unready(f"The database gives no answer ({type(error).__name__})") from error
 
     async def _note(self, beat: dict[str, Any]) -> None:
         try:
@@ -106,7 +122,7 @@ class Registry:
             self._known[identity[0]] = identity
         except (KeyError, ValueError) as error:
             LOG.warning("a beat is not complete: %s", error)
-        except Problem as problem:
+        except (Problem, SQLAlchemyError) as problem:
             LOG.warning("%s cannot be noted: %s", beat["node"], problem)
 
 

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the table of operations.
 
-`python -m services.smc.api.openapi docs/reference/openapi.json` writes the copy in the documentation.
+`python -m services.smc.api.openapi services/smc/api/openapi.json` writes the copy that nodes serve.
 """
 
 import json
