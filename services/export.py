@@ -65,7 +65,7 @@ def export(inventory: Path, sites: Mapping[str, Changed]) -> list[Written]:
             "export-host",
             f"{', '.join(wanted)} could not be written into the inventory.",
             "No file names the host by itself; a range like sub-[1:3] stands for several.",
-            "Write the values that the deployment reports as drift by hand, or name the host, then export again.",
+            "Name the host by itself, or write by hand what the deployment reports as drift.",
         )
     return written
 

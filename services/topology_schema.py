@@ -130,7 +130,7 @@ KEYS: dict[str, Key] = {
             "bool",
             NODES,
             False,
-            "TLS 1.0 and 1.1 for very old clients, on a port of its own (`nginx.tls10`). Insecure; leave it off.",
+            "TLS 1.0 and 1.1 for very old clients, on the port `nginx.tls10`. Insecure; leave it off.",
             "false",
         ),
         _key(

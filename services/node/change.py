@@ -70,7 +70,8 @@ def _new(id: str) -> Record:
         record.request = change_record.request_of(id)
         record.by = str(record.request.get("by", ""))[:128]
         if other := next((one for one in change_record.listing() if one.open), None):
-            raise Problem("change-open", "The change was not made.", f"The change by {other.by} is not confirmed yet.",
+            raise Problem("change-open", "The change was not made.",
+                          f"The change by {other.by} is not confirmed yet.",
                           "Keep or undo that one first.", 409)  # fmt: skip
         catalog, facts, record.before = state()
         local = change_request.Local(foreign.holder, foreign.addresses())
@@ -151,7 +152,8 @@ def _healthy(failing: set[str]) -> None:
     while bad := [c for c in verify.verify(0) if not c.ok and c.what not in failing]:
         if time.monotonic() > end:
             raise Problem("change-unhealthy", "The node is not well with the change.",
-                          "; ".join(f"{c.what}: {c.reason}" for c in bad)[:1000], "Look at the services' logs.")  # fmt: skip
+                          "; ".join(f"{c.what}: {c.reason}" for c in bad)[:1000],
+                          "Look at the logs of these services.")  # fmt: skip
         time.sleep(POLL)
 
 

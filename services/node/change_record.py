@@ -22,7 +22,7 @@ LARGEST = 64 * 1024
 
 @dataclass
 class Record:
-    """One change; `state`: checking, applying, waiting (for an answer), kept, undoing, undone, refused, failed.
+    """One change; `state`: checking, applying, waiting, kept, undoing, undone, refused, failed.
 
     `before` and `after` are the node's overrides; times are seconds since 1970. `affected` has `units`, each
     with restart or reload, and `paths`; `problem` is RFC 9457's body of why it was refused or undone.

@@ -148,7 +148,8 @@ def _among_nodes(session: Session, node: str, asked: dict[str, Any]) -> None:
     if not wanted or not {"mapping_ip", "ports"} & set(asked):
         return
     if holder := next((o for o in others if wanted in (o.address,)), None):
-        raise Problem("mapping-taken", "The change was not made.", f"{wanted} is the address of {holder.name}.",
+        raise Problem("mapping-taken", "The change was not made.",
+                      f"{wanted} is the address of {holder.name}.",
                       "Enter the address outside the router that leads to this node.", 409)  # fmt: skip
     for other in (one for one in others if one.mapping_ip == wanted):
         _differ(session, node, other.name, asked.get("ports", {}))
@@ -161,7 +162,7 @@ def _differ(session: Session, node: str, other: str, new: dict[str, int]) -> Non
         if taken := next((k for k, p in theirs.items() if p == place), None):
             raise Problem(
                 "mapping-clash", "The change was not made.",
-                f"{key} of {node} and {taken} of {other} would both be {place[0]}/{place[1]} on the mapping IP.",
+                f"{key} of {node} and {taken} of {other} would both be {place[0]}/{place[1]} there.",
                 "Give one of them another port, or its own mapping IP.", 409,
             )  # fmt: skip
 

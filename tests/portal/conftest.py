@@ -128,7 +128,8 @@ class Agent:
 
 def record(asked: dict[str, Any], state: str, id: str) -> dict[str, Any]:
     """A change as a node's agent shows it."""
-    problem = {"code": "port-clash", "what": "The change was not made.", "why": "554/tcp belongs to DSS_X (rtsp).",
+    problem = {"code": "port-clash", "what": "The change was not made.",
+               "why": "554/tcp belongs to DSS_X (rtsp).",
                "remedy": "Take another number.", "status": 409}  # fmt: skip
     return {
         "id": id, "request": asked, "by": "admin", "state": state, "began": time.time(),

@@ -241,7 +241,9 @@ def test_a_lock_can_be_seen_and_opened(admin: Api) -> None:
 
 def test_the_document_in_the_documentation_is_the_one_that_is_served(api: Api) -> None:
     written = (ROOT / "services" / "smc" / "api" / "openapi.json").read_text(encoding="utf-8")
-    assert written == openapi.as_text(), "run: python -m services.smc.api.openapi services/smc/api/openapi.json"
+    assert written == openapi.as_text(), (
+        "run: python -m services.smc.api.openapi services/smc/api/openapi.json"
+    )
     assert api.get("/openapi.json") == json.loads(written)
 
 

@@ -153,5 +153,6 @@ async def _object(request: web.Request) -> dict[str, Any]:
 
 
 def _unknown() -> Problem:
-    return Problem("change-unknown", "There is no such change.", "The node has forgotten it, or the id is wrong.",
+    return Problem("change-unknown", "There is no such change.",
+                   "The node has forgotten it, or the id is wrong.",
                    "Look at the list of changes.", 404)  # fmt: skip
