@@ -4,7 +4,6 @@ docs/design/changes.md says why it is done this way.
 """
 
 import fcntl
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from services.node.tree import Tree, TreeError
 from services.render import render_facts
 from services.runtime.errors import Problem
 
-CONFIRM_SECONDS, HEALTHY_SECONDS, POLL = 300, 30.0, 0.25
+CONFIRM_SECONDS, HEALTHY_SECONDS, LOCK_SECONDS, POLL = 300, 30.0, 5.0, 0.25
 ERRORS = (Problem, TreeError, OSError, ValueError, subprocess.SubprocessError)
 
 
@@ -29,8 +28,10 @@ def carry_out(id: str) -> int:
     """One change from its request to its end; called again after an interruption, it undoes or waits on."""
     if not change_request.ID.fullmatch(id):
         return 2
-    with alone():
+    with alone() as first:
         record = change_record.load(id)
+        if not first:
+            return _refuse(record or Record(id, {}, began=time.time()))
         if record is None:
             record = _new(id)
             if record.open:
@@ -44,12 +45,30 @@ def carry_out(id: str) -> int:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """One change at a time on a node."""
+def alone() -> Iterator[bool]:
+    """One change at a time on a node; False when another one stays at work."""
     change_record.RECORDS.mkdir(parents=True, exist_ok=True, mode=0o755)
     with (change_record.RECORDS / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        end = time.monotonic() + LOCK_SECONDS
+        while not (mine := _locked(lock.fileno())) and time.monotonic() < end:
+            time.sleep(POLL)
+        yield mine
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _refuse(record: Record) -> int:
+    problem = Problem("change-open", "The change was not made.", "Another change is not confirmed yet.",
+                      "Keep or undo that one first.", 409)  # fmt: skip
+    record.problem = problem.as_dict()
+    record.say("refused", str(problem))
+    return 0
 
 
 def state() -> tuple[Catalog, dict[str, Any], dict[str, Any]]:
@@ -214,7 +233,6 @@ def answer(id: str, word: str) -> None:
                       "`dss change list` shows the last ones.", 404)  # fmt: skip
     path = change_record.ASKED / f"{found.id}.answer"
     files.write(path, word)
-    os.chmod(path, 0o644)  # noqa: PTH101
 
 
 def _words(error: BaseException) -> dict[str, Any]:

@@ -48,8 +48,9 @@ class Changes:
 
     async def ask(self, request: web.Request) -> web.Response:
         """202 and the id; whether the change is possible stands in its record some moments later."""
+        _only_main(request)
         body = await _object(request)
-        if any(one["state"] in change_record.OPEN_STATES or one["state"] == "asked" for one in self.known()):
+        if self.busy():
             raise Problem(
                 "change-open",
                 "The change was not made.",
@@ -61,6 +62,7 @@ class Changes:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Confirm or undo the open change."""
+        _only_main(request)
         one, word = self.get(request.match_info["id"]), ANSWERS.get(request.match_info["answer"])
         if word is None:
             raise _unknown()
@@ -79,10 +81,12 @@ class Changes:
         """Where main is reached from now on, told by main itself; nobody confirms it."""
         node, body = config.load_node(), await _object(request)
         if node.center is None or request.headers.get("X-DSS-Node") != node.center.name:
-            raise Problem("center-only", "The call was refused.", "It does not come from this node's centre.",
-                          "Main tells its own nodes.", status=403)  # fmt: skip
+            raise _foreign()
         if _same(body):
             return web.json_response({"same": True})
+        if self.busy():
+            # Main asks again until this node says that it knows.
+            return web.json_response({"busy": True})
         return web.json_response({"id": await self.start({CENTER: body, "by": node.center.name})}, status=202)
 
     async def start(self, body: dict[str, Any]) -> str:
@@ -102,6 +106,10 @@ class Changes:
                           "Look at the log of DSS_SMC.", status=502) from error  # fmt: skip
         return id
 
+    def busy(self) -> bool:
+        """Whether a change of this node is neither kept nor gone."""
+        return any(one["state"] in {"asked", *change_record.OPEN_STATES} for one in self.known())
+
     def known(self) -> list[dict[str, Any]]:
         """Records as dictionaries, and requests that root has not taken up yet."""
         found = [asdict(one) for one in change_record.listing()]
@@ -115,6 +123,18 @@ class Changes:
         if found is None:
             raise _unknown()
         return found
+
+
+def _only_main(request: web.Request) -> None:
+    """Any node of the site may call through DSS_NGINX; only this node itself and its centre may change it."""
+    center = config.load_node().center
+    if request.headers.get("X-DSS-Node", "") not in {"", center.name if center else ""}:
+        raise _foreign()
+
+
+def _foreign() -> Problem:
+    return Problem("center-only", "The call was refused.", "It does not come from this node's centre.",
+                   "Main alone changes its nodes.", status=403)  # fmt: skip
 
 
 def _asked(id: str) -> dict[str, Any]:
