@@ -16,6 +16,7 @@ from lab.site import MAIN, SUB, Site
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = 20
+TREE = "find /etc/dss -type f -not -path '*/pki/*' -exec sha256sum {} +"
 SETTLED = {"waiting", "kept", "undone", "failed", "refused"}
 # Service.port, the node, and every unit that may restart: the service's own and those that read its number.
 EDITS = {
@@ -225,7 +226,7 @@ def handshakes(site: Site, port: int) -> dict[str, bool]:
     """Which TLS versions a port of the sub accepts, asked from another host."""
     found = {}
     for version in ("tls1", "tls1_1", "tls1_2", "tls1_3"):
-        ask = f"openssl s_client -connect 198.18.0.21:{port} -{version} -cipher ALL:@SECLEVEL=0 </dev/null"
+        ask = f"timeout 10 openssl s_client -connect 198.18.0.21:{port} -{version} -cipher ALL:@SECLEVEL=0 </dev/null"
         found[version] = "yes" in site.on(MAIN, "sh", "-c", f"{ask} >/dev/null 2>&1 && echo yes || echo no")
     return found
 
@@ -258,15 +259,15 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     assert "dss_ports: {mts.rtsp: 19100}" in text
     assert "dss_mapping_ip: 203.0.113.21" in text
     assert "# the lab's hosts are small" in text
-    before = patient.on(SUB, "sh", "-c", "sha256sum /etc/dss/*.json /etc/dss/engines/* /etc/dss/firewall.nft")
+    before = patient.on(SUB, "sh", "-c", TREE)
     again = Site(patient.lab, hosts, patient.listen).play(
         "--limit", SUB, "-e", f"dss_confirm_seconds={CONFIRM}"
     )
     assert again.code == 0, again.output[-3000:]
     assert "at run time" not in again.output
     patient.on(SUB, "sh", "-c", "test ! -e /etc/dss/overrides.json")
-    after = patient.on(SUB, "sh", "-c", "sha256sum /etc/dss/*.json /etc/dss/engines/* /etc/dss/firewall.nft")
-    own = {"/etc/dss/host.json", "/etc/dss/overrides.json"}
+    after = patient.on(SUB, "sh", "-c", TREE)
+    own = {"/etc/dss/host.json", "/etc/dss/overrides.json", "/etc/dss/installed.json"}
     assert {x for x in before.splitlines() if x.split()[1] not in own} == {
         x for x in after.splitlines() if x.split()[1] not in own
     }
