@@ -1,6 +1,7 @@
 """Pytest fixtures of the lab, shared by every kind of test that needs real hosts."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the one mark of our own."""
+    """Declare the one mark of our own; a CI system that gives up asks by SIGTERM and means Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "full: too long for every day; runs with --full")
 
 

@@ -12,14 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from services.bundle import cache as parts
+
 
 class LabError(Exception):
     """The lab cannot go on: what happened, why, and what to do, in one text for the user."""
 
 
 def cache() -> Path:
-    """The folder for everything that may be deleted and made again; DSS_CACHE, default /var/cache/dss."""
-    return Path(os.environ.get("DSS_CACHE", "/var/cache/dss"))
+    """The folder for everything that may be deleted and made again."""
+    return parts.root()
 
 
 def run(*words: str | Path, check: bool = True, stdin: str | None = None) -> str:

@@ -19,9 +19,18 @@ ABANDONED_SECONDS = 24 * 3600
 RECIPE = 3
 
 
+def root() -> Path:
+    """The folder for everything that may be deleted and made again.
+
+    `$DSS_CACHE`; by default /var/cache/dss for root and ~/.cache/dss for a user.
+    """
+    default = Path.home() / ".cache/dss" if os.geteuid() else "/var/cache/dss"
+    return Path(os.environ.get("DSS_CACHE", default))
+
+
 def folder() -> Path:
-    """Where parts are kept: `$DSS_CACHE/bundle`, default /var/cache/dss/bundle."""
-    return Path(os.environ.get("DSS_CACHE", "/var/cache/dss")) / "bundle"
+    """Where parts are kept: `bundle` in the cache."""
+    return root() / "bundle"
 
 
 @contextlib.contextmanager

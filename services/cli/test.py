@@ -1,7 +1,9 @@
 """`./dss test`: lint, then one pytest run over the chosen kinds of tests."""
 
 import argparse
-import subprocess
+import os
+import sys
+from typing import NoReturn
 
 from lab import needs
 from services.cli import debian, lint
@@ -25,7 +27,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
     "render": ENGINES,
     "playbooks": (),
-    "portal": (*ENGINES, *BROWSER),
+    "portal": (*ENGINES, *BROWSER, *needs.CAMERAS),
     "peers": (*ENGINES, *BROWSER, *needs.CAMERAS, *PLAYERS),
     "lab": (*ENGINES, *PLAYERS, *LAB),
     "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
@@ -65,13 +67,18 @@ def chosen(args: argparse.Namespace) -> list[str]:
     return [kind for kind in ("lint", *KINDS) if kind in asked]
 
 
-def pytest(kinds: list[str], args: argparse.Namespace) -> int:
-    """One pytest run over the folders of these kinds; its summary is the last thing printed."""
+def pytest(kinds: list[str], args: argparse.Namespace) -> NoReturn:
+    """Become one pytest run over the folders of these kinds; its summary is the last thing printed.
+
+    No child process: at Ctrl-C a parent would kill it before it has taken down hosts and servers.
+    """
     words = ["python", "-m", "pytest", *(f"tests/{kind}" for kind in kinds)]
     words += ["--full"] if args.full else []
     words += ["-k", args.k] if args.k else []
     words += ["-x"] if args.x else []
-    return subprocess.run(words, cwd=ROOT, check=False).returncode
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,4 +89,6 @@ def run(args: argparse.Namespace) -> int:
         if lint.failing():
             return 1
         kinds.remove("lint")
-    return pytest(kinds, args) if kinds else 0
+    if kinds:
+        pytest(kinds, args)
+    return 0

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from lab.rack import Lab
-from lab.tools import LabError
 
 INVENTORY = Path(__file__).resolve().parents[2] / "inventories" / "demo"
 
@@ -23,8 +22,6 @@ def lab() -> Iterator[Lab]:
     rack = Lab(os.environ.get("DSS_LAB_TEST", f"test{os.getpid()}"))
     try:
         rack.up(INVENTORY)
-    except LabError:
+        yield rack
+    finally:
         rack.down()
-        raise
-    yield rack
-    rack.down()
