@@ -1,7 +1,9 @@
 """What an administrator does first on a fresh site: initialise, enable the subs, add the cameras, look."""
 
 import secrets
-from typing import Any
+from typing import Any, cast
+
+import aiohttp
 
 from lab.admin import Admin, until
 from lab.viewer import Watched, watch
@@ -47,5 +49,16 @@ def add_cameras(admin: Admin) -> list[dict[str, Any]]:
 
 
 def look(admin: Admin, device: dict[str, Any], seconds: float) -> Watched:
-    """Watch the first channel of a device through the portal's own path."""
-    return watch(admin.live_url(device["channels"][0]["id"]), admin.trust, seconds)
+    """Watch the first channel of a device through the portal's own path.
+
+    A device is online before the node that relays it has its first picture, so this asks again for a while.
+    """
+    return cast(Watched, until(60, f"a picture of {device['name']}", lambda: _seen(admin, device, seconds)))
+
+
+def _seen(admin: Admin, device: dict[str, Any], seconds: float) -> Watched | None:
+    """What came, or None when nothing did yet; every try needs a URL of its own."""
+    try:
+        return watch(admin.live_url(device["channels"][0]["id"]), admin.trust, seconds)
+    except (TimeoutError, aiohttp.ClientError):
+        return None

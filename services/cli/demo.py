@@ -75,6 +75,7 @@ def prove(listen: str, password: str, seconds: float) -> None:
 def run(args: argparse.Namespace) -> int:
     """Boot, pack, deploy, initialise, add cameras, prove."""
     from lab import needs
+    from lab.admin import RefusedError
     from lab.scenario import USER
 
     needs.check()
@@ -84,7 +85,13 @@ def run(args: argparse.Namespace) -> int:
     step("Forward the portal", "lab", "forward", "--listen", args.listen, "--to", PORTAL)
     print("\n== Initialise, enable the sub, add the cameras, watch them", flush=True)
     password = password_of_demo()
-    prove(args.listen, password, args.seconds)
+    try:
+        prove(args.listen, password, args.seconds)
+    except (OSError, RefusedError) as why:  # TimeoutError is an OSError
+        raise CannotError(
+            f"{why}.\nThe site is up at https://{args.listen} (user {USER}, password {password}); "
+            "its Home page says what is wrong.\nRun ./dss demo again when that is put right."
+        ) from why
     print(f"\nPortal    https://{args.listen}\nUser      {USER}\nPassword  {password}")
     print("The browser warns once: the site has a certificate authority of its own.")
     print("Stop it   ./dss lab down")
