@@ -16,6 +16,7 @@ from lab.site import MAIN, SUB, Site
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = 20
+SECONDS = json.dumps({"dss_confirm_seconds": CONFIRM})
 TREE = "find /etc/dss -type f -not -path '*/pki/*' -exec sha256sum {} +"
 SETTLED = {"waiting", "kept", "undone", "failed", "refused"}
 # Service.port, the node, and every unit that may restart: the service's own and those that read its number.
@@ -40,7 +41,7 @@ EDITS = {
 @pytest.fixture(scope="module")
 def patient(site: Site) -> Iterator[Site]:
     """The site with a short time to confirm, so that a test can wait for it to pass."""
-    played = site.play("-e", json.dumps({"dss_confirm_seconds": CONFIRM}))
+    played = site.play("-e", SECONDS)
     assert played.code == 0, played.output[-4000:]
     yield site
     for node in (MAIN, SUB):
@@ -211,12 +212,11 @@ def test_a_mapping_ip_reaches_certificate_and_answers_and_nothing_else_restarts(
 
 def test_a_run_of_the_deployment_reports_drift_and_leaves_it(patient: Site, admin: Admin) -> None:
     end(admin, change(admin, SUB, ports={"mts.rtsp": 19100}), "confirm")
-    seconds = json.dumps({"dss_confirm_seconds": CONFIRM})
-    kept = patient.play("--limit", SUB, "-e", seconds)
+    kept = patient.play("--limit", SUB, "-e", SECONDS)
     assert kept.code == 0, kept.output[-3000:]
     assert kept.changed == {SUB: 0}
     assert "sub-1: ports.mts.rtsp is 19100 at run time, 9100 in the inventory." in kept.output
-    taken = patient.play("--limit", SUB, "-e", seconds, "-e", "dss_take=inventory")
+    taken = patient.play("--limit", SUB, "-e", SECONDS, "-e", "dss_take=inventory")
     assert taken.code == 0, taken.output[-3000:]
     assert json.loads(patient.on(SUB, "cat", "/etc/dss/services/mts.json"))["ports"]["rtsp"] == 9100
     agree(patient, SUB)
@@ -261,9 +261,7 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     assert "dss_mapping_ip: 203.0.113.21" in text
     assert "# the lab's hosts are small" in text
     before = patient.on(SUB, "sh", "-c", TREE)
-    again = Site(patient.lab, hosts, patient.listen).play(
-        "--limit", SUB, "-e", f"dss_confirm_seconds={CONFIRM}"
-    )
+    again = Site(patient.lab, hosts, patient.listen).play("--limit", SUB, "-e", SECONDS)
     assert again.code == 0, again.output[-3000:]
     assert "at run time" not in again.output
     patient.on(SUB, "sh", "-c", "test ! -e /etc/dss/overrides.json")
@@ -272,7 +270,7 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     assert {x for x in before.splitlines() if x.split()[1] not in own} == {
         x for x in after.splitlines() if x.split()[1] not in own
     }
-    back = patient.play("--limit", SUB, "-e", f"dss_confirm_seconds={CONFIRM}")
+    back = patient.play("--limit", SUB, "-e", SECONDS)
     assert back.code == 0, back.output[-3000:]
 
 
