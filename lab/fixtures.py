@@ -16,7 +16,9 @@ from lab.tools import run
 ROOT = Path(__file__).resolve().parents[1]
 INVENTORY = ROOT / "inventories" / "demo"
 PASSWORD = "Tests-hgkmp-7Q"  # noqa: S105
-LISTEN = "127.0.0.1:18443"
+LISTEN = os.environ.get("DSS_TESTS_LISTEN", "127.0.0.1:18443")
+LAB = os.environ.get("DSS_TESTS_LAB", "tests")
+"""Name of the lab and the forwarded portal; other ones let two runs of these tests live side by side."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,8 +64,8 @@ def settle(site: Site, release: int, *options: str) -> None:
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
     """inventories/demo, deployed from bare hosts, initialised, with both cameras online."""
-    os.environ["DSS_LAB"] = "tests"
-    lab = Lab("tests")
+    os.environ["DSS_LAB"] = LAB
+    lab = Lab(LAB)
     keep = request.config.getoption("--keep-lab")
     if not keep:
         lab.down()

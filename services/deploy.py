@@ -1,15 +1,17 @@
 """What the playbooks ask on the controller: the site of an inventory, its bundle, what each node gets."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from services import catalog as catalog_module
+from services import facts, version
 from services import topology as topology_module
-from services import version
 from services.bundle import manifest as bundle_manifest
 from services.catalog import Catalog
+from services.facts import Drift
 from services.ports import matrix
 from services.render import render
 from services.router.mapping import Dmz, rules
@@ -19,6 +21,10 @@ from services.topology import Host, Topology
 ROOT = Path(__file__).resolve().parents[1]
 AGREEMENT = "1"
 """Version of docs/guide/agreement.md; whoever accepted an older one is asked again."""
+
+MISSING = 66
+TAKE = "dss_take"
+"""Extra variable of a run: `inventory` takes back what was changed at run time."""
 
 BUILT_ROLES = ("main", "sub")
 WORDS = frozenset({"dss_backup", "dss_backup_private", "dss_confirm", "dss_purge_data", "dss_release"})
@@ -64,9 +70,19 @@ class Site:
                 found[package] = [u.name for u in service.units_on(role) if u.kind == "engine"]
         return found
 
-    def files(self, host: Host) -> dict[str, dict[str, Any]]:
+    def files(self, host: Host, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Path → text, mode, owner, group, affects of everything a node gets."""
-        return {path: asdict(file) for path, file in render(self.catalog, self.topology, host).items()}
+        rendered = render(self.catalog, self.topology, host, overrides)
+        return {path: asdict(file) for path, file in rendered.items()}
+
+    def drift(self, host: Host, overrides: Mapping[str, Any]) -> list[Drift]:
+        """What was changed on a node at run time and is not in the inventory."""
+        return facts.drift(facts.of(self.topology.site, host, self.catalog), overrides, self.catalog)
+
+    def own_ports(self, host: Host) -> dict[str, int]:
+        """The port numbers that the inventory gives a host, where they differ from the manifests."""
+        found: dict[str, int] = facts.of(self.topology.site, host, self.catalog)["ports"]
+        return found
 
     def listeners(self, host: Host) -> list[str]:
         """`port/protocol` of everything that will listen on a node."""
@@ -100,8 +116,49 @@ def load(sources: Sequence[str], overrides: Mapping[str, Any]) -> Site:
             "Give one folder or file: -i inventories/NAME.",
         )
     catalog = catalog_module.load()
-    ours = {key: value for key, value in overrides.items() if key.startswith("dss_") and key not in WORDS}
+    told = WORDS | {TAKE}
+    ours = {key: value for key, value in overrides.items() if key.startswith("dss_") and key not in told}
     return Site(catalog, topology_module.load(sources[0], ours, catalog))
+
+
+def taken(extra: Mapping[str, Any]) -> str:
+    """The value of dss_take, "" without it; Problem for any other word."""
+    word = str(extra.get(TAKE, ""))
+    if word not in {"", "inventory"}:
+        raise Problem(
+            "take-unknown",
+            f"dss_take={word} is not known; nothing was written.",
+            "Only the inventory can be taken.",
+            "Write -e dss_take=inventory, or leave it out to keep what was changed at run time.",
+        )
+    return word
+
+
+def overrides_of(execute: Callable[[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """What was changed on a node at run time; `execute` runs a command there and tells rc, stdout, stderr."""
+    path = facts.OVERRIDES_FILE
+    done = execute(f"test -e {path} || exit {MISSING}; cat {path}")
+    if done["rc"] == MISSING:
+        return {}
+    try:
+        found = json.loads(done["stdout"]) if done["rc"] == 0 else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Problem(
+            "overrides-unreadable",
+            f"What was changed at run time cannot be read from {path}; nothing was written.",
+            str(done["stderr"]).strip() or "It holds no JSON object.",
+            "Correct the file on the node, or remove it to drop those changes.",
+        )
+    return found
+
+
+def drift_lines(host: str, drift: Sequence[Drift]) -> list[str]:
+    """One sentence for each value that was changed at run time, and one with the two ways to end it."""
+    lines = [f"{host}: {d.path} is {d.value} at run time, {d.inventory} in the inventory." for d in drift]
+    ways = "They stay. ./dss export -i INVENTORY writes them there, -e dss_take=inventory drops them."
+    return [*lines, ways] if lines else []
 
 
 def need_agreement(site: Site) -> None:

@@ -18,7 +18,8 @@ class Port:
     `zone` says who may reach it: local = this node, cluster = other nodes, lan = local networks,
     wan = everyone, so that a router must map it. `outside` says who out there needs it. `origin` says where
     the number comes from: published by the vendor of the manual, upstream (the engine's own), or ours.
-    `center`: this outward connection goes to that `service.port` of the node's centre.
+    `center`: this outward connection goes to that `service.port` of the node's centre. `switch`:
+    it is there only where dss_<switch> is true.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Port:
     peer: str = ""
     origin: str = "ours"
     center: str = ""
+    switch: str = ""
 
 
 @dataclass(frozen=True)

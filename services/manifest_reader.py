@@ -14,6 +14,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "proto": ("tcp", "udp"),
     "direction": ("in", "out"),
     "origin": ("published", "upstream", "ours"),
+    "switch": ("tls10",),
     "kind": ("python", "gunicorn", "engine"),
     "engine": ("python", "nginx", "mariadb", "redis", "nats", "kamailio"),
 }

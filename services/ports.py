@@ -54,7 +54,9 @@ def rows_of(catalog: Catalog, host: Host) -> list[Row]:
     rows = [_ssh(host)]
     for service in catalog.ordered:
         if role in service.role:
-            rows += [_row(service, port, host) for port in service.ports if role in port.role]
+            rows += [
+                _row(service, port, host) for port in service.ports if role in port.role and host.offers(port)
+            ]
     return rows
 
 

@@ -60,11 +60,16 @@ class NodeView:
         return tuple(unit.name for _, unit in self.units())
 
     def readers(self, id_: str) -> tuple[str, ...]:
-        """Our own units that read the resolved JSON of a service: its own, and those that start after it."""
+        """Our own units that read the resolved JSON of a service when they start.
+
+        These are its own, and those that start after it. Only the numbers of DSS_NGINX are read at each
+        call: it is moved without ending anything that runs behind it.
+        """
+        gateway = self.catalog.services[id_].engine == "nginx"
         return tuple(
             unit.name
             for service, unit in self.units()
-            if unit.kind != "engine" and (service.id == id_ or id_ in service.after)
+            if unit.kind != "engine" and (service.id == id_ or (id_ in service.after and not gateway))
         )
 
     def listen(self) -> list[str]:

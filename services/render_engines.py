@@ -24,6 +24,7 @@ def nginx(view: NodeView) -> dict[str, File]:
     text = view.text(
         "nginx.conf.j2",
         listen=view.listen(),
+        tls10=view.host.get("dss_tls10") is True,
         routes=[_route(view, s, r) for s in built for r in s.routes if view.role in r.role],
         cluster=_cluster(view, built),
         health=_health(view, built),

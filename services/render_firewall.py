@@ -50,7 +50,7 @@ def openings(view: NodeView, zone: str) -> list[Opening]:
         Opening(f"{service.id}.{port.name}", port.proto, view.host.ports[f"{service.id}.{port.name}"])
         for service in view.services
         for port in service.ports_on(view.role)
-        if port.zone == zone
+        if port.zone == zone and view.host.offers(port)
     ]
 
 

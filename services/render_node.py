@@ -16,12 +16,13 @@ PORT_OF = "@port:"
 
 def files(view: NodeView) -> dict[str, File]:
     """node.json, services/*.json, catalog.json, ports.json, the launcher and the user."""
-    own = tuple(unit.name for _, unit in view.units() if unit.kind != "engine")
     agent = view.readers("smc")
     found = {
-        "/etc/dss/node.json": File(as_text(node(view)), affects=own),
+        # Addresses and numbers in these two are read anew at each use; units restart by their own digest of
+        # what they read once.
+        "/etc/dss/node.json": File(as_text(node(view))),
         "/etc/dss/catalog.json": File(catalogue(view.catalog), affects=agent),
-        "/etc/dss/ports.json": File(as_json(rows_of(view.catalog, view.host)), affects=agent),
+        "/etc/dss/ports.json": File(as_json(rows_of(view.catalog, view.host))),
         "/usr/local/bin/dss": File(view.text("launcher.sh.j2"), "0755"),
         "/etc/sysusers.d/dss.conf": File(view.text("sysusers.conf.j2")),
         "/etc/tmpfiles.d/dss.conf": File(view.text("tmpfiles.conf.j2")),
@@ -73,7 +74,11 @@ def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
     return {
         "id": service.id,
         "code": service.code,
-        "ports": {p.name: view.host.ports[f"{service.id}.{p.name}"] for p in service.ports_on(view.role)},
+        "ports": {
+            p.name: view.host.ports[f"{service.id}.{p.name}"]
+            for p in service.ports_on(view.role)
+            if view.host.offers(p)
+        },
         "settings": _filled(settings, view.host),
     }
 

@@ -1,8 +1,13 @@
 """systemd units: our own in full, the engines' by drop-ins, the target, the slices, who may manage them."""
 
+from hashlib import sha256
+
 from services.manifest import MEMORY, Manifest, Unit
 from services.render_context import BACKUP_TIMER, PYTHON, UNITS, File, NodeView, credential_path, credentials
+from services.render_node import node
 
+CHANGE_UNITS = ("dss-change@.service", "dss-change-resume.service")
+ONCE = ("version", "site", "name", "role", "install_path")
 BIN = PYTHON.rpartition("/")[0]
 
 
@@ -19,6 +24,8 @@ def files(view: NodeView) -> dict[str, File]:
             view.text("polkit.rules.j2", names=(*names, "dss.target"))
         ),
     }
+    for name in CHANGE_UNITS:
+        found[f"{UNITS}/{name}"] = File(view.text(f"{name}.j2", units=names))
     for memory in MEMORY:
         found[f"{UNITS}/dss-{memory}.slice"] = File(view.text("dss.slice.j2", memory=memory))
     for service, unit in view.units():
@@ -36,10 +43,17 @@ def own_unit(view: NodeView, service: Manifest, unit: Unit) -> str:
     return view.text(
         "python.service.j2",
         start=f"{BIN}/{unit.run}" if unit.run else f"{PYTHON} -m services.{service.id}",
+        digest=digest(view),
         state=unit.name.removeprefix("dss-").removesuffix(".service"),
         after=[u.name for s in before for u in s.units_on(view.role)],
         **_common(view, service, unit),
     )
+
+
+def digest(view: NodeView) -> str:
+    """Stands for what a service reads once at its start and no change at run time touches."""
+    about = node(view)
+    return sha256("\n".join(str(about[key]) for key in ONCE).encode()).hexdigest()[:16]
 
 
 def _common(view: NodeView, service: Manifest, unit: Unit) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services import catalog as catalog_module
 from services.catalog import Catalog
+from services.manifest import Port
 from services.topology_checks import check
 from services.topology_inventory import Inventory, Vars, read
 from services.topology_relations import check_relations
@@ -56,6 +57,10 @@ class Host:
     def catalogue_role(self) -> str | None:
         """`main` or `sub`; None for a router or a camera, which run no service."""
         return CATALOGUE_ROLE.get(self.role)
+
+    def offers(self, port: Port) -> bool:
+        """Whether a port of the manifests is there on this host: some hang on a switch."""
+        return not port.switch or self.get(f"dss_{port.switch}") is True
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - a variable is any YAML type
         """A variable of the inventory, or its default."""

@@ -112,7 +112,8 @@ def mapped_ports(site: Site) -> Iterator[Mistake]:
     for host, outside in site.having("dss_mapping_ip", *CATALOGUE_ROLE):
         own = site.ports(host)
         for key, port in site.defaults[CATALOGUE_ROLE[site.roles[host]]].items():
-            if port.zone != "wan" or not site.catalog.services[key.partition(".")[0]].built:
+            off = port.switch and site.value(host, f"dss_{port.switch}") is not True
+            if port.zone != "wan" or off or not site.catalog.services[key.partition(".")[0]].built:
                 continue
             number = own.get(key, port.port)
             other = taken.setdefault((outside, number, port.proto), (host, key))

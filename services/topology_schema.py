@@ -131,8 +131,16 @@ KEYS: dict[str, Key] = {
             "bool",
             NODES,
             False,
-            "TLS 1.0 for very old clients. Planned; leave it false.",
+            "TLS 1.0 and 1.1 for very old clients, on the port `nginx.tls10`. Insecure; leave it off.",
             "false",
+        ),
+        _key(
+            "dss_confirm_seconds",
+            "number",
+            NODES,
+            300,
+            "Seconds after which a change that was made in the portal is undone unless it is confirmed.",
+            "300",
         ),
         _key(
             "dss_lan_networks",

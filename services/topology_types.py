@@ -52,8 +52,6 @@ def _bool(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
             f"{value!r} is neither true nor false.",
             f"Write {key.name}: true or {key.name}: false, unquoted.",
         )
-    elif key.name == "dss_tls10" and value:
-        yield None, "TLS 1.0 is not available in this release.", "Remove the line or write false."
 
 
 def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:

@@ -1,4 +1,4 @@
-"""Port numbers of a server's services, from its own port matrix; they change only by deployment."""
+"""Port numbers of a server's services, from its own port matrix."""
 
 import time
 from collections import defaultdict
@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from services.smc import ports
 from services.smc.nodes import Node
 
-KEEP_SECONDS = 60.0
+KEEP_SECONDS = 10.0
 _known: dict[str, tuple[float, dict[str, str]]] = {}
 
 
 def port_numbers(session: Session, node: Node) -> dict[str, str]:
-    """Service id to its listening ports as text, at most a minute old; empty while the server cannot tell."""
+    """Service id to its listening ports as text, ten seconds old at most; empty while nobody can tell."""
     at, known = _known.get(node.name, (0.0, {}))
     if time.monotonic() - at < KEEP_SECONDS or node.reach == "unreachable":
         return known

@@ -29,7 +29,13 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("devices.page", "Devices", "camera", "devices.view"),
         ),
     ),
-    ("Network", (Link("ports.page", "Port matrix", "plug", "network.view"),)),
+    (
+        "Network",
+        (
+            Link("ports.page", "Port matrix", "plug", "network.view"),
+            Link("changes.first", "Settings", "sliders", "network.view"),
+        ),
+    ),
     ("System", (Link("about.page", "About", "info"),)),
 )
 NEEDS = {link.blueprint: link.needs for _, links in PAGES for link in links} | {

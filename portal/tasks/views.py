@@ -4,7 +4,8 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from portal import work
-from portal.tasks import recent
+from portal.tasks import changing, recent
+from services.smc.changes import Change
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -13,6 +14,12 @@ blueprint = Blueprint("tasks", __name__)
 def recent_orders() -> list[recent.Order]:
     """What the strip shows."""
     return recent.listing(work.session())
+
+
+@blueprint.app_template_global()
+def open_changes() -> list[Change]:
+    """Changes that wait to be kept or undone."""
+    return changing.listing(work.session())
 
 
 @blueprint.get("/tasks/strip")

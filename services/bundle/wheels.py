@@ -63,7 +63,7 @@ def wheelhouse(release: Release, python: list[Path], *, refresh: bool = False) -
 
 def suite(tools: Path) -> Path:
     """The wheel of the project itself, built from the working tree without `lab`."""
-    packages = [ROOT / "portal", ROOT / "services"]
+    packages = [ROOT / "portal", ROOT / "services", ROOT / "templates"]
     files = [ROOT / "pyproject.toml", *(p for top in packages for p in sorted(top.rglob("*")) if _counts(p))]
     state = [(str(path.relative_to(ROOT)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 

@@ -136,6 +136,24 @@ def support(args: argparse.Namespace) -> int:
     return 0
 
 
+def change(args: argparse.Namespace) -> int:
+    """list, keep, undo; carry-out and resume are what systemd calls."""
+    from services.node import change as changes
+    from services.node import change_record
+
+    if args.action == "carry-out":
+        return changes.carry_out(args.id)
+    if args.action == "resume":
+        return changes.resume()
+    if args.action == "list":
+        for one in change_record.listing():
+            last = one.log[-1]["text"] if one.log else ""
+            print(f"{one.id} {one.state:9} {one.by:16} {last}")
+        return 0
+    changes.answer(args.id, args.action)
+    return 0
+
+
 def step(args: argparse.Namespace) -> int:
     """One step of a deployment."""
     from services.node import setup
@@ -163,6 +181,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-n", "--lines", type=int, default=50)
     add("ports", ports, "port matrix of this node")
     _node_words(add("node", node, "join tokens, joining, enabling"))
+    one = add("change", change, "changes made at run time: list them, keep or undo the open one")
+    one.add_argument("action", choices=("list", "keep", "undo", "carry-out", "resume"))
+    one.add_argument("id", nargs="?", default="")
     one = add("verify", verify, "compare this node with its deployment")
     one.add_argument("--wait", type=float, default=30, help="seconds for what is still coming up")
     one.add_argument("--json", action="store_true")

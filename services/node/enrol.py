@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.node import files, pki
 from services.node.report import Report
+from services.runtime.config import Center
 from services.runtime.errors import Problem
 
 SECONDS = 20
@@ -49,6 +50,19 @@ def join(folder: Path, desk: Desk, token: str, names: pki.Names) -> Report:
     return report
 
 
+def renew(folder: Path, center: Center, names: pki.Names) -> x509.Certificate:
+    """A certificate with these names from main, for a node that shows its present one; nothing is written."""
+    store = pki.Store(folder)
+    ca = store.ca()
+    assert ca is not None
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.load_cert_chain(folder / "node.pem", folder / "node.key")
+    desk = Desk(center.address, center.https_port, "")
+    body = json.dumps({"csr": pki.request(store.key(), names).decode()})
+    answer = _talk(desk, context, "POST", body, "/cluster/smc/renew")
+    return _checked(answer, ca, store.key(), names)
+
+
 def _pinned(desk: Desk) -> x509.Certificate:
     """The authority that main names, only if it is the pinned one.
 
@@ -78,11 +92,11 @@ def _ask(desk: Desk, ca: x509.Certificate, body: dict[str, str]) -> dict[str, st
     return _talk(desk, context, "POST", json.dumps(body))
 
 
-def _talk(desk: Desk, context: ssl.SSLContext, method: str, body: str) -> dict[str, str]:
-    """One exchange with `/join` of main; its JSON object. Problem for every way in which it can fail."""
+def _talk(desk: Desk, context: ssl.SSLContext, method: str, body: str, path: str = "/join") -> dict[str, str]:
+    """One exchange with main; its JSON object. Problem for every way in which it can fail."""
     connection = HTTPSConnection(desk.address, desk.port, context=context, timeout=SECONDS)
     try:
-        connection.request(method, "/join", body, {"Content-Type": "application/json"} if body else {})
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()
         text = response.read(MOST_BYTES)
     except ssl.SSLCertVerificationError as problem:

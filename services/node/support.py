@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.node import files, tree, units
+from services.node import files, release_tree, units
 
 LOG_LINES = 2000
 MOST_BYTES = 4 << 20
@@ -71,7 +71,7 @@ def _parts() -> "list[tuple[str, str]]":
     found = [(place, _output(words)) for place, words in COMMANDS.items()]
     rows = units.built()
     found += [(f"logs/{unit}", units.log(unit, LOG_LINES)) for unit in units.names(rows)]
-    listed = [*tree.listed(Path("/")), str(files.ETC / "release.json"), "/var/lib/dss/footprint.json"]
+    listed = [*release_tree.listed(Path("/")), str(files.ETC / "release.json"), "/var/lib/dss/footprint.json"]
     found += [(f"files{path}", _content(Path(path))) for path in sorted(listed)]
     return found
 

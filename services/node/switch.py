@@ -15,7 +15,7 @@ from services.node import (
     journal,
     pending,
     release,
-    tree,
+    release_tree,
     trial,
     units,
     verify,
@@ -91,7 +91,7 @@ def back(wanted: str) -> Report:
 def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
     empty: dict[str, Any] = {}
     old, record = installed(), files.read_json(RECORD, empty)
-    tree.capture(TREES / old)
+    release_tree.capture(TREES / old)
     files.write_json(TREES / old / "release.json", record)
     _link(journal.OLD, RELEASES / old)
     # Starting dss.target must not start the recovery; a power cut takes this mark away, and only that.
@@ -120,7 +120,7 @@ def _files(wanted: str) -> None:
     """Programs and files of a release in their place, and the restarts they ask for noted beforehand."""
     _note_own()
     _link(CURRENT, Path("releases") / wanted)
-    for unit, verb in tree.apply(TREES / wanted).items():
+    for unit, verb in release_tree.apply(TREES / wanted).items():
         pending.note(unit, verb)
     _note_own()
 

@@ -1,94 +1,183 @@
-"""All rendered files of a release as one folder: kept when it is replaced, staged before it is put in place.
+"""Writes all rendered files of a node at once; the deployment and changes at run time share it.
 
-The folder repeats the paths of the node with content, mode and owner, and holds the record of
-playbooks/library/dss_tree.py, which wrote them. Secrets stand in some of the files, so it is root's alone.
+Only the standard library: the deployment runs it by the host's own Python, before anything is installed.
 """
 
+import grp
 import json
 import os
-import shutil
-from pathlib import Path
+import pwd
+import re
+import tempfile
+from collections.abc import Callable
 from typing import Any
 
-from services.node import files
+Wish = dict[str, Any]
+State = tuple[bytes, int, int, int]
 
-RECORD = Path("etc/dss/installed.json")
-UNITS = "/etc/systemd/"
+RECORD, CREDENTIALS, PENDING = "etc/dss/installed.json", "etc/dss/credentials", "var/lib/dss/pending"
+UNIT_FOLDER = "/etc/systemd/"
 RELOADABLE = {"nginx.service", "dss-firewall.service"}
+SECRET = re.compile(r"@@credential:([a-z0-9.-]+)@@")
+SECRET_MODES = {"0600", "0640"}
+MOST_DIFF = 64
 
 
-def listed(root: Path) -> dict[str, list[str]]:
-    """Path → units to restart, of every file in the tree at `root`; empty where none was installed."""
-    empty: dict[str, Any] = {"files": {}}
-    found: dict[str, list[str]] = files.read_json(root / RECORD, empty)["files"]
-    return found
+class TreeError(Exception):
+    """The tree cannot be installed; the text says why and what to do."""
 
 
-def capture(kept: Path, root: Path = Path("/")) -> None:
-    """Keep the tree that is in force as the folder `kept`, complete or not at all."""
-    fresh = kept.with_name(kept.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=0o700)
-    fresh.chmod(0o700)
-    for path in [*listed(root), f"/{RECORD}"]:
-        source = root / path.lstrip("/")
-        if source.is_file():
-            _copy(source, fresh / path.lstrip("/"))
-    shutil.rmtree(kept, ignore_errors=True)
-    fresh.rename(kept)
-    files.sync_folder(kept.parent)
-
-
-def apply(kept: Path, root: Path = Path("/")) -> dict[str, str]:
-    """Make the node's files those of `kept`, each replaced atomically; units → `reload` or `restart`.
-
-    It can be repeated from any point: the record is replaced last, and lists both trees until then.
-    """
-    before, after = listed(root), listed(kept)
-    affected: dict[str, str] = {}
-    _remember(root, {**before, **after})
-    for path, units in after.items():
-        if _differs(kept / path.lstrip("/"), root / path.lstrip("/")):
-            _note(affected, path, units)
-            _copy(kept / path.lstrip("/"), root / path.lstrip("/"))
-    for path in before.keys() - after.keys():
-        _note(affected, path, before[path])
-        (root / path.lstrip("/")).unlink(missing_ok=True)
-    _remember(root, after)
-    return affected
-
-
-def _note(affected: dict[str, str], path: str, units: list[str]) -> None:
-    for unit in units:
-        if affected.get(unit) != "restart":
-            reload = unit in RELOADABLE and not path.startswith(UNITS)
-            affected[unit] = "reload" if reload else "restart"
-
-
-def _remember(root: Path, listing: dict[str, list[str]]) -> None:
-    text = json.dumps({"files": dict(sorted(listing.items()))}, indent=1) + "\n"
-    files.write_if_changed(root / RECORD, text)
-
-
-def _differs(one: Path, other: Path) -> bool:
-    if not other.is_file():
-        return True
-    first, second = one.stat(), other.stat()
-    marks = [(s.st_mode, s.st_uid, s.st_gid, s.st_size) for s in (first, second)]
-    return marks[0] != marks[1] or one.read_bytes() != other.read_bytes()
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Content, mode and owner, durable under the final name."""
-    state = source.stat()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.dss-new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        os.fchown(handle, state.st_uid, state.st_gid)
-        os.fchmod(handle, state.st_mode & 0o7777)
-        stream.write(source.read_bytes())
-        stream.flush()
+def sync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         os.fsync(handle)
-    temporary.replace(target)
-    files.sync_folder(target.parent)
+    finally:
+        os.close(handle)
+
+
+def write(path: str, data: bytes, mode: int, owner: int = 0, group: int = 0) -> None:
+    """Replace a file: temporary neighbour, fsync, rename, fsync of the folder."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".dss-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(handle, mode)
+            os.fchown(handle, owner, group)
+            os.fsync(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def account(lookup: Callable[[str], Any], name: str, kind: str, check: bool) -> int:
+    """Number of a user or group; in a check of a bare host it may not be there yet."""
+    try:
+        number: int = lookup(name)[2]
+        return number
+    except KeyError:
+        if check:
+            return -1
+        raise TreeError(
+            f"The {kind} {name} does not exist. Run the base playbook first: it installs it."
+        ) from None
+
+
+def current(path: str) -> State | None:
+    """(content, mode, owner, group) of a file, or None."""
+    try:
+        with open(path, "rb") as stream:
+            state = os.fstat(stream.fileno())
+            return stream.read(), state.st_mode & 0o7777, state.st_uid, state.st_gid
+    except FileNotFoundError:
+        return None
+
+
+def lines_of(data: bytes | None) -> str:
+    return data.decode("utf-8", "replace") if data else ""
+
+
+class Tree:
+    """The files of one node below `root`."""
+
+    def __init__(self, root: str, check: bool, credentials: str | None = None) -> None:
+        self.root, self.check = root, check
+        self.credentials = credentials or self.at(CREDENTIALS)
+        self.changed: list[str] = []
+        self.affected: dict[str, str] = {}
+        self.diffs: list[dict[str, str]] = []
+
+    def at(self, path: str) -> str:
+        return os.path.join(self.root, path.lstrip("/"))
+
+    def filled(self, path: str, wish: Wish) -> bytes:
+        """Text with the node's secrets in it."""
+        text: str = wish["text"]
+        if not SECRET.search(text):
+            return text.encode()
+        if wish["mode"] not in SECRET_MODES:
+            raise TreeError(
+                f"{path} holds a secret but has mode {wish['mode']}. Render it with mode 0600 or 0640."
+            )
+        return SECRET.sub(lambda found: self.secret(path, found.group(1)), text).encode()
+
+    def secret(self, path: str, name: str) -> str:
+        try:
+            with open(os.path.join(self.credentials, name)) as stream:
+                return stream.read().strip()
+        except FileNotFoundError:
+            if self.check:
+                return ""
+            raise TreeError(f"{path} needs the credential {name}, which this node does not have.") from None
+
+    def wanted(self, path: str, wish: Wish) -> State:
+        """(content, mode, owner, group) as it has to be."""
+        owner = account(pwd.getpwnam, wish["owner"], "user", self.check)
+        group = account(grp.getgrnam, wish["group"], "group", self.check)
+        return self.filled(path, wish), int(wish["mode"], 8), owner, group
+
+    def note(self, path: str, units: list[str]) -> None:
+        self.changed.append(path)
+        for unit in units:
+            reload = unit in RELOADABLE and not path.startswith(UNIT_FOLDER)
+            if self.affected.get(unit) != "restart":
+                self.affected[unit] = "reload" if reload else "restart"
+
+    def show(self, path: str, before: bytes, after: bytes, masked: bool) -> None:
+        if len(self.diffs) < MOST_DIFF:
+            hide = "(this file holds secrets)\n"
+            self.diffs.append(
+                {
+                    "before_header": path,
+                    "after_header": path,
+                    "before": hide if masked else lines_of(before),
+                    "after": hide.replace("holds", "would hold other") if masked else lines_of(after),
+                }
+            )
+
+    def apply(self, files: dict[str, Wish], record: dict[str, list[str]]) -> None:
+        """Install `files` and take away what `record` holds beyond them."""
+        writes, removals = [], []
+        for path, wish in sorted(files.items()):
+            have, want = current(self.at(path)), self.wanted(path, wish)
+            if have != want:
+                writes.append((path, want))
+                self.note(path, wish["affects"])
+                self.show(path, have[0] if have else b"", want[0], bool(SECRET.search(wish["text"])))
+        for path, units in sorted(record.items()):
+            if path not in files:
+                removals.append(path)
+                self.note(path, units)
+                self.show(path, b"(removed)\n" if current(self.at(path)) else b"", b"", False)
+        if not self.check:
+            self.commit(writes, removals)
+            self.remember(files)
+
+    def commit(self, writes: list[tuple[str, State]], removals: list[str]) -> None:
+        # The restarts are noted before the first file changes: whatever comes after, they are not forgotten.
+        for unit, verb in self.affected.items():
+            pending = self.at(f"{PENDING}/{unit}")
+            if (current(pending) or (b"",))[0] != b"restart":
+                write(pending, verb.encode(), 0o644, os.getuid(), os.getgid())
+        for path, (data, mode, owner, group) in writes:
+            write(self.at(path), data, mode, owner, group)
+        for path in removals:
+            if os.path.lexists(self.at(path)):
+                os.unlink(self.at(path))
+                sync_folder(os.path.dirname(self.at(path)))
+
+    def recorded(self) -> dict[str, list[str]]:
+        have = current(self.at(RECORD))
+        return json.loads(have[0])["files"] if have else {}
+
+    def remember(self, files: dict[str, Wish]) -> None:
+        """Keep the list of everything written, for the next run and for uninstalling."""
+        listing = {"files": {path: sorted(wish["affects"]) for path, wish in sorted(files.items())}}
+        data = (json.dumps(listing, indent=1) + "\n").encode()
+        if (current(self.at(RECORD)) or (b"",))[0] != data:
+            write(self.at(RECORD), data, 0o644, os.getuid(), os.getgid())

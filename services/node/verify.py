@@ -126,13 +126,14 @@ def own_listeners(names: set[str]) -> dict[tuple[int, str], str]:
     for connection in psutil.net_connections("inet"):
         proto = "tcp" if connection.type.name == "SOCK_STREAM" else "udp"
         bound = connection.status == psutil.CONN_LISTEN or (proto == "udp" and not connection.raddr)
-        unit = _unit_of(connection.pid) if bound and connection.pid else ""
+        unit = unit_of(connection.pid) if bound and connection.pid else ""
         if unit in names and connection.laddr:
             found[connection.laddr.port, proto] = unit
     return found
 
 
-def _unit_of(pid: int) -> str:
+def unit_of(pid: int) -> str:
+    """The systemd unit a process belongs to, "" if none or if it is gone."""
     try:
         text = Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:

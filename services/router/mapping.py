@@ -101,7 +101,7 @@ def _outside(catalog: Catalog, node: Host) -> Iterator[tuple[Manifest, Port]]:
     """(service, listener) of everything on a node that belongs to zone wan."""
     for service in catalog.ordered:
         for port in service.ports_on(node.catalogue_role or ""):
-            if port.zone == "wan":
+            if port.zone == "wan" and node.offers(port):
                 yield service, port
 
 

@@ -32,10 +32,14 @@ def own_address() -> str:
 
 
 def center_address(node: Node) -> str:
-    """`ip:port` of the DSS_NGINX of the site's main node; main's own on main."""
+    """`ip:port` of the DSS_NGINX of the site's main node; main's own on main.
+
+    Read anew at each call: main may have moved since the service started.
+    """
     if node.center is None:
         return own_address()
-    return join_host_port(node.center.address, node.center.https_port)
+    center = config.load_node().center or node.center
+    return join_host_port(center.address, center.https_port)
 
 
 def join_host_port(host: str, port: int) -> str:

@@ -8,9 +8,11 @@ from services.node.units import ROLES
 from services.runtime import app, auth, config
 from services.runtime.app import Context
 from services.runtime.bus import Bus
+from services.runtime.http import Peers
 from services.smc.agent import entries, probes
 from services.smc.agent.api import Api
 from services.smc.agent.beats import Beats
+from services.smc.agent.changes import Changes
 from services.smc.agent.figures import Meter
 from services.smc.agent.monitor import Monitor
 from services.smc.agent.probes import Prober
@@ -36,7 +38,7 @@ async def build(context: Context) -> None:
             yield
 
     context.app.cleanup_ctx.append(probing)
-    context.app.add_routes(Api(monitor, tasks).routes())
+    context.app.add_routes([*Api(monitor, tasks).routes(), *Changes(monitor).routes()])
     context.background("systemd", monitor.watch)
     context.background("health", monitor.tick)
     if ROLES[node.role] == "main":
@@ -46,16 +48,19 @@ async def build(context: Context) -> None:
 
 async def _build_main(context: Context, bus: Bus, beats: Beats) -> None:
     # A sub has no database: it must not pay for the means to reach one.
+    from services.smc.agent.follow import Follow
     from services.smc.agent.join import Desk
     from services.smc.agent.registry import Registry
     from services.smc.agent.route import Route
 
-    registry = Registry(bus, context.health)
+    registry, peers = Registry(bus, context.health), Peers()
     beats.fallback = registry.take
     await bus.subscribe("dss.beat.*", registry.hear)
     context.app.add_routes([*Desk(context.node).routes(), *Route().routes()])
     context.background("registry", registry.show)
     context.background("facts", registry.follow)
+    context.app.cleanup_ctx.append(peers.lifetime)
+    context.background("centre", Follow(peers).run)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ INITIALISED = "initialised"
 
 PERMISSIONS = frozenset(
     {"live.view", "devices.view", "devices.manage", "nodes.view", "nodes.manage", "services.control",
-     "network.view", "audit.view", "accounts.manage"}
+     "network.view", "network.manage", "audit.view", "accounts.manage"}
 )  # fmt: skip
 ROLES: dict[str, frozenset[str]] = {
     "administrator": PERMISSIONS,

@@ -83,7 +83,7 @@ def _token(user: str, channel: str, node: str) -> str:
 def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnswer:
     path = f"live/{channel}/{stream}?token={token}"
     own = node.name == config.load_node().name
-    ports = config.load_service("mts").ports
+    ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
         ws=f"/mts/{path}" if own else f"/nodes/{node.name}/mts/{path}",

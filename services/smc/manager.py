@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import audit, models, peers
+from services.smc import audit, models, nodes, peers
 from services.smc.accounts import Account
 from services.smc.store import unit_of_work
 
@@ -108,7 +108,8 @@ def logs(session: Session, node: str, service: str, lines: int = 50) -> list[str
 
 
 @unit_of_work
-def _address(session: Session, node: str) -> peers.Peer:
+def address(session: Session, node: str) -> peers.Peer:
+    """Where the agent of a node is asked; Problem 404 for a node that never joined."""
     row = session.get(models.Node, node)
     if node == config.load_node().name:
         return peers.Peer(node, None)
@@ -117,12 +118,12 @@ def _address(session: Session, node: str) -> peers.Peer:
             "node-unknown", "There is no such node.", "No node of this name has joined.",
             "Look at the list of servers.", status=404,
         )  # fmt: skip
-    return peers.Peer(node, row.address)
+    return peers.Peer(node, row.address, nodes.https_port(node))
 
 
 def _ask(session: Session, node: str, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
     # The unit of work ends before the call: no connection is held while a far node thinks.
-    return peers.call(_address(session, node), method, path)
+    return peers.call(address(session, node), method, path)
 
 
 def _parsed(node: str, read: Callable[[], T]) -> T:

@@ -16,18 +16,22 @@ LARGEST = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Peer:
-    """A node to call; `address` None is this node itself."""
+    """A node to call; `address` None is this node itself, `port` None is this node's own HTTPS port."""
 
     name: str
     address: str | None
+    port: int | None = None
 
 
-def call(peer: Peer, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
+def call(peer: Peer, method: str, path: str, data: object = None) -> Any:  # noqa: ANN401 - JSON
     """The JSON answer of a node's agent to `path`, which begins with /; else Problem 502 or 504."""
     connection = _connection(peer)
     prefix, headers = _local() if peer.address is None else ("/cluster/smc", {})
+    text = None if data is None else json.dumps(data)
+    if text is not None:
+        headers = headers | {"Content-Type": "application/json"}
     try:
-        connection.request(method, prefix + path, headers={"Accept": "application/json", **headers})
+        connection.request(method, prefix + path, text, {"Accept": "application/json", **headers})
         answer = connection.getresponse()
         body = answer.read(LARGEST + 1)
     except ssl.SSLError as error:
@@ -45,7 +49,7 @@ def _connection(peer: Peer) -> http.client.HTTPConnection:
     if peer.address is None:
         port = config.load_service("smc").ports["http"]
         return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    return _NamedHTTPS(peer, _https_port(), _context())
+    return _NamedHTTPS(peer, peer.port or _https_port(), _context())
 
 
 class _NamedHTTPS(http.client.HTTPSConnection):

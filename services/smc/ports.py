@@ -31,7 +31,7 @@ def matrix(session: Session) -> list[NodePorts]:
     known = [(row.name, row.role, row.address) for row in rows if row.name != own.name]
     session.rollback()
     wanted = [(peers.Peer(own.name, None), own.role)]
-    wanted += [(peers.Peer(name, address), role) for name, role, address in known]
+    wanted += [(peers.Peer(name, address, nodes.https_port(name)), role) for name, role, address in known]
     with ThreadPoolExecutor(min(AT_ONCE, len(wanted))) as pool:
         return list(pool.map(lambda one: _of(*one), wanted))
 
@@ -43,7 +43,7 @@ def of_node(session: Session, name: str) -> NodePorts:
         return _of(peers.Peer(own.name, None), own.role)
     node = nodes.get(session, name)
     session.rollback()
-    return _of(peers.Peer(name, node.address), node.role)
+    return _of(peers.Peer(name, node.address, node.beat.get("https_port")), node.role)
 
 
 def _of(peer: peers.Peer, role: str) -> NodePorts:

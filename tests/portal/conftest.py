@@ -66,6 +66,7 @@ class Agent:
     orders: list[tuple[str, str]] = field(default_factory=list)
     steps: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     beats: bool = True
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -90,7 +91,22 @@ class Agent:
                 self.steps[task].append({"service": one["id"], "state": "done", "message": ""})
         return task
 
-    def answer(self, method: str, path: str) -> tuple[int, Any]:
+    def change(self, parts: list[str], asked: dict[str, Any]) -> tuple[int, Any]:
+        """Changes at run time: the first port is refused, any other waits for confirmation."""
+        if parts == ["changes"] and asked:
+            refused = 554 in asked.get("ports", {}).values()
+            self.changes.insert(
+                0, record(asked, "refused" if refused else "waiting", f"{len(self.changes):032x}")
+            )
+            return 202, {"id": self.changes[0]["id"]}
+        if parts == ["changes"]:
+            return 200, self.changes
+        found = next((one for one in self.changes if one["id"] == parts[1]), None)
+        if found and parts[2:]:
+            found["state"] = {"confirm": "kept", "undo": "undone"}[parts[2]]
+        return (200, found) if found else (404, {"code": "unknown", "what": "No such thing."})
+
+    def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """Status and body of one request."""
         parts = path.partition("?")[0].strip("/").split("/")
         if method == "GET" and parts == ["services"]:
@@ -103,9 +119,25 @@ class Agent:
             }
         if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
+        if parts[0] == "changes":
+            return self.change(parts, body or {})
         if method == "POST" and parts[0] == "services":
             return 202, {"task": self.order(parts[1], parts[2])}
         return 404, {"code": "unknown", "what": "No such thing.", "why": "", "remedy": ""}
+
+
+def record(asked: dict[str, Any], state: str, id: str) -> dict[str, Any]:
+    """A change as a node's agent shows it."""
+    problem = {"code": "port-clash", "what": "The change was not made.",
+               "why": "554/tcp belongs to DSS_X (rtsp).",
+               "remedy": "Take another number.", "status": 409}  # fmt: skip
+    return {
+        "id": id, "request": asked, "by": "admin", "state": state, "began": time.time(),
+        "ends": time.time() + 290, "healthy_after": 2.5, "before": {}, "after": {},
+        "affected": {"units": {"dss-mts.service": "restart"}, "paths": ["/etc/dss/firewall.nft"]},
+        "problem": problem if state == "refused" else None,
+        "log": [{"at": time.time(), "text": f"It is {state}."}],
+    }  # fmt: skip
 
 
 def served(agent: Agent, prefix: str) -> type[BaseHTTPRequestHandler]:
@@ -115,7 +147,9 @@ def served(agent: Agent, prefix: str) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, body = agent.answer(self.command, self.path.removeprefix(prefix))
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = json.loads(sent) if sent else None
+            status, body = agent.answer(self.command, self.path.removeprefix(prefix), asked)
             data = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -243,6 +277,7 @@ def site(platform: Platform, free_port: Callable[[], int]) -> Iterator[Site]:
         "sub-1", [service(i) for i in ("nginx", "mq", "smc", "dms")], port_rows(files["sub-1"], "mts")
     )
     sub.services.append(service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute."))
+    sub.changes.append(record({"ports": {"mts.rtsp": 19100}}, "undone", "f" * 32))
     servers = [
         serve(main, "127.0.0.1", agent_port, "", None),
         serve(sub, "127.0.0.21", tls_port, "/cluster/smc", tls("sub-1")),

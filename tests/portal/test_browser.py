@@ -23,7 +23,8 @@ PAGES = {
     "home": "/", "live-1": "/live?size=1&c=", "live-4": "/live?size=4&c=", "topology": "/topology?node=sub-1",
     "topology-table": "/topology?view=table", "servers": "/servers", "server": "/servers/sub-1",
     "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
-    "device-add": "/devices/add", "ports": "/ports", "about": "/about", "missing": "/no-such-page",
+    "device-add": "/devices/add", "ports": "/ports", "settings": "/settings/sub-1",
+    "service-ports": "/services/main-a/mts/ports", "about": "/about", "missing": "/no-such-page",
 }  # fmt: skip
 
 

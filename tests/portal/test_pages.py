@@ -18,6 +18,8 @@ PAGES = {
     "/topology": ["<svg", "sub-1", "1 of 1 devices online"],
     "/topology?view=table&node=sub-1": ["Linked to", "connected", "Last seen"],
     "/ports": ["Port matrix", "9100", "must be mapped", "Not listening", "Planned"],
+    "/settings/sub-1": ["CMS IP", "127.0.0.21", "Mapping IP", "203.0.113.21", "mts.rtsp to port 19100"],
+    "/services/main-a/mts/ports": ["rtsp (tcp)", "9100", "DSS_MTS restarts", "must map the new number"],
     "/devices": ["Gate east", "Online", "refuses user or password", "Digest authentication failed"],
     "/devices/add": ["RTSP URL", "Channels", "Password of the device"],
     "/live?size=4": ["Gate east", "data-part=\"video\""],

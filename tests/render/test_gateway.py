@@ -51,6 +51,7 @@ class Gateway:
     https: int
     ports: dict[str, int]
     pki: Path
+    old: int
 
     def get(
         self, path: str, node: bool = False, **headers: str
@@ -85,6 +86,19 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gateway(catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway as it is by default."""
+    yield from started(catalog, pki, tmp_path_factory, {})
+
+
+@pytest.fixture(scope="module")
+def old_gateway(catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway with TLS 1.0 switched on."""
+    yield from started(catalog, pki, tmp_path_factory, {"dss_tls10": True})
+
+
+def started(
+    catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactory, more: dict[str, object]
+) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
     folder.chmod(0o755)
     servers = {
@@ -95,13 +109,14 @@ def gateway(catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactor
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), Echo) as one,
         ThreadingHTTPServer(("127.0.0.1", 0), Echo) as two,
+        ThreadingHTTPServer(("127.0.0.1", 0), Echo) as three,
     ):
-        https, plain = one.server_address[1], two.server_address[1]
+        https, plain, old = (s.server_address[1] for s in (one, two, three))
     for server in servers.values():
         server.https = https  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    own = ports | {"nginx.https": https, "nginx.http": plain}
-    site = topology.load(ROOT / "inventories/standalone", {"dss_ports": own}, catalog)
+    own = ports | {"nginx.https": https, "nginx.http": plain, "nginx.tls10": old}
+    site = topology.load(ROOT / "inventories/standalone", {"dss_ports": own, **more}, catalog)
     for path, file in render(catalog, site, "main-a").items():
         if path.startswith("/etc/dss/engines/"):
             text = file.text.replace("/etc/dss/pki", str(pki)).replace("/etc/dss", str(folder))
@@ -113,7 +128,7 @@ def gateway(catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactor
             place.write_text(text)
     process = subprocess.Popen(["nginx", "-c", folder / "engines/nginx.conf", "-g", "daemon off;"])
     try:
-        found = Gateway(https, ports, pki)
+        found = Gateway(https, ports, pki, old)
         _wait(found)
         yield found
     finally:
@@ -235,3 +250,45 @@ def test_guessing_at_the_login_is_slowed_down(gateway: Gateway) -> None:
     answers = [gateway.get("/login")[0] for _ in range(60)]
     assert answers[0] == 200
     assert 429 in answers
+
+
+VERSIONS = ("tls1", "tls1_1", "tls1_2", "tls1_3")
+
+
+def handshakes(pki: Path, port: int) -> dict[str, bool]:
+    """Which versions a port accepts from a client that is willing to speak any of them."""
+    found = {}
+    for version in VERSIONS:
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", pki / "ca.pem"]
+        words += ["-verify_return_error", f"-{version}", "-cipher", "ALL:@SECLEVEL=0"]
+        done = subprocess.run(words, input=b"", capture_output=True, check=False, timeout=20)
+        found[version] = done.returncode == 0 and b"Verify return code: 0 (ok)" in done.stdout
+    return found
+
+
+MODERN = {"tls1": False, "tls1_1": False, "tls1_2": True, "tls1_3": True}
+
+
+def test_only_new_versions_are_spoken_by_default(gateway: Gateway, pki: Path) -> None:
+    assert handshakes(pki, gateway.https) == MODERN
+    assert handshakes(pki, gateway.old) == dict.fromkeys(VERSIONS, False)
+
+
+def test_old_versions_are_spoken_on_their_own_port_when_switched_on(old_gateway: Gateway, pki: Path) -> None:
+    assert handshakes(pki, old_gateway.old) == dict.fromkeys(VERSIONS, True)
+    assert handshakes(pki, old_gateway.https) == MODERN
+
+
+def test_weak_ciphers_are_refused_on_both_ports(old_gateway: Gateway) -> None:
+    for port in (old_gateway.https, old_gateway.old):
+        for cipher in ("NULL", "RC4", "3DES", "aNULL", "EXPORT", "AES128-SHA"):
+            words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2"]
+            words += ["-cipher", f"{cipher}:@SECLEVEL=0"]
+            done = subprocess.run(words, input=b"", capture_output=True, check=False, timeout=20)
+            assert done.returncode != 0, (port, cipher)
+
+
+def test_the_old_port_carries_pages_and_no_calls_of_nodes(old_gateway: Gateway) -> None:
+    through = Gateway(old_gateway.old, old_gateway.ports, old_gateway.pki, old_gateway.old)
+    assert through.get("/devices")[0] == 200
+    assert through.get("/cluster/dms/channels", node=True)[0] == 403

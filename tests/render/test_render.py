@@ -10,7 +10,7 @@ import pytest
 
 from services import topology
 from services.catalog import Catalog
-from services.render import File, render, render_all
+from services.render import File, render, render_all, render_facts
 from services.topology import Topology
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,12 +51,12 @@ def test_a_changed_port_reaches_all_that_use_it_and_restarts_only_them(
         render(catalog, site_of(tmp_path, moved, catalog), "sub-1"),
     )
     changed = {path for path in after if after[path] != before[path]}
-    assert changed == {"/etc/dss/services/mts.json", "/etc/dss/firewall.nft", "/etc/dss/ports.json"}
+    facts, rest = "/etc/dss/host.json", {"/etc/dss/services/mts.json", "/etc/dss/firewall.nft"}
+    assert changed == {*rest, "/etc/dss/ports.json", facts}
     assert json.loads(after["/etc/dss/services/mts.json"].text)["ports"]["rtsp"] == 19100
     assert {u for path in changed for u in after[path].affects} == {
         "dss-mts.service",
         "dss-firewall.service",
-        "dss-smc.service",
     }
 
 
@@ -129,3 +129,28 @@ def test_the_allow_list_and_the_gateway_stand_before_every_opening(tmp_path: Pat
 def test_a_host_without_services_gets_nothing(rendered: Render) -> None:
     assert rendered("demo", "cam-1") == {}
     assert rendered("lan_wan", "edge") == {}
+
+
+def test_a_change_at_run_time_gives_the_same_files_as_the_inventory(tmp_path: Path, catalog: Catalog) -> None:
+    facts = ("/etc/dss/host.json", "/etc/dss/overrides.json")
+    own = {"ports": {"mts.rtsp": 19100}, "mapping_ip": "203.0.113.21"}
+    told = "dss_ports: {mts.rtsp: 19100}, dss_mapping_ip: 203.0.113.21"
+    center = {"center": {"ports": {"nginx.https": 10443}}}
+    moved = TWO.replace("198.18.0.21}", f"198.18.0.21, {told}}}").replace(
+        "198.18.0.10}", "198.18.0.10, dss_ports: {nginx.https: 10443}}"
+    )
+    by_inventory = render(catalog, site_of(tmp_path, moved, catalog), "sub-1")
+    by_portal = render(catalog, site_of(tmp_path, TWO, catalog), "sub-1", own | center)
+    assert {p: f for p, f in by_portal.items() if p not in facts} == {
+        p: f for p, f in by_inventory.items() if p not in facts
+    }
+    again = render(catalog, site_of(tmp_path, moved, catalog), "sub-1", own | center)
+    assert again == by_inventory, "what the inventory says by now is no override any more"
+
+
+def test_facts_of_a_node_are_enough_to_render_it(
+    inventory: str, catalog: Catalog, site: Callable[[str], Topology]
+) -> None:
+    for one in render_all(catalog, site(inventory)):
+        facts = json.loads(one.files["/etc/dss/host.json"].text)
+        assert render_facts(catalog, facts, {}) == one.files

@@ -158,3 +158,46 @@ async def test_media_is_passed_to_enabled_nodes_only(
     assert (answer.status, answer.headers["X-Node-Address"]) == (204, "198.18.0.21:8443")
     for name in ("sub-2", "nobody", "a%20b"):
         assert (await client.get(f"/route/{name}")).status == 404
+
+
+async def renewed(client: "TestClient[Any, Any]", name: str, text: str) -> tuple[int, dict[str, Any]]:
+    headers = {"Authorization": "Bearer node-secret", "X-DSS-Node": name, "X-Real-IP": "198.18.0.21"}
+    answer = await client.post("/renew", json={"csr": text}, headers=headers)
+    return answer.status, await answer.json()
+
+
+async def test_a_known_node_gets_a_certificate_with_its_new_mapping_ip(
+    platform: "Platform", client: "TestClient[Any, Any]"
+) -> None:
+    with platform.session() as session:
+        nodes.register(session, "sub-1", "sub", "198.18.0.21", None, "1")
+        nodes.register(session, "sub-2", "sub", "198.18.0.22", "203.0.113.22", "1")
+    status, answer = await renewed(client, "sub-1", csr("sub-1", "198.18.0.21", "203.0.113.21"))
+    assert status == 200, answer
+    certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())
+    assert "203.0.113.21" in pki.names_in(certificate).addresses
+    for name, text in (
+        ("sub-1", csr("sub-1", "203.0.113.22")),
+        ("sub-1", csr("sub-2", "198.18.0.21")),
+        ("sub-9", csr("sub-9", "198.18.0.29")),
+        ("main-a", csr("main-a", "198.18.0.10")),
+    ):
+        assert (await renewed(client, name, text))[0] in {403, 404}, name
+
+
+async def test_a_disabled_node_renews_nothing_and_it_is_audited(
+    platform: "Platform", client: "TestClient[Any, Any]"
+) -> None:
+    with platform.session() as session:
+        nodes.register(session, "sub-1", "sub", "198.18.0.21", None, "1")
+        nodes.disable(session, "sub-1", ADMIN)
+    status, answer = await renewed(client, "sub-1", csr())
+    assert (status, answer["code"]) == (403, "node-disabled")
+    with platform.session() as session:
+        entry = audit.listing(session, action="node.renew")[0]
+    assert (entry.outcome, entry.details) == ("refused", {"reason": "node-disabled"})
+
+
+async def test_nobody_renews_without_the_gateways_word(client: "TestClient[Any, Any]") -> None:
+    assert (await client.post("/renew", json={"csr": csr()})).status == 401
+    assert (await renewed(client, "", csr()))[0] == 400

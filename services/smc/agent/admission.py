@@ -40,6 +40,26 @@ def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str,
     return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
 
 
+def renew(main: Node, name: str, csr: str, source: str) -> dict[str, str]:
+    """Sign anew for a node that is known by its certificate; audited, a refusal too."""
+    ca = x509.load_pem_x509_certificate(config.pki("ca.pem").read_bytes())
+    ca_key = pki.load_key(config.credential("ca.key").encode())
+    with store.session() as session:
+        entry = {"actor": name[:63], "source": source}
+        try:
+            if nodes.get(session, name).state == "disabled":
+                raise _refused("node-disabled", "The node is disabled.")
+            names, key = _checked(main, name, csr, _taken(session, name))
+        except Problem as problem:
+            details = {"reason": problem.code}
+            audit.write(session, "node.renew", name[:63], outcome="refused", details=details, **entry)
+            raise
+        addresses = ", ".join(names.addresses)
+        audit.write(session, "node.renew", name, details={"addresses": addresses}, **entry)
+    certificate = pki.sign(ca_key, ca, key, names)
+    return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
+
+
 def _checked(main: Node, name: str, csr: str, taken: set[str]) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:
     nodes.check_name(name)
     names, key = read_request(csr)

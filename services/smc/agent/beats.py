@@ -44,9 +44,14 @@ class Beats:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._now.wait(), PERIOD)
 
+    def _ports(self) -> dict[str, dict[str, int]]:
+        """The numbers of this node's services, by service and port."""
+        return {entry.id: config.load_service(entry.id).ports for entry in self.monitor.entries}
+
     def beat(self) -> dict[str, Any]:
         """The beat of this moment (docs/design/interfaces.md §4)."""
-        node = self.node
+        # Addresses and numbers may change while the agent runs.
+        node = config.load_node()
         return {
             "node": node.name,
             "role": node.role,
@@ -54,6 +59,7 @@ class Beats:
             "address": node.address,
             "mapping_ip": node.mapping_ip,
             "https_port": config.load_service("nginx").ports["https"],
+            "ports": self._ports(),
             "at": clock.iso(clock.now()),
             **self.meter.host(),
             "services": self.monitor.as_list(),

@@ -61,7 +61,11 @@ class Desk:
         async def sign_route(request: web.Request) -> web.Response:
             return await sign(request)
 
-        return [web.get("/join", show_route), web.post("/join", sign_route)]
+        return [
+            web.get("/join", show_route),
+            web.post("/join", sign_route),
+            web.post("/renew", self.renew),
+        ]
 
     async def show(self, _: web.Request) -> web.Response:
         """`{"ca": pem}`: the caller compares its fingerprint with the one it was given."""
@@ -76,6 +80,18 @@ class Desk:
         from services.smc.agent import admission
 
         answer = await asyncio.to_thread(admission.admit, self.node, name, token, csr, source)
+        return web.json_response(answer)
+
+    async def renew(self, request: web.Request) -> web.Response:
+        """`{"csr"}` → `{"certificate", "ca"}` for a node that showed its certificate to DSS_NGINX."""
+        name, csr = request.headers.get("X-DSS-Node", ""), (await _body(request)).get("csr")
+        source = request.headers.get("X-Real-IP", request.remote or "unknown")
+        self.limit.check(source)
+        if not (name and isinstance(csr, str)):
+            raise _unreadable("It lacks csr, or does not come from a node.")
+        from services.smc.agent import admission
+
+        answer = await asyncio.to_thread(admission.renew, self.node, name, csr, source)
         return web.json_response(answer)
 
 

@@ -79,24 +79,28 @@ def for_entries(entries: list[Entry], session: aiohttp.ClientSession) -> dict[st
 
 
 def _probe(entry: Entry, unit: str, session: aiohttp.ClientSession) -> Probe | None:
-    ports = entry.ports
     if unit == "dss-portal.service":
-        return _http(session, f"http://127.0.0.1:{ports['portal']}/health")
+        return _http(session, entry, "portal", "/health")
     if entry.id == "smc":
         return None
     if entry.id == "nginx":
-        return _http(session, f"https://127.0.0.1:{ports['https']}/health/nginx")
+        return _http(session, entry, "https", "/health/nginx")
     if entry.id == "mq":
-        return _http(session, f"http://127.0.0.1:{ports['monitor']}/healthz")
+        return _http(session, entry, "monitor", "/healthz")
     if entry.id == "mysql":
         return _database
     if entry.id == "redis":
         return _redis
-    return _http(session, f"http://127.0.0.1:{ports['http']}/health") if "http" in ports else None
+    return _http(session, entry, "http", "/health") if "http" in entry.ports else None
 
 
-def _http(session: aiohttp.ClientSession, url: str) -> Probe:
+def _http(session: aiohttp.ClientSession, entry: Entry, port: str, path: str) -> Probe:
+    scheme = "https" if port == "https" else "http"
+
     async def probe() -> str:
+        # The number may have changed since the agent started.
+        number = config.load_service(entry.id).ports[port]
+        url = f"{scheme}://127.0.0.1:{number}{path}"
         # This node's own address: what is asked is whether the service lives, not who it is.
         async with session.get(url, allow_redirects=False, ssl=False) as answer:
             text = (await answer.content.read(ANSWER_LIMIT)).decode(errors="replace")

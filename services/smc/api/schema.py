@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from services.runtime.errors import Problem
 
 Json = dict[str, Any]
+MOST_KEYS = 64
 HINTS: dict[type, dict[str, Any]] = {}
 
 
@@ -50,6 +51,8 @@ def describe(hint: Any, parts: dict[str, Json]) -> Json:  # noqa: ANN401 - type 
         return {"anyOf": [describe(one, parts) for one in args]}
     if origin is list:
         return {"type": "array", "items": describe(args[0], parts), **_bounds(marks)}
+    if origin is dict and args[1] is not Any:
+        return {"type": "object", "additionalProperties": describe(args[1], parts)}
     return {**_simple(base), **_bounds(marks)}
 
 
@@ -129,6 +132,8 @@ def read(hint: Any, value: Any, where: str = "body") -> Any:  # noqa: ANN401
         return _read_union(args, value, where)
     if origin is list:
         return _read_list(args[0], value, where, marks)
+    if origin is dict and args[1] is not Any:
+        return _read_dict(args[1], value, where)
     return _read_simple(base, value, where, marks)
 
 
@@ -154,11 +159,27 @@ def _read_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:  # noq
     rest = [one for one in choices if one is not type(None)]
     if len(rest) == 1:
         return read(rest[0], value, where)
+    if not any("kind" in hints_of(one) for one in rest):
+        return _read_by_key(rest, value, where)
     kinds = {get_args(hints_of(one)["kind"])[0]: one for one in rest}
     kind = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(kind, str) or kind not in kinds:
         _wrong(f"{where}.kind", f"must be one of {', '.join(kinds)}")
     return read(kinds[kind], value, where)
+
+
+def _read_by_key(choices: list[Any], value: Any, where: str) -> Any:  # noqa: ANN401
+    """The one choice whose only field is given."""
+    keys = {fields(one)[0].name: one for one in choices}
+    if not isinstance(value, dict) or len(value) != 1 or not set(value) <= set(keys):
+        _wrong(where, f"must be an object with exactly one of {', '.join(keys)}")
+    return read(keys[next(iter(value))], value, where)
+
+
+def _read_dict(hint: Any, value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(value, dict) or len(value) > MOST_KEYS:
+        _wrong(where, f"must be an object with at most {MOST_KEYS} entries")
+    return {str(key): read(hint, one, f"{where}.{key[:64]}") for key, one in value.items()}
 
 
 def _read_list(hint: Any, value: Any, where: str, marks: tuple[Any, ...]) -> list[Any]:  # noqa: ANN401

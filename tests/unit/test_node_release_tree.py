@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from services.node import tree
+from services.node import release_tree
 
 
 def install(root: Path, listing: dict[str, tuple[str, list[str]]]) -> None:
     for path, (text, _) in listing.items():
         (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (root / path.lstrip("/")).write_text(text)
-    record = root / tree.RECORD
+    record = root / release_tree.RECORD
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps({"files": {path: units for path, (_, units) in listing.items()}}))
 
@@ -44,21 +44,21 @@ def node(tmp_path: Path) -> Path:
 
 def test_going_over_and_back_leaves_every_file_as_it_was(node: Path, tmp_path: Path) -> None:
     install(tmp_path / "new", NEW)
-    tree.capture(tmp_path / "old", node)
+    release_tree.capture(tmp_path / "old", node)
     before = content(node)
-    tree.apply(tmp_path / "new", node)
+    release_tree.apply(tmp_path / "new", node)
     assert (node / "etc/dss/more.json").read_text() == "new"
     assert not (node / "etc/systemd/system/gone.service").exists()
-    tree.apply(tmp_path / "old", node)
+    release_tree.apply(tmp_path / "old", node)
     after = content(node)
-    assert json.loads(after.pop(str(tree.RECORD))) == json.loads(before.pop(str(tree.RECORD)))
+    assert json.loads(after.pop(str(release_tree.RECORD))) == json.loads(before.pop(str(release_tree.RECORD)))
     assert after == before
     assert (node / "etc/dss/changed.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_only_units_whose_files_differ_are_named(node: Path, tmp_path: Path) -> None:
     install(tmp_path / "new", NEW)
-    assert tree.apply(tmp_path / "new", node) == {
+    assert release_tree.apply(tmp_path / "new", node) == {
         "dss-b.service": "restart",
         "nginx.service": "reload",
         "dss-c.service": "restart",
@@ -71,7 +71,7 @@ def test_a_change_cut_off_anywhere_is_undone_completely(
     node: Path, tmp_path: Path, written: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path / "new", NEW)
-    tree.capture(tmp_path / "old", node)
+    release_tree.capture(tmp_path / "old", node)
     before = content(node)
     left = [written]
     real = Path.replace
@@ -86,16 +86,16 @@ def test_a_change_cut_off_anywhere_is_undone_completely(
         cut.setattr(Path, "replace", failing)
         if written < 5:
             with pytest.raises(OSError, match="power cut"):
-                tree.apply(tmp_path / "new", node)
+                release_tree.apply(tmp_path / "new", node)
         else:
-            tree.apply(tmp_path / "new", node)
-    tree.apply(tmp_path / "old", node)
+            release_tree.apply(tmp_path / "new", node)
+    release_tree.apply(tmp_path / "old", node)
     after = {path: text for path, text in content(node).items() if not path.endswith(".dss-new")}
     after = {path: text for path, text in after.items() if "installed.json." not in path}
-    assert json.loads(after.pop(str(tree.RECORD))) == json.loads(before.pop(str(tree.RECORD)))
+    assert json.loads(after.pop(str(release_tree.RECORD))) == json.loads(before.pop(str(release_tree.RECORD)))
     assert after == before
 
 
 def test_a_kept_tree_is_root_s_alone(node: Path, tmp_path: Path) -> None:
-    tree.capture(tmp_path / "old", node)
+    release_tree.capture(tmp_path / "old", node)
     assert (tmp_path / "old").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,130 @@
+"""What a node must know to render its own files, and what was changed on it at run time.
+
+Facts are what the inventory says of one host, without what the manifests already say; they are written to
+HOST_FILE. Overrides are what an administrator changed since then; they are written to OVERRIDES_FILE and win.
+Keys of overrides: `ports` {service.port: number}, `mapping_ip` (address or None), `address`, `tls10`, and
+`center` {address, ports} on a node that has a centre.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from services.catalog import Catalog
+from services.topology import Center, Host
+
+HOST_FILE, OVERRIDES_FILE = "/etc/dss/host.json", "/etc/dss/overrides.json"
+PLAIN = ("address", "mapping_ip", "tls10")
+RENDERED = (
+    *("ansible_port", "dss_allow", "dss_confirm_seconds", "dss_gateway", "dss_gateway_mac"),
+    "dss_lan_networks",
+)
+"""Variables of the inventory that the rendering, or a change at run time, reads by their own names."""
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One value that was changed at run time: where it stands, what it is, what the inventory says."""
+
+    path: str
+    value: Any
+    inventory: Any
+
+
+def of(site: str, host: Host, catalog: Catalog) -> Facts:
+    """The facts of a host; JSON that says everything `host_of` needs."""
+    plain, center = defaults(catalog), host.center
+    own = {key: host.vars[key] for key in RENDERED if host.vars.get(key) is not None}
+    return {
+        "site": site,
+        "name": host.name,
+        "role": host.role,
+        "address": host.address,
+        "mapping_ip": host.mapping_ip,
+        "install_path": host.install_path,
+        "tls10": bool(host.get("dss_tls10")),
+        "ports": _differing(host.ports, plain),
+        "center": {"name": center.name, "address": center.address, "ports": _differing(center.ports, plain)}
+        if center
+        else None,
+        "vars": own,
+    }
+
+
+def host_of(facts: Facts, catalog: Catalog) -> Host:
+    """The host that facts describe."""
+    plain, center = defaults(catalog), facts["center"]
+    there = Center(center["name"], center["address"], plain | center["ports"]) if center else None
+    return Host(
+        facts["name"],
+        facts["role"],
+        facts["address"],
+        facts["mapping_ip"],
+        facts["install_path"],
+        there,
+        plain | facts["ports"],
+        facts["vars"] | {"dss_tls10": facts["tls10"]},
+    )
+
+
+def changed(facts: Facts, overrides: Mapping[str, Any]) -> Facts:
+    """Facts with the overrides laid over them."""
+    found = deepcopy(facts) | {key: overrides[key] for key in PLAIN if key in overrides}
+    found["ports"] |= overrides.get("ports", {})
+    if found["center"] and (center := overrides.get("center")):
+        ports = found["center"]["ports"] | center.get("ports", {})
+        found["center"] |= {"address": center.get("address", found["center"]["address"]), "ports": ports}
+    return found
+
+
+def drift(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> list[Drift]:
+    """Every override that says something else than the inventory."""
+    return list(_drift(facts, overrides, defaults(catalog)))
+
+
+def needed(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """The overrides without those that the inventory says by now as well."""
+    found: dict[str, Any] = {}
+    for one in drift(facts, overrides, catalog):
+        place, _, rest = one.path.partition(".")
+        if place == "ports":
+            found.setdefault("ports", {})[rest] = one.value
+        elif place == "center" and rest == "address":
+            found.setdefault("center", {})["address"] = one.value
+        elif place == "center":
+            ports = found.setdefault("center", {}).setdefault("ports", {})
+            ports[rest.removeprefix("ports.")] = one.value
+        else:
+            found[place] = one.value
+    return found
+
+
+def _drift(facts: Facts, overrides: Mapping[str, Any], plain: Mapping[str, int]) -> Iterator[Drift]:
+    for key in PLAIN:
+        if key in overrides and overrides[key] != facts[key]:
+            yield Drift(key, overrides[key], facts[key])
+    yield from _port_drift("ports", overrides.get("ports", {}), plain | facts["ports"])
+    center, mine = overrides.get("center") or {}, facts["center"]
+    if mine and center.get("address", mine["address"]) != mine["address"]:
+        yield Drift("center.address", center["address"], mine["address"])
+    if mine:
+        yield from _port_drift("center.ports", center.get("ports", {}), plain | mine["ports"])
+
+
+def _port_drift(where: str, mine: Mapping[str, int], theirs: Mapping[str, int]) -> Iterator[Drift]:
+    for key, number in sorted(mine.items()):
+        if key in theirs and number != theirs[key]:
+            yield Drift(f"{where}.{key}", number, theirs[key])
+
+
+def _differing(ports: Mapping[str, int], plain: Mapping[str, int]) -> dict[str, int]:
+    return {key: number for key, number in sorted(ports.items()) if plain.get(key) != number}
+
+
+@lru_cache(maxsize=1)
+def defaults(catalog: Catalog) -> Mapping[str, int]:
+    """Every listener's number as the manifests have it, by `service.port`."""
+    return {key: port.port for key in catalog.port_keys if (port := catalog.port(key))}

@@ -1,0 +1,214 @@
+"""Changes at run time of one node: ports, mapping IP, CMS IP, TLS 1.0; undone unless they are confirmed."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.runtime import config
+from services.runtime.errors import Problem
+from services.smc import audit, manager, models, peers, ports
+from services.smc.accounts import Account
+
+ID = re.compile(r"[0-9a-f]{32}")
+PERMISSION = "network.manage"
+UNDECIDED = {"asked", "checking"}
+OPEN = {*UNDECIDED, "applying", "waiting", "undoing"}
+PATIENCE, POLL = 12.0, 0.2
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a change's log; `at` is seconds since 1970."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change as its node has it.
+
+    `state`: asked, checking, refused, applying, waiting (for confirmation), kept, undoing, undone, failed.
+    `affected` names units with what is done to them; `parts` what else follows, in words. `seconds_left`
+    counts while it waits. `healthy_after`: seconds from the first write until all was well.
+    """
+
+    id: str
+    node: str
+    by: str
+    state: str
+    request: dict[str, Any]
+    affected: dict[str, str]
+    parts: list[str]
+    seconds_left: int | None
+    healthy_after: float
+    problem: dict[str, Any] | None
+    log: list[Line] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """What was asked for, in a few words."""
+        return words(self.request)
+
+
+def request(session: Session, node: str, asked: dict[str, Any], account: Account) -> Change:
+    """Order a change; audited. Problem when the node refuses it; else it is applied, and then waits."""
+    account.need(PERMISSION)
+    _among_nodes(session, node, asked)
+    entry: dict[str, Any] = {"target": node, "actor": account.name, "source": account.source}
+    # Before it is sent: a power cut must not hide a change that was made.
+    audit.write(session, "change.request", details=asked, **entry)
+    try:
+        peer = manager.address(session, node)
+        id = str(peers.call(peer, "POST", "/changes", asked | {"by": account.name})["id"])
+        return _decided(peer, node, id)
+    except Problem as problem:
+        details = {"code": problem.code, "why": problem.why}
+        audit.write(session, "change.request", outcome="refused", details=details, **entry)
+        raise
+
+
+def _decided(peer: peers.Peer, node: str, id: str) -> Change:
+    """The change once its node has checked it; Problem with the node's own words when it refuses."""
+    end = time.monotonic() + PATIENCE
+    found = None
+    while found is None or (found.state in UNDECIDED and time.monotonic() < end):
+        time.sleep(POLL)
+        try:
+            found = _change(node, peers.call(peer, "GET", f"/changes/{id}"))
+        except Problem:
+            # The agent or its gateway is being restarted by the change: then it was not refused.
+            if found is None and time.monotonic() > end:
+                raise
+            if found is not None:
+                return found
+    if found.state == "refused" and found.problem:
+        told = found.problem
+        what, why, remedy = (str(told.get(key, "")) for key in ("what", "why", "remedy"))
+        raise Problem(str(told.get("code")), what, why, remedy, int(told.get("status", 422)))
+    return found
+
+
+def listing(session: Session, node: str) -> list[Change]:
+    """The last changes of a node, newest first."""
+    rows = peers.call(manager.address(session, node), "GET", "/changes")
+    return [_change(node, row) for row in rows]
+
+
+def waiting(session: Session, node: str) -> Change | None:
+    """The change of a node that is neither kept nor undone yet, if there is one."""
+    return next(
+        (
+            one
+            for one in listing(session, node)
+            if one.state in {*UNDECIDED, "applying", "waiting", "undoing"}
+        ),
+        None,
+    )
+
+
+def get(session: Session, node: str, id: str) -> Change:
+    """One change; Problem 404."""
+    return _change(node, peers.call(manager.address(session, node), "GET", f"/changes/{_id(id)}"))
+
+
+def answer(session: Session, node: str, id: str, word: str, account: Account) -> Change:
+    """`confirm` or `undo` an open change; audited."""
+    account.need(PERMISSION)
+    peer = manager.address(session, node)
+    found = _change(node, peers.call(peer, "POST", f"/changes/{_id(id)}/{word}"))
+    by = {"actor": account.name, "source": account.source}
+    audit.write(session, f"change.{word}", node, details=found.request, **by)
+    return found
+
+
+def words(asked: dict[str, Any]) -> str:
+    """A request in a few words."""
+    if "ports" in asked:
+        return ", ".join(f"{key} to port {number}" for key, number in asked["ports"].items())
+    if "mapping_ip" in asked:
+        return f"mapping IP {asked['mapping_ip'] or 'none'}"
+    if "address" in asked:
+        return f"CMS IP {asked['address']}"
+    if "tls10" in asked:
+        return f"TLS 1.0 {'on' if asked['tls10'] else 'off'}"
+    return "address and numbers of main" if "center" in asked else ""
+
+
+def _among_nodes(session: Session, node: str, asked: dict[str, Any]) -> None:
+    """What only main can see: two nodes behind one outside address need different numbers."""
+    others = [one for one in session.scalars(select(models.Node)).all() if one.name != node]
+    own = session.get(models.Node, node)
+    session.rollback()
+    wanted = asked.get("mapping_ip", own.mapping_ip if own else None)
+    if not wanted or not {"mapping_ip", "ports"} & set(asked):
+        return
+    if holder := next((o for o in others if wanted in (o.address,)), None):
+        raise Problem("mapping-taken", "The change was not made.",
+                      f"{wanted} is the address of {holder.name}.",
+                      "Enter the address outside the router that leads to this node.", 409)  # fmt: skip
+    for other in (one for one in others if one.mapping_ip == wanted):
+        _differ(session, node, other.name, asked.get("ports", {}))
+
+
+def _differ(session: Session, node: str, other: str, new: dict[str, int]) -> None:
+    own, theirs = (_mapped(session, name) for name in (node, other))
+    own |= {key: (new[key], proto) for key, (_, proto) in own.items() if key in new}
+    for key, place in own.items():
+        if taken := next((k for k, p in theirs.items() if p == place), None):
+            raise Problem(
+                "mapping-clash", "The change was not made.",
+                f"{key} of {node} and {taken} of {other} would both be {place[0]}/{place[1]} there.",
+                "Give one of them another port, or its own mapping IP.", 409,
+            )  # fmt: skip
+
+
+def _mapped(session: Session, node: str) -> dict[str, tuple[int, str]]:
+    rows = ports.of_node(session, node).rows
+    chosen = (r for r in rows if r.get("must_map") and r["status"] == "built")
+    return {f"{r['service']}.{r['name']}": (int(r["port"]), str(r["protocol"])) for r in chosen}
+
+
+def _change(node: str, row: dict[str, Any]) -> Change:
+    try:
+        left = max(0, int(row["ends"] - time.time())) if row["state"] == "waiting" else None
+        affected = row["affected"]
+        return Change(
+            row["id"], node, row["by"], row["state"],
+            {key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}},
+            affected["units"], parts(affected["paths"], node), left, row["healthy_after"], row["problem"],
+            [Line(one["at"], one["text"]) for one in row["log"]],
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise Problem("node-garbled", f"The answer of node {node} cannot be read.", f"It lacks {error}.",
+                      "Its version may differ from main's: update it.", 502) from error  # fmt: skip
+
+
+PARTS = {
+    "/etc/dss/engines/nginx.conf": "access routes of DSS_NGINX",
+    "/etc/dss/firewall.nft": "firewall",
+    "/etc/dss/ports.json": "port matrix and router rules",
+    "/etc/dss/node.json": "addresses in every answer",
+}
+
+
+def parts(paths: list[str], node: str) -> list[str]:
+    """What follows a change besides units, from the files it wrote."""
+    found = [word for path, word in PARTS.items() if path in paths]
+    main = node == config.load_node().name
+    moved = {"/etc/dss/services/nginx.json", "/etc/dss/services/mq.json", "/etc/dss/node.json"} & set(paths)
+    return [*found, "the other nodes' way to main"] if main and moved else found
+
+
+def _id(id: str) -> str:
+    if not ID.fullmatch(id):
+        raise Problem("change-unknown", "There is no such change.", "The id is wrong.",
+                      "Look at the list of changes.", 404)  # fmt: skip
+    return id
+
+
+__all__ = ["Change", "answer", "get", "listing", "request", "waiting", "words"]
