@@ -31,6 +31,7 @@ FOREIGN_RULE = (
 CUSTOMER = """
 printf 'deb [trusted=yes] file:/root/repo ./\n' >/root/sources.list
 only="-qq -o Dir::Etc::sourcelist=/root/sources.list -o Dir::Etc::sourceparts=/dev/null"
+only="$only -o APT::Sandbox::User=root"
 apt-get $only update
 DEBIAN_FRONTEND=noninteractive apt-get $only -y install nginx-light
 printf "server { listen 127.0.0.1:8088; return 200 'the customer'; }" >/etc/nginx/conf.d/customer.conf
