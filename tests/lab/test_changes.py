@@ -14,6 +14,9 @@ from lab.fixtures import PASSWORD
 from lab.scenario import USER
 from lab.site import MAIN, SUB, Site
 
+# Every edit is waited for and answered: minutes, which a run for every day does not have.
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = 20
 SECONDS = json.dumps({"dss_confirm_seconds": CONFIRM})
@@ -274,7 +277,6 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     assert back.code == 0, back.output[-3000:]
 
 
-@pytest.mark.full
 @pytest.mark.timeout(1500)
 def test_twenty_random_edits_leave_listeners_matrix_and_firewall_equal(patient: Site, admin: Admin) -> None:
     dice = random.Random(20)  # noqa: S311 - the same edits in each run
