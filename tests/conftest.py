@@ -61,6 +61,8 @@ class NodeFiles:
             "DSS_RUN": str(self.run),
             "CREDENTIALS_DIRECTORY": str(self.credentials),
             "STATE_DIRECTORY": str(self.state),
+            # As the units set it: what a process weighs depends on it.
+            "PYTHONOPTIMIZE": "2",
         }
 
 

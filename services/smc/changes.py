@@ -64,8 +64,10 @@ def request(session: Session, node: str, asked: dict[str, Any], account: Account
     audit.write(session, "change.request", details=asked, **entry)
     try:
         peer = manager.address(session, node)
-        id = str(peers.call(peer, "POST", "/changes", asked | {"by": account.name})["id"])
-        return _decided(peer, node, id)
+        answer = peers.call(peer, "POST", "/changes", asked | {"by": account.name})
+        if not isinstance(answer, dict) or "id" not in answer:
+            raise _garbled(node, "the number of the change")
+        return _decided(peer, node, str(answer["id"]))
     except Problem as problem:
         details = {"code": problem.code, "why": problem.why}
         audit.write(session, "change.request", outcome="refused", details=details, **entry)
@@ -184,8 +186,12 @@ def _change(node: str, row: dict[str, Any]) -> Change:
             [Line(one["at"], one["text"]) for one in row["log"]],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
-        raise Problem("node-garbled", f"The answer of node {node} cannot be read.", f"It lacks {error}.",
-                      "Its version may differ from main's: update it.", 502) from error  # fmt: skip
+        raise _garbled(node, str(error)) from error
+
+
+def _garbled(node: str, missing: str) -> Problem:
+    return Problem("node-garbled", f"The answer of node {node} cannot be read.", f"It lacks {missing}.",
+                   "Its version may differ from main's: update it.", 502)  # fmt: skip
 
 
 PARTS = {

@@ -53,16 +53,31 @@ SERVICE = {
 }
 
 
+CHANGE = {
+    "id": "t1",
+    "by": "admin",
+    "state": "kept",
+    "request": {"ports": {"mts.rtsp": 19100}},
+    "affected": {"units": {}, "paths": []},
+    "ends": 0,
+    "healthy_after": 1.0,
+    "problem": None,
+    "log": [],
+}
+
+
 class Agent(BaseHTTPRequestHandler):
-    """The local node agent, which has every service and every task."""
+    """The local node agent, which has every service, every task and every change."""
 
     def do_GET(self) -> None:
-        part = self.path.split("/")[1]
+        _, part, *rest = self.path.split("/")
         answers: dict[str, Any] = {
             "services": [SERVICE], "tasks": {"id": "t1", "state": "done", "steps": [STEP]},
             "logs": {"lines": ["one"]}, "ports": [],
+            "changes": CHANGE if rest or self.command == "POST" else [CHANGE],
         }  # fmt: skip
-        body = json.dumps({"task": "t1"} if self.command == "POST" else answers[part]).encode()
+        ordered = self.command == "POST" and part == "services"
+        body = json.dumps({"task": "t1"} if ordered else answers[part]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
