@@ -57,7 +57,7 @@ def space() -> Iterator[Space]:
     """Nodes that listen on everything DSS ever uses, and on more that must stay closed."""
     with Space() as made:
         numbers = {p.port: None for m in later().services.values() for p in m.ports if p.direction == "in"}
-        words = [f"{n}/{proto}" for n in (*numbers, 22, 8443, 51820) for proto in ("tcp", "udp")]
+        words = [f"{n}/{proto}" for n in {*numbers, 22, 8443, 51820} for proto in ("tcp", "udp")]
         made.listen("node", ",".join(words), ",".join(NODES))
         made.listen("edge", "22/tcp,2222/tcp,53/udp,51820/udp", "203.0.113.10,203.0.113.22,198.18.0.1")
         made.on("edge", "nft", "-f", "-", text=FOREIGN)
