@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CLOSE_SECONDS = 5.0
-TIDY_SECONDS = 10.0
+TIDY_SECONDS = 30.0
 MAX_BODY = 256 * 1024
 STATUS_SECONDS = 1.0
 RESTART_FIRST, RESTART_LAST = 0.5, 30.0
