@@ -20,7 +20,6 @@ LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CLOSE_SECONDS = 5.0
-TIDY_SECONDS = 30.0
 MAX_BODY = 256 * 1024
 STATUS_SECONDS = 1.0
 RESTART_FIRST, RESTART_LAST = 0.5, 30.0
@@ -128,21 +127,13 @@ async def serve(service_id: str, build: Callable[[Context], Awaitable[None]]) ->
     await build(context)
     runner = web.AppRunner(context.app, access_log=None, shutdown_timeout=CLOSE_SECONDS / 2)
     await runner.setup()
-    tidying = asyncio.create_task(_tidy())
     try:
         await _listen(runner, context.service)
         notify.send("READY=1")
         await _tell_systemd(health, stop)
         notify.send("STOPPING=1", "STATUS=stopping")
     finally:
-        tidying.cancel()
         await _close(runner)
-
-
-async def _tidy() -> None:
-    while True:
-        await asyncio.sleep(TIDY_SECONDS)
-        memory.give_back()
 
 
 async def _listen(runner: web.AppRunner, service: Service) -> None:

@@ -7,13 +7,6 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 MIB = 1024 * 1024
 
 
-def give_back() -> None:
-    """Return free pages in the middle of the heap, which no threshold does; about a millisecond."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
-
-
 def keep_small() -> None:
     """Give freed memory back: one arena, and every block above 1 MiB (a hash takes 19) in its own mapping.
 
