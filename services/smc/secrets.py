@@ -1,13 +1,17 @@
-"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) under the site key, bound to the thing they belong to."""
+"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) under the site key, bound to the thing they belong to.
+
+The cipher is loaded at first use: main's agent imports this with the devices, and an idle one never needs it.
+"""
 
 import os
 from functools import lru_cache
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from services.runtime import config
 from services.runtime.errors import Problem
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION = b"\x01"
 NONCE = 12
@@ -23,6 +27,8 @@ def seal(text: str, owner: str) -> bytes:
 
 def unseal(sealed: bytes, owner: str) -> str:
     """The text again; Problem if the site key is another one or the bytes were changed or moved."""
+    from cryptography.exceptions import InvalidTag
+
     try:
         if sealed[:1] != VERSION:
             raise InvalidTag
@@ -39,5 +45,7 @@ def unseal(sealed: bytes, owner: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _cipher(key: str) -> AESGCM:
+def _cipher(key: str) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return AESGCM(bytes.fromhex(key))
