@@ -19,6 +19,7 @@ HOST_FILE, OVERRIDES_FILE = "/etc/dss/host.json", "/etc/dss/overrides.json"
 PLAIN = ("address", "mapping_ip", "tls10")
 RENDERED = (
     *("ansible_port", "dss_allow", "dss_confirm_seconds", "dss_gateway", "dss_gateway_mac"),
+    *("dss_backup_key", "dss_backup_path", "dss_backup_keep", "dss_backup_time"),
     "dss_lan_networks",
 )
 """Variables of the inventory that the rendering, or a change at run time, reads by their own names."""

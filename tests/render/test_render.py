@@ -3,12 +3,13 @@
 import builtins
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from services import topology
+from services import facts, topology
 from services.catalog import Catalog
 from services.render import File, render, render_all, render_facts
 from services.topology import Topology
@@ -37,6 +38,27 @@ def test_a_further_sub_changes_nothing_on_main(tmp_path: Path, catalog: Catalog)
         "sub-1: {ansible_host: 198.18.0.21}, sub-2: {ansible_host: 198.18.0.22}",
     )
     assert render(catalog, site_of(tmp_path, three, catalog), "main-a") == one
+
+
+def test_a_backup_key_brings_the_timer_and_its_settings_to_every_node(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    key = "x25519:N3sGzr7nQhjDBHCjXGkzIzJ5l9a0wU0uQkHyyc3Bv2Q="
+    told = f"  vars: {{dss_backup_key: '{key}', dss_backup_time: '03:45', dss_backup_keep: 9}}\n"
+    site = site_of(tmp_path, TWO + told, catalog)
+    for host in ("main-a", "sub-1"):
+        files = render(catalog, site, host)
+        assert json.loads(files["/etc/dss/backup.json"].text)["key"] == key
+        assert json.loads(files["/etc/dss/backup.json"].text)["keep"] == 9
+        assert "OnCalendar=*-*-* 03:45:00" in files["/etc/systemd/system/dss-backup.timer"].text
+        assert "dss-backup.timer" in files["/etc/systemd/system/dss.target"].text
+
+
+def test_every_variable_that_a_renderer_reads_is_among_the_facts() -> None:
+    sources = [*(ROOT / "services").glob("render*.py"), ROOT / "services" / "ports.py"]
+    read = {name for path in sources for name in re.findall(r'\bget\("(\w+)"\)', path.read_text())}
+    assert "dss_backup_key" in read
+    assert read - {"dss_tls10"} <= set(facts.RENDERED)
 
 
 def test_a_changed_port_reaches_all_that_use_it_and_restarts_only_them(
