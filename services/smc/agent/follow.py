@@ -34,6 +34,8 @@ class Follow:
             await asyncio.sleep(PERIOD)
 
     async def _tell(self, name: str, address: str, own: dict[str, Any]) -> None:
+        # From here on the node may know this or what it knew before, also when its answer gets lost.
+        self.told.pop(name, None)
         try:
             answer = await self.peers.post(address, "smc", "/center", own)
         except Problem as problem:
