@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 from dataclasses import dataclass
+from socket import SHUT_RDWR
 
 import aiohttp
 import av
@@ -39,12 +40,18 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
     first = 0.0
     parts: list[bytes] = []
     async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
-        mime = str(json.loads(await socket.receive_str(timeout=10))["mime"])
-        while time.monotonic() - started < seconds:
-            parts.append(await socket.receive_bytes(timeout=10))
-            # The first part is the init segment, the second the first picture.
-            if len(parts) == 2:
-                first = time.monotonic() - started
+        connection = socket.get_extra_info("socket")
+        try:
+            mime = str(json.loads(await socket.receive_str(timeout=10))["mime"])
+            while time.monotonic() - started < seconds:
+                parts.append(await socket.receive_bytes(timeout=10))
+                # The first part is the init segment, the second the first picture.
+                if len(parts) == 2:
+                    first = time.monotonic() - started
+        except TimeoutError:
+            # A host without power never answers the farewells of WebSocket and TLS.
+            connection.shutdown(SHUT_RDWR)
+            raise
     return mime, first, b"".join(parts)
 
 
