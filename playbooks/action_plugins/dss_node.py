@@ -11,7 +11,7 @@ MISSING = 127
 # What changes the release goes on when the connection breaks, and is undone when it is killed.
 DETACHED = [
     "systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--unit=dss-switch", "--setenv=PATH",
-    '--property=ExecStopPost=-/bin/sh -c "exec /var/lib/dss/switch/old/venv/bin/python -I -m services.node release recover >/dev/null"',  # noqa: E501
+    '--property=ExecStopPost=-/bin/sh -c "[ ! -e /var/lib/dss/switch/journal.json ] || exec /var/lib/dss/switch/old/venv/bin/python -I -m services.node release recover >/dev/null"',  # noqa: E501
 ]  # fmt: skip
 
 

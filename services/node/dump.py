@@ -1,5 +1,7 @@
 """The database as one SQL file: made while it is in use, loaded as a whole, tried in a schema of its own."""
 
+import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,6 +62,12 @@ def _check(done: "subprocess.CompletedProcess[bytes]", what: str) -> None:
         raise Problem(
             "dump-failed",
             f"{what}.",
-            (done.stderr or b"").decode(errors="replace").strip()[-1500:] or f"exit code {done.returncode}",
+            _words((done.stderr or b"").decode(errors="replace")) or f"exit code {done.returncode}",
             "Check free space and `journalctl -u mariadb`, then run it again.",
         )
+
+
+def _words(text: str) -> str:
+    """The end of MariaDB's message, with what its error numbers mean."""
+    named = re.sub(r"errno (\d+)", lambda found: f"{found[0]} ({os.strerror(int(found[1]))})", text)
+    return named.strip()[-1500:]
