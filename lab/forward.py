@@ -28,17 +28,22 @@ class Forward:
 
 def start(network: Network, folder: Path, forward: Forward) -> None:
     """Open the outer port and leave a process behind that serves it; the same forward twice is fine."""
-    place = folder / forward.listen.replace(":", "_")
     if forward in running(folder):
         return
-    stop(place)
-    place.mkdir(parents=True, exist_ok=True)
-    save(place / "forward.json", json.dumps(asdict(forward)))
+    own = place(folder, forward.listen)
+    stop(own)
+    own.mkdir(parents=True, exist_ok=True)
+    save(own / "forward.json", json.dumps(asdict(forward)))
     outer, (host, port) = _listen(forward.listen), split(forward.to)
     words = network.enter(sys.executable, "-m", "lab.forward", str(outer.fileno()), host, str(port))
     path = {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     with outer:
-        launch(words, place, path, (outer.fileno(),))
+        launch(words, own, path, (outer.fileno(),))
+
+
+def place(folder: Path, listen: str) -> Path:
+    """Where a forward is noted."""
+    return folder / listen.replace(":", "_")
 
 
 def running(folder: Path) -> list[Forward]:

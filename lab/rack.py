@@ -154,6 +154,10 @@ class Lab:
         _ = self.notes
         forwarding.start(self.network, self.folder / "forwards", forwarding.Forward(listen, to))
 
+    def close(self, listen: str) -> None:
+        """Close a port that `forward` opened."""
+        forwarding.stop(forwarding.place(self.folder / "forwards", listen))
+
     def forwards(self) -> list[forwarding.Forward]:
         """Ports that are open now."""
         return forwarding.running(self.folder / "forwards")

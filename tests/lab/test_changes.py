@@ -19,6 +19,7 @@ pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = 20
+MOVED = "127.0.0.1:18445"
 SECONDS = json.dumps({"dss_confirm_seconds": CONFIRM})
 TREE = "find /etc/dss -type f -not -path '*/pki/*' -exec sha256sum {} +"
 SETTLED = {"waiting", "kept", "undone", "failed", "refused"}
@@ -123,8 +124,8 @@ def test_a_port_edit_restarts_its_service_and_its_readers_only(patient: Site, ad
 def test_moving_the_access_port_ends_no_service_and_the_subs_follow(patient: Site, admin: Admin) -> None:
     before, at_sub = starts(patient, MAIN), starts(patient, SUB)
     asked = admin.post(f"/nodes/{MAIN}/changes", ports={"nginx.https": 10443})
-    patient.lab.forward("127.0.0.1:18444", "198.18.0.10:10443")
-    moved = Admin("https://127.0.0.1:18444", patient.on(MAIN, "cat", "/etc/dss/pki/ca.pem"))
+    patient.lab.forward(MOVED, "198.18.0.10:10443")
+    moved = Admin(f"https://{MOVED}", patient.on(MAIN, "cat", "/etc/dss/pki/ca.pem"))
     moved.token = admin.token
     found = settled(moved, MAIN, asked["id"])
     assert found["state"] == "waiting", found
@@ -140,6 +141,7 @@ def test_moving_the_access_port_ends_no_service_and_the_subs_follow(patient: Sit
     back = moved.post(f"/nodes/{MAIN}/changes", ports={"nginx.https": 443})
     end(admin, settled(admin, MAIN, back["id"]), "confirm")
     until(20, "the sub knows the old port", lambda: not told())
+    patient.lab.close(MOVED)
 
 
 def test_a_taken_a_privileged_and_an_occupied_port_are_refused_by_name(patient: Site, admin: Admin) -> None:

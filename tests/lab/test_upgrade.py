@@ -166,6 +166,16 @@ def test_a_migration_that_fails_half_way_is_undone_with_its_data(
     assert "half" not in site.on(MAIN, "mariadb", "-N", "dss", "-e", "SHOW COLUMNS FROM nodes")
 
 
+def test_too_little_room_is_told_before_anything_is_brought(site: Site, newer: Path) -> None:
+    before = stored(site)
+    site.on(MAIN, "mount", "-t", "tmpfs", "-o", "size=50m", "none", "/var/tmp")  # noqa: S108
+    try:
+        play = upgrade(site, newer)
+    finally:
+        site.on(MAIN, "umount", "/var/tmp")  # noqa: S108
+    stays(site, play, before, "The release does not fit", "Make room")
+
+
 def test_a_full_disk_in_the_middle_is_undone(site: Site, newer: Path) -> None:
     before = stored(site)
     site.on(
@@ -179,16 +189,6 @@ def test_a_full_disk_in_the_middle_is_undone(site: Site, newer: Path) -> None:
     finally:
         site.on(MAIN, "umount", "/var/lib/dss/switch")
     stays(site, play, before, "No space left on device")
-
-
-def test_too_little_room_is_told_before_anything_is_brought(site: Site, newer: Path) -> None:
-    before = stored(site)
-    site.on(MAIN, "mount", "-t", "tmpfs", "-o", "size=50m", "none", "/var/tmp")  # noqa: S108
-    try:
-        play = upgrade(site, newer)
-    finally:
-        site.on(MAIN, "umount", "/var/tmp")  # noqa: S108
-    stays(site, play, before, "The release does not fit", "Make room")
 
 
 def test_a_damaged_bundle_is_refused(site: Site, newer: Path, tmp_path: Path) -> None:
