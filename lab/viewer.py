@@ -3,10 +3,11 @@
 import asyncio
 import io
 import json
+import socket
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from socket import SHUT_RDWR
 
 import aiohttp
 import av
@@ -36,22 +37,35 @@ class Watched:
 
 
 async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str, float, bytes]:
-    started = time.monotonic()
-    first = 0.0
+    opened: list[socket.socket] = []
+
+    def open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+        opened.append(socket.socket(*info[:3]))
+        return opened[-1]
+
+    connector = aiohttp.TCPConnector(ssl=trust, socket_factory=open_socket)
+    try:
+        async with aiohttp.ClientSession(connector=connector) as session:
+            return await _take(session, url, seconds)
+    except BaseException:
+        # A host without power never answers the farewells of WebSocket and TLS.
+        for one in opened:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        await asyncio.sleep(0.05)
+        raise
+
+
+async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tuple[str, float, bytes]:
+    started, first = time.monotonic(), 0.0
     parts: list[bytes] = []
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
-        connection = socket.get_extra_info("socket")
-        try:
-            mime = str(json.loads(await socket.receive_str(timeout=10))["mime"])
-            while time.monotonic() - started < seconds:
-                parts.append(await socket.receive_bytes(timeout=10))
-                # The first part is the init segment, the second the first picture.
-                if len(parts) == 2:
-                    first = time.monotonic() - started
-        except TimeoutError:
-            # A host without power never answers the farewells of WebSocket and TLS.
-            connection.shutdown(SHUT_RDWR)
-            raise
+    async with session.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1)) as stream:
+        mime = str(json.loads(await stream.receive_str(timeout=10))["mime"])
+        while time.monotonic() - started < seconds:
+            parts.append(await stream.receive_bytes(timeout=10))
+            # The first part is the init segment, the second the first picture.
+            if len(parts) == 2:
+                first = time.monotonic() - started
     return mime, first, b"".join(parts)
 
 
