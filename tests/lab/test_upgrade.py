@@ -122,6 +122,8 @@ class Watched:
         self.process.terminate()
         self.thread.join(10)
         self.process.wait(10)
+        assert self.process.stdout
+        self.process.stdout.close()
 
 
 def upgrade(site: Site, tree: Path, *options: str) -> Play:
