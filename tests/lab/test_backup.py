@@ -1,9 +1,7 @@
 """A site comes back from its backup on a fresh host; a backup is private, whole and rotated."""
 
 import io
-import json
 import shutil
-import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -12,14 +10,13 @@ import pytest
 
 from lab import scenario
 from lab.admin import Admin
+from lab.backup import FOLDER, fetch, newest, options
 from lab.host import Host
 from lab.site import MAIN, SUB, Site
-from services import sealed
 from services.cli import backup
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
-FOLDER = "/srv/backups"
 RESTORE_SECONDS = 300
 
 
@@ -34,8 +31,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def words(key: Path) -> tuple[str, str]:
     """The inventory's keys for backups, as they stand on a command line."""
-    public = sealed.public_text(backup.private_key(key))
-    return "-e", json.dumps({"dss_backup_key": public, "dss_backup_path": FOLDER, "dss_backup_keep": 2})
+    return options(key)
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +46,6 @@ def secrets(site: Site, host: str) -> list[str]:
     """Every line of every secret of a host."""
     text = site.on(host, "sh", "-c", "cat /etc/dss/credentials/* /etc/dss/pki/*.key")
     return [line for line in text.splitlines() if line and not line.startswith("-----")]
-
-
-def fetch(site: Site, host: str, path: str, to: Path) -> Path:
-    """Copy a file of a host, byte by byte."""
-    machine = site.lab.host(host)
-    assert isinstance(machine, Host)
-
-    to.write_bytes(subprocess.run(machine.command("cat", path), capture_output=True, check=True).stdout)
-    return to
-
-
-def newest(site: Site, host: str) -> str:
-    return site.on(host, "sh", "-c", f"ls {FOLDER}/{host}_*.dssbackup | tail -1").strip()
 
 
 def test_the_timer_stands_and_what_it_starts_writes_a_backup(backed_up: Site) -> None:

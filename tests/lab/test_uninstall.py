@@ -81,7 +81,7 @@ def page(site: Site) -> str:
     )
 
 
-# Units of whoever is logged in, names that others only mention, and the targets of the network: whatever waits
+# Units of whoever is logged in, names that others only mention, targets of the network: whatever waits
 # for them makes them reached, and they stay so until the next boot (systemd.special(7)).
 FLEETING = (
     *("session-", "run-", "user-", "user@", "not-found"),

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import release, scenario
+from lab import backup, release, scenario
 from lab.admin import Admin
 from lab.site import MAIN, SUB, Play, Site
 from lab.tools import until
+from services.cli import backup as backup_verb
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
@@ -34,6 +35,27 @@ AWAY_SECONDS = 20.0
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The next release: one column more."""
     return release.make(tmp_path_factory.mktemp("newer") / "project", NEW, add_a_column)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private key of the backups."""
+    path = tmp_path_factory.mktemp("keys") / "backup.key"
+    backup_verb.make(path)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def old_backup(site: Site, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Main's backup, made before any of these upgrades."""
+    words = backup.options(key)
+    for playbook in ("site.yml", "playbooks/backup.yml"):
+        play = site.play(*words, playbook=playbook)
+        assert play.code == 0, play.output[-4000:]
+    to = tmp_path_factory.mktemp("backups") / "main.dssbackup"
+    found = backup.fetch(site, MAIN, backup.newest(site, MAIN), to)
+    assert site.play().code == 0
+    return found
 
 
 def add_a_column(place: Path) -> None:
@@ -267,6 +289,18 @@ def test_deploying_an_older_release_over_it_is_refused(site: Site) -> None:
 def test_a_second_deployment_of_the_new_release_changes_nothing(site: Site, newer: Path) -> None:
     play = site.play(tree=newer)
     assert (play.code, set(play.changed.values())) == (0, {0}), play.output[-4000:]
+
+
+def test_a_backup_of_the_release_before_is_brought_to_this_one(
+    site: Site, admin: Admin, newer: Path, key: Path, old_backup: Path
+) -> None:
+    revision, devices = stored(site)
+    admin.post("/devices", name="Younger", kind="rtsp", url="rtsp://198.18.0.251/x", node=MAIN)
+    told = {"dss_backup": str(old_backup), "dss_backup_private": str(key), "dss_confirm": "Demo"}
+    play = site.play("-e", json.dumps(told), playbook="playbooks/restore.yml", tree=newer)
+    assert play.code == 0, play.output[-4000:]
+    assert runs(site, MAIN) == NEW
+    assert stored(site) == (revision, devices)
 
 
 def test_an_administrator_goes_back_by_name_and_keeps_what_is_newer(site: Site, admin: Admin) -> None:
