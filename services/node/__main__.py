@@ -48,11 +48,14 @@ def _certificate() -> str:
 
 
 def act(args: argparse.Namespace) -> int:
-    """start, stop or restart one service or all."""
+    """start, stop or restart one service or all; 1 when a unit is not as it was wished."""
     from services.node import activate
 
-    print("\n".join(activate.act(args.verb, args.service)))
-    return 0
+    found = activate.act(args.verb, args.service)
+    lines = [f"{unit.name:24} {unit.state:12} {unit.reason}".rstrip() for unit in found]
+    print(json.dumps({"changed": True, "changes": lines}) if args.json else "\n".join(lines))
+    fine = {"Stopped", "Stopping"} if args.verb == "stop" else {"Running", "Starting"}
+    return int(any(u.state not in fine and not u.reason.startswith("withheld") for u in found))
 
 
 def logs(args: argparse.Namespace) -> int:
@@ -175,7 +178,9 @@ def parser() -> argparse.ArgumentParser:
 
     add("status", status, "state of every service").add_argument("--json", action="store_true")
     for verb in ("start", "stop", "restart"):
-        add(verb, act, f"{verb} one service or all").add_argument("service", nargs="?", default="all")
+        one = add(verb, act, f"{verb} one service or all")
+        one.add_argument("service", nargs="?", default="all")
+        one.add_argument("--json", action="store_true")
     one = add("logs", logs, "last log lines of a service")
     one.add_argument("service")
     one.add_argument("-n", "--lines", type=int, default=50)

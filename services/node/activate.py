@@ -1,10 +1,12 @@
 """Bring what is configured to life: reload systemd, restart what changed, start what is enabled."""
 
 import subprocess
+import sys
 import time
 
 from services.node import pending, units
 from services.node.report import Report
+from services.node.units import Unit
 from services.runtime.errors import Problem
 
 TARGET = "dss.target"
@@ -110,8 +112,8 @@ def _settle(wanted: list[str]) -> None:
     )
 
 
-def act(verb: str, service: str) -> list[str]:
-    """start, stop or restart one service or `all`, in dependency order; one line per unit.
+def act(verb: str, service: str) -> list[Unit]:
+    """start, stop or restart one service or `all`, in dependency order; its units as they are afterwards.
 
     Raises Problem for an unknown service.
     """
@@ -130,5 +132,5 @@ def act(verb: str, service: str) -> list[str]:
         try:
             units.systemctl(verb, name)
         except subprocess.CalledProcessError as problem:
-            print(problem.stderr.strip())
-    return [f"{u.name:24} {u.state:12} {u.reason}".rstrip() for u in units.show(names)]
+            print(problem.stderr.strip(), file=sys.stderr)
+    return units.show(names)

@@ -106,3 +106,18 @@ def devices_online(site: Site) -> list[dict[str, Any]] | None:
         time.sleep(1)
         return None
     return devices if devices and all(device["state"] == "online" for device in devices) else None
+
+
+def test_a_playbook_stops_and_starts_the_services_of_all_nodes(site: Site) -> None:
+    stopped = site.play("-e", "dss_action=stop", "-e", "dss_service=mts", playbook="playbooks/services.yml")
+    assert stopped.code == 0, stopped.output[-2000:]
+    assert [state(site, host, "mts") for host in (MAIN, SUB)] == ["Stopped", "Stopped"]
+    started = site.play("-e", "dss_action=start", playbook="playbooks/services.yml")
+    assert started.code == 0, started.output[-2000:]
+    until(30, "everything runs", lambda: all(everything_runs(site, host) for host in (MAIN, SUB)))
+    for told in (["dss_action=explode"], ["dss_action=stop", "dss_service=mtz"]):
+        words = [word for one in told for word in ("-e", one)]
+        refused = site.play(*words, playbook="playbooks/services.yml")
+        assert refused.code != 0
+        assert "Nothing was done" in refused.output or "There is no service" in refused.output
+        assert everything_runs(site, MAIN)
