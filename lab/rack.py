@@ -177,11 +177,6 @@ class Lab:
         self.boot(name)
         return place
 
-    @staticmethod
-    def has_layer(key: str) -> bool:
-        """Whether `up(..., layer=key)` would find its layer."""
-        return layers.baked(key).is_dir()
-
     # Inside
 
     def _host(self, machine: Machine) -> Powered:

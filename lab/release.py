@@ -44,10 +44,6 @@ depends_on = None
 
 def upgrade() -> None:
     {body}
-
-
-def downgrade() -> None:
-    raise NotImplementedError("a release never goes back by itself")
 '''
 
 

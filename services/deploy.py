@@ -26,7 +26,6 @@ MISSING = 66
 TAKE = "dss_take"
 """Extra variable of a run: `inventory` takes back what was changed at run time."""
 
-BUILT_ROLES = ("main", "sub")
 WORDS = frozenset(
     {
         *("dss_action", "dss_backup", "dss_backup_private", "dss_confirm"),

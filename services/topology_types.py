@@ -15,6 +15,8 @@ Complaint = tuple[object, str, str]
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,31}")
 HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,2}")
+TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+SEAL_KEY = re.compile(r"x25519:[A-Za-z0-9+/]{43}=")
 LOW, HIGH, PRIVILEGED = 1024, 65535, (80, 443)
 
 
@@ -63,24 +65,6 @@ def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         )
 
 
-def _time(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        yield (
-            None,
-            f"{value!r} is not a time of day.",
-            f'Write for example {key.name}: "{key.example}", with the quotation marks.',
-        )
-
-
-def _seal_key(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    if not isinstance(value, str) or not re.fullmatch(r"x25519:[A-Za-z0-9+/]{43}=", value):
-        yield (
-            None,
-            f"{value!r} is not the public half of a backup key.",
-            "Copy the whole word that `./dss backup key` prints, beginning with x25519:.",
-        )
-
-
 def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value) or "/.." in value:
         yield (
@@ -93,11 +77,6 @@ def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
 def _ip(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not is_address(value):
         yield None, f"{value!r} is not an IP address.", f"Write for example {key.name}: {key.example}."
-
-
-def _mac(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    if not isinstance(value, str) or not MAC.fullmatch(value):
-        yield None, f"{value!r} is not a MAC address.", f'Write for example {key.name}: "{key.example}".'
 
 
 def _host(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
@@ -131,31 +110,23 @@ def _allowed(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         )
 
 
-def _interface(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    if not isinstance(value, str) or not INTERFACE.fullmatch(value):
-        yield (
-            None,
-            f"{value!r} is not the name of an interface or zone.",
-            f"Write for example {key.name}: {key.example}.",
-        )
-
-
 def _service(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     match = re.fullmatch(r"(\d{1,5})/(tcp|udp)", str(value))
     if not match or not 0 < int(match[1]) <= HIGH:
         yield None, f"{value!r} is not a port with its protocol.", "Write for example 51820/udp."
 
 
-def _host_key(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    if not isinstance(value, str) or not HOST_KEY.fullmatch(value):
-        yield (
-            None,
-            f"{value!r} is not an SSH host key.",
-            f"Write type and key on one line, for example {key.example}.",
-        )
-
-
 Check = Callable[[Key, Any, Catalog], Iterator[Complaint]]
+
+
+def _form(pattern: re.Pattern[str], what: str, remedy: str) -> Check:
+    """The check of a text that `pattern` matches; `remedy` may name {key.name} and {key.example}."""
+
+    def whole(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            yield None, f"{value!r} is not {what}.", remedy.format(key=key)
+
+    return whole
 
 
 def _each(check: Check) -> Check:
@@ -223,16 +194,26 @@ CHECKS: dict[str, Check] = {
     "text": _text,
     "bool": _bool,
     "number": _number,
-    "time": _time,
-    "seal key": _seal_key,
+    "time": _form(
+        TIME, "a time of day", 'Write for example {key.name}: "{key.example}", with the quotation marks.'
+    ),
+    "seal key": _form(
+        SEAL_KEY,
+        "the public half of a backup key",
+        "Copy the whole word that `./dss backup key` prints, beginning with x25519:.",
+    ),
     "path": _path,
     "path list": _each(_path),
     "ip": _ip,
     "ip list": _each(_ip),
-    "interface": _interface,
+    "interface": _form(
+        INTERFACE, "the name of an interface or zone", "Write for example {key.name}: {key.example}."
+    ),
     "service list": _each(_service),
-    "host key": _host_key,
-    "mac": _mac,
+    "host key": _form(
+        HOST_KEY, "an SSH host key", "Write type and key on one line, for example {key.example}."
+    ),
+    "mac": _form(MAC, "a MAC address", 'Write for example {key.name}: "{key.example}".'),
     "network list": _each(_network),
     "choice": _choice,
     "choice list": _each(_choice),

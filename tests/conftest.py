@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 import pytest
@@ -23,6 +23,10 @@ from sqlalchemy.orm import Session
 
 from services.node.database import RIGHTS
 from services.smc import cache, migrations, models, store
+from tests import browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NODE: dict[str, Any] = {
     "version": "1.2.3",
@@ -266,3 +270,14 @@ def main_files(files: NodeFiles, mariadb: MariaDb, redis_server: RedisServer) ->
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     files.credential("media-key", pem)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """Debian's Chromium."""
+    # Only some kinds of tests have it. Not for the whole session: while it is open, its event loop is this
+    # thread's, and asynchronous tests cannot run.
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as player, player.chromium.launch(**browser.LAUNCH) as started:
+        yield started

@@ -2,15 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from playbooks.plugin_utils.dss_action import Action, Answer, fell
 from services import deploy
-from services.runtime.errors import Problem
 
 ARRIVAL = "/var/tmp/dss-bundle.tar"  # noqa: S108 - root's own name, checked by hash before use
 NEEDED = 5
@@ -18,7 +14,7 @@ NEEDED = 5
 REPOSITORY = "/var/lib/dss/bundle/repo"
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Arguments: stage (bool), to put the release beside the one that runs.
 
     The result also holds what the packages step and the release record need.
@@ -26,21 +22,16 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
-        host = site.host(task_vars["inventory_hostname"])
+    def work(self) -> Answer:
+        site = self.site()
+        host = site.host(self.host_name)
         version, date = deploy.release(site)
-        stage = bool(self._task.args.get("stage"))
-        found = self._module({"version": version, "stage": stage}, task_vars)
-        if found.get("failed") or found.get("unreachable"):
-            return result | found
-        try:
-            archive, sha256 = deploy.archive(site, found["debian"])
-        except Problem as problem:
-            return result | {"failed": True, "msg": str(problem)}
-        result |= {
+        stage = bool(self.args.get("stage"))
+        found = self.module("dss_bundle", {"version": version, "stage": stage})
+        if fell(found):
+            return found
+        archive, sha256 = deploy.archive(site, found["debian"])
+        result = {
             "changed": found["have"] != sha256,
             "repository": REPOSITORY,
             "version": version,
@@ -56,7 +47,7 @@ class ActionModule(ActionBase):
         self._transfer_file(str(archive), ARRIVAL)
         ours = [u for units in site.units(host).values() for u in units if u.startswith("dss-")]
         wanted = {"version": version, "sha256": sha256, "units": ours, "archive": ARRIVAL, "stage": stage}
-        return result | self._module(wanted, task_vars)
+        return result | self.module("dss_bundle", wanted)
 
     @staticmethod
     def _full(free: int, archive: Path) -> str:
@@ -65,9 +56,3 @@ class ActionModule(ActionBase):
             f"The release does not fit; nothing has been changed on this host. {free >> 20} MB are free in "
             f"the tightest of /var/tmp, /var/lib/dss and /opt/dss, {needed} MB are needed. Make room there."
         )
-
-    def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._execute_module(
-            module_name="dss_bundle", module_args=args, task_vars=task_vars
-        )
-        return answer

@@ -2,9 +2,13 @@
 
 import json
 import shlex
+import sys
+from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from playbooks.plugin_utils.dss_action import Action, Answer
 
 PROGRAMS = "/opt/dss"
 MISSING = 127
@@ -15,7 +19,7 @@ DETACHED = [
 ]  # fmt: skip
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Arguments: words (the command line after `dss`), input (text, or data that becomes JSON), check (bool),
     release (run that release's `dss` instead of the current one's), detached (go on without a connection).
 
@@ -23,17 +27,12 @@ class ActionModule(ActionBase):
     is installed yet it is skipped. When `dss` fails, its what, why and what to do are the task's message.
     """
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        args = self._task.args
+    def work(self) -> Answer:
+        args = self.args
         words = [str(word) for word in args["words"]]
         if self._task.check_mode:
             if not args.get("check", False):
-                return result | {"skipped": True, "msg": "This step would change something."}
+                return {"skipped": True, "msg": "This step would change something."}
             words.append("--check")
         release = args.get("release")
         python = f"{PROGRAMS}/{f'releases/{release}' if release else 'current'}/venv/bin/python"
@@ -41,14 +40,14 @@ class ActionModule(ActionBase):
         command = shlex.join([*before, python, "-I", "-m", "services.node", *words])
         guarded = f"test -x {python} || exit {MISSING}; exec {command}"
         done = self._low_level_execute_command(guarded, in_data=self._input(args.get("input")))
-        return result | self._understood(done)
+        return self._understood(done)
 
     @staticmethod
     def _input(value: Any) -> bytes:  # noqa: ANN401 - JSON
         text = value if isinstance(value, str) else json.dumps(value)
         return (text + "\n").encode() if value is not None else b"\n"
 
-    def _understood(self, done: dict[str, Any]) -> dict[str, Any]:
+    def _understood(self, done: Answer) -> Answer:
         if done["rc"] == MISSING and self._task.check_mode:
             return {"skipped": True, "msg": "The release is not installed on this host yet."}
         answer = self._json(done["stdout"])
@@ -58,7 +57,7 @@ class ActionModule(ActionBase):
         return {"failed": True, "rc": done["rc"], "msg": reason, **answer}
 
     @staticmethod
-    def _json(text: str) -> dict[str, Any]:
+    def _json(text: str) -> Answer:
         try:
             answer = json.loads(text.strip().splitlines()[-1])
         except (ValueError, IndexError):

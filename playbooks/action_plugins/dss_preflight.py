@@ -4,27 +4,19 @@ import sys
 import time
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services import deploy, preflight, version
-from services.runtime.errors import Problem
+from playbooks.plugin_utils.dss_action import Action, Answer, fell
+from services import preflight, version
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Arguments: upgrade (bool), whether this release is to follow the one before."""
 
-    TRANSFERS_FILES = False
-
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
-        host = site.host(task_vars["inventory_hostname"])
+    def work(self) -> Answer:
+        site = self.site()
+        host = site.host(self.host_name)
         wanted = {
             "install_path": host.install_path,
             "picture_paths": host.get("dss_picture_paths"),
@@ -33,20 +25,17 @@ class ActionModule(ActionBase):
             "units": [unit for units in site.units(host).values() for unit in units],
         }
         before = time.time()
-        answer = self._execute_module(module_name="dss_preflight", module_args=wanted, task_vars=task_vars)
-        if answer.get("failed") or answer.get("unreachable"):
-            return result | answer
+        answer = self.module("dss_preflight", wanted)
+        if fell(answer):
+            return answer
         found = answer["measured"]
-        try:
-            fits = version.need_next if self._task.args.get("upgrade") else version.need_same
-            fits(found["release"], version.own())
-        except Problem as problem:
-            return result | {"failed": True, "msg": str(problem)}
+        fits = version.need_next if self.args.get("upgrade") else version.need_same
+        fits(found["release"], version.own())
         # The host answered somewhere in between; what may be the way there and back is no difference.
         found["skew"] = max(before - found["now"], found["now"] - time.time(), 0.0)
         limits = preflight.LAB if host.get("dss_lab_limits") else preflight.PRODUCT
         rows = preflight.judge(host.name, found, limits)
-        return result | {
+        return {
             "changed": False,
             "rows": [astuple(row) for row in rows],
             "lab": limits is preflight.LAB,

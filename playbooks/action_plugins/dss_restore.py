@@ -3,13 +3,10 @@
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from playbooks.plugin_utils.dss_action import Action, Answer
 from services import deploy, sealed, version
 from services.cli import backup
 from services.cli.verb import CannotError
@@ -18,31 +15,26 @@ from services.runtime.errors import Problem
 ARRIVAL, DATA = "/var/lib/dss/restore.tar", "/etc/dss/release.json"
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Arguments: file, key, confirmed (the site's name), transfer (bool). Result: `mine`, for this host."""
 
     TRANSFERS_FILES = True
+    REFUSALS = (Problem, CannotError, OSError)
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
-        name = task_vars["inventory_hostname"]
-        try:
-            with tempfile.TemporaryDirectory(prefix="dss-restore-") as place:
-                plain = Path(place) / "plain"
-                header = self._opened(plain)
-                mine = header["node"] == name
-                if mine:
-                    self._fits(site, header)
-                if mine and self._task.args.get("transfer"):
-                    self._bring(plain)
-        except (Problem, CannotError, OSError) as problem:
-            return result | {"failed": True, "msg": str(problem)}
-        return result | {"changed": bool(mine and self._task.args.get("transfer")), "mine": mine}
+    def work(self) -> Answer:
+        site = self.site()
+        with tempfile.TemporaryDirectory(prefix="dss-restore-") as place:
+            plain = Path(place) / "plain"
+            header = self._opened(plain)
+            mine = header["node"] == self.host_name
+            if mine:
+                self._fits(site, header)
+            if mine and self.args.get("transfer"):
+                self._bring(plain)
+        return {"changed": bool(mine and self.args.get("transfer")), "mine": mine}
 
-    def _opened(self, plain: Path) -> dict[str, Any]:
-        args = self._task.args
+    def _opened(self, plain: Path) -> Answer:
+        args = self.args
         if not args.get("file"):
             raise Problem(
                 "no-backup",
@@ -53,7 +45,7 @@ class ActionModule(ActionBase):
         key = backup.private_key(Path(args.get("key") or backup.default_key()).expanduser())
         return sealed.unseal(Path(args["file"]).expanduser(), key, plain)
 
-    def _fits(self, site: deploy.Site, header: dict[str, Any]) -> None:
+    def _fits(self, site: deploy.Site, header: Answer) -> None:
         if version.parse(header["version"]) > version.parse(version.own()):
             raise Problem(
                 "newer-backup",
@@ -62,8 +54,8 @@ class ActionModule(ActionBase):
                 f"Use playbooks and bundle of {header['version']} or newer.",
             )
         there = self._low_level_execute_command(f"test -e {DATA}")["rc"] == 0
-        if there and not self._task.args.get("transfer"):
-            deploy.need_confirmation(site, str(self._task.args.get("confirmed") or ""))
+        if there and not self.args.get("transfer"):
+            deploy.need_confirmation(site, str(self.args.get("confirmed") or ""))
 
     def _bring(self, plain: Path) -> None:
         """Into a folder of root's alone: /var/lib/dss is readable, the content is not meant to be."""

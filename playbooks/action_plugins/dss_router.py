@@ -2,15 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-from ansible.utils.vars import load_extra_vars
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from services import deploy
+from playbooks.plugin_utils.dss_action import Action, Answer, display, fell
 from services.ports import ssh_port
 from services.router import nftables
 from services.router.cli import RouterError, settle
@@ -18,32 +13,28 @@ from services.router.mapping import Dmz
 from services.router.report import listing
 from services.router.ssh import Connection, Login
 from services.router.vendors import VENDORS
-
-display = Display()
-Answer = dict[str, Any]
+from services.runtime.errors import Problem
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """No arguments; everything comes from the inventory. Honours check and diff."""
 
-    TRANSFERS_FILES = False
+    REFUSALS = (Problem, RouterError)
 
-    def run(self, tmp: None = None, task_vars: Answer | None = None) -> Answer:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        site = deploy.load(task_vars["ansible_inventory_sources"], load_extra_vars(self._loader))
-        router = site.host(task_vars["inventory_hostname"])
+    def work(self) -> Answer:
+        site = self.site()
+        router = site.host(self.host_name)
         if router.vars.get("dss_dmz") is None:
-            return result | {"changed": False, "msg": "dss_dmz is not given; the router is left untouched."}
+            return {"changed": False, "msg": "dss_dmz is not given; the router is left untouched."}
         dmz = site.dmz(router)
         display.display(listing(dmz))
         if dmz.vendor == "nftables":
-            return result | self._linux(dmz, task_vars)
+            return self._linux(dmz)
         if VENDORS[dmz.vendor].dialect is None:
-            return result | {"changed": False, "msg": by_hand(dmz)}
-        return result | self._command_line(dmz, task_vars)
+            return {"changed": False, "msg": by_hand(dmz)}
+        return self._command_line(dmz)
 
-    def _linux(self, dmz: Dmz, task_vars: Answer) -> Answer:
+    def _linux(self, dmz: Dmz) -> Answer:
         """Files first and then the rules; the other way round when they go."""
         files = {path: vars(file) for path, file in nftables.tree(dmz).items()}
         wish = {"mark": nftables.mark(dmz) if files else "", "tag": dmz.tag}
@@ -52,32 +43,28 @@ class ActionModule(ActionBase):
         for module, words in [tree, ("dss_dmz", wish)] if files else [("dss_dmz", wish), tree]:
             if found.get("untouched"):
                 break
-            answer = self._execute_module(module_name=module, module_args=words, task_vars=task_vars)
-            answer.pop("invocation", None)
-            if answer.get("failed") or answer.get("unreachable"):
+            answer = self.module(module, words)
+            if fell(answer):
                 return answer
             answer["changed"] |= found["changed"]
             answer["diff"] = [*found["diff"], *answer.get("diff", [])]
             found = answer
         return found
 
-    def _command_line(self, dmz: Dmz, task_vars: Answer) -> Answer:
+    def _command_line(self, dmz: Dmz) -> Answer:
         vendor = VENDORS[dmz.vendor]
         assert vendor.dialect
         assert vendor.wanted
-        try:
-            with Connection(self._login(dmz, task_vars), dmz.vendor) as talk:
-                outcome = settle(talk, vendor.dialect(dmz.tag), vendor.wanted(dmz), self._task.check_mode)
-        except RouterError as problem:
-            return {"failed": True, "msg": str(problem)}
+        with Connection(self._login(dmz), dmz.vendor) as talk:
+            outcome = settle(talk, vendor.dialect(dmz.tag), vendor.wanted(dmz), self._task.check_mode)
         diff = {"prepared": outcome.diff() + "\n"} if outcome.changed else []
         return {"changed": outcome.changed, "diff": diff}
 
-    def _login(self, dmz: Dmz, task_vars: Answer) -> Login:
+    def _login(self, dmz: Dmz) -> Login:
         """Ansible's own variables, vaulted or not; nothing of them is kept in the inventory's model."""
 
         def given(name: str) -> str | None:
-            value = self._templar.template(task_vars.get(name))
+            value = self._templar.template(self.task_vars.get(name))
             return None if value is None else str(value)
 
         return Login(

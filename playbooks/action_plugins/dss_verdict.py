@@ -1,23 +1,20 @@
 """Print what `dss verify` found on all nodes; fail, with log lines, when a node is not as deployed."""
 
-from typing import Any
+import sys
+from pathlib import Path
 
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-display = Display()
+from playbooks.plugin_utils.dss_action import Action, Answer, display
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Arguments: results, {name: result of `dss verify --json`}."""
 
-    TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        found = {host: one["checks"] for host, one in self._task.args["results"].items() if "checks" in one}
+    def work(self) -> Answer:
+        found = {host: one["checks"] for host, one in self.args["results"].items() if "checks" in one}
         rows = [(host, c) for host, checks in found.items() for c in checks]
         lines = [
             f"{host:16} {'ok' if c['ok'] else 'WRONG':6} {c['what']:26} {c['reason']}".rstrip()
@@ -33,5 +30,5 @@ class ActionModule(ActionBase):
             remedy = (
                 "Look at the log lines above (`dss logs ID` on the node shows more), then run site.yml again."
             )
-            return result | {"failed": True, "msg": f"Not as deployed: {what}. {remedy}"}
-        return result | {"changed": False}
+            return {"failed": True, "msg": f"Not as deployed: {what}. {remedy}"}
+        return {"changed": False}

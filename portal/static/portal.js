@@ -69,7 +69,7 @@ async function openJump() {
     const answer = await fetch(dialog.dataset.source, { headers: { Accept: "application/json" } });
     jump.entries = answer.ok ? (await answer.json()).entries : [];
   }
-  drawJump("");
+  drawJump(input.value);
 }
 
 function drawJump(text) {

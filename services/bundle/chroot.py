@@ -22,6 +22,12 @@ done
 shift
 exec chroot "$root" "$@"
 """
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/root",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
 
 
 @dataclass(frozen=True)
@@ -43,31 +49,7 @@ class Chroot:
         """
         for name in ("upper", "work", "root"):
             (scratch / name).mkdir(exist_ok=True)
-        lower = ":".join(str(layer) for layer in self.layers)
-        places = [str(scratch / name) for name in ("upper", "work", "root")]
-        binds = [word for inside, folder in self.shown.items() for word in (str(folder), inside)]
-        words = [
-            "unshare",
-            "--mount",
-            *([] if self.online else ["--net"]),
-            "--fork",
-            "sh",
-            "-c",
-            MOUNT,
-            "sh",
-            lower,
-            *places,
-            *binds,
-            "--",
-            *command,
-        ]
-        environment = {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "LC_ALL": "C.UTF-8",
-            "HOME": "/root",
-            "DEBIAN_FRONTEND": "noninteractive",
-            **self.environment,
-        }
+        words, environment = self._words(scratch, command), {**ENVIRONMENT, **self.environment}
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             raise problem(
@@ -77,3 +59,11 @@ class Chroot:
                 "Correct the cause and run it again; nothing was changed.",
             )
         return done.stdout
+
+    def _words(self, scratch: Path, command: Sequence[str]) -> list[str]:
+        """The whole command line: a namespace of its own, then MOUNT with its arguments."""
+        alone = ["unshare", "--mount", *([] if self.online else ["--net"]), "--fork"]
+        lower = ":".join(str(layer) for layer in self.layers)
+        places = [str(scratch / name) for name in ("upper", "work", "root")]
+        binds = [word for inside, folder in self.shown.items() for word in (str(folder), inside)]
+        return [*alone, "sh", "-c", MOUNT, "sh", lower, *places, *binds, "--", *command]

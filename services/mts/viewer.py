@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic
 
@@ -13,12 +14,11 @@ BACKLOG = 2 * 1024 * 1024
 STUCK_SECONDS = 30.0
 
 
-class Viewer:
+class Viewer(ABC):
     """Writes chunks to one transport. Behind by more than BACKLOG bytes, it goes on at the next key frame."""
 
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[["Viewer"], None]) -> None:
         self.transport = transport
-        self.dropped = 0
         self._waits_for_key = True
         self._behind_since = 0.0
         self._on_gone = on_gone
@@ -26,7 +26,6 @@ class Viewer:
     def feed(self, chunk: Chunk) -> None:
         """Offer one frame; whatever goes wrong ends this viewer only."""
         if self._waits_for_key and not chunk.key:
-            self.dropped += 1
             return
         try:
             if self.transport.get_write_buffer_size() > BACKLOG:
@@ -42,9 +41,9 @@ class Viewer:
             LOG.info("a viewer is gone: %s", reason)
             self.end()
 
+    @abstractmethod
     def product(self, chunk: Chunk) -> bytes | None:
         """The form of the frame this viewer gets; None if there is none yet."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """Take the viewer out of the fan-out and drop its connection."""
@@ -52,7 +51,6 @@ class Viewer:
         self.transport.abort()
 
     def _fall_behind(self) -> None:
-        self.dropped += 1
         self._waits_for_key = True
         self._behind_since = self._behind_since or monotonic()
         if monotonic() - self._behind_since > STUCK_SECONDS:

@@ -47,11 +47,6 @@ def root() -> Path:
     return Path(os.environ.get("DSS_ETC", "/etc/dss"))
 
 
-def run_dir() -> Path:
-    """Folder of runtime files that are gone after a boot; `DSS_RUN` replaces /run/dss."""
-    return Path(os.environ.get("DSS_RUN", "/run/dss"))
-
-
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is any of its six types
     """The content of a JSON file; Problem if it is missing or damaged."""
     try:

@@ -2,12 +2,9 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
 from sqlalchemy import URL, Engine, create_engine
-from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.config import Service
@@ -62,10 +59,3 @@ def _driver() -> ModuleType:
     finally:
         for name in without:
             del sys.modules[name]
-
-
-@contextmanager
-def session_scope(engine: Engine) -> Iterator[Session]:
-    """A session that commits at the end, and rolls back when the work raised."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session

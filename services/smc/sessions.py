@@ -72,18 +72,6 @@ def get(token: str, *, touch: bool = True) -> Session | None:
     return _touch(replace(one, seen=now))
 
 
-def rotate(token: str) -> tuple[str, Session] | None:
-    """The same session under a new token (after a change of rights); the old token is void."""
-    old = get(token)
-    if old is None:
-        return None
-    fresh = secrets.token_urlsafe(32)
-    one = replace(old, id=_key(fresh), csrf=secrets.token_urlsafe(24))
-    _write(one)
-    kick(old.id)
-    return fresh, one
-
-
 def end(token: str) -> None:
     """Log out: the token is void from now on."""
     kick(_key(token))

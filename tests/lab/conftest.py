@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import needs
 from lab.rack import Lab
 
 INVENTORY = Path(__file__).resolve().parents[2] / "inventories" / "demo"
@@ -17,8 +18,7 @@ def lab() -> Iterator[Lab]:
 
     Tests leave every host powered on and connected.
     """
-    if os.geteuid() != 0:
-        pytest.skip("a lab needs root")
+    needs.root()
     rack = Lab(os.environ.get("DSS_LAB_TEST", f"test{os.getpid()}"))
     try:
         rack.up(INVENTORY)

@@ -2,6 +2,8 @@
 
 import re
 
+from router_server import Terminal
+
 ADDRESS = r"\d{1,3}(?:\.\d{1,3}){3}"
 NAT = re.compile(
     rf"ip nat inside source static (tcp|udp) {ADDRESS} \d{{1,5}} ({ADDRESS}) (\d{{1,5}}) extendable"
@@ -12,10 +14,8 @@ INVALID = "          ^\n% Invalid input detected at '^' marker.\n\n"
 ENABLE = "Enable.1357"
 
 
-class Cisco:
+class Cisco(Terminal):
     """A router with NAT entries and access lists of its owner; it asks before it deletes an entry."""
-
-    interactive = True
 
     def __init__(self) -> None:
         self.nat = ["ip nat inside source static tcp 192.168.1.9 80 203.0.113.10 8088 extendable"]
@@ -23,9 +23,6 @@ class Cisco:
         self.startup = ""
         self.mode, self.list, self.asked = "user", "", ""
         self.refuse = ""
-
-    def execute(self, command: str, text: str) -> tuple[str, int]:
-        raise NotImplementedError
 
     def prompt(self) -> str:
         if self.asked:

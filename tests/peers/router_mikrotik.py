@@ -2,6 +2,8 @@
 
 import re
 
+from router_server import Commands
+
 ADDRESS, PORT = r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2})?", r"\d{1,5}(-\d{1,5})?"
 COMMON = {
     "protocol": r"tcp|udp|icmp",
@@ -38,10 +40,8 @@ FIRST = "/ip firewall filter find chain=forward dynamic=no"
 Rule = dict[str, str]
 
 
-class MikroTik:
+class MikroTik(Commands):
     """Lists of rules by menu; the first ones are the owner's."""
-
-    interactive = False
 
     def __init__(self) -> None:
         self.rules: dict[str, list[Rule]] = {
@@ -57,12 +57,6 @@ class MikroTik:
             "address-list": [],
         }
         self.refuse = ""
-
-    def prompt(self) -> str:
-        raise NotImplementedError
-
-    def typed(self, line: str) -> str:
-        raise NotImplementedError
 
     def execute(self, command: str, text: str) -> tuple[str, int]:
         said = self.command(command)

@@ -2,6 +2,8 @@
 
 import re
 
+from router_server import Commands
+
 SECTION = r"firewall\.(?P<name>[A-Za-z0-9_]+)"
 SET_TYPE = re.compile(rf"set {SECTION}=(?P<type>[a-z]+)")
 SET_OPTION = re.compile(rf"set {SECTION}\.(?P<option>[a-z_]+)='(?P<value>[^'\n]*)'")
@@ -28,10 +30,8 @@ REDIRECT = {
 Sections = dict[str, dict[str, str]]
 
 
-class OpenWrt:
+class OpenWrt(Commands):
     """Sections with their options: `staged` as `uci` shows, `saved` as it wrote, `running` as loaded."""
-
-    interactive = False
 
     def __init__(self) -> None:
         self.saved: Sections = {
@@ -42,12 +42,6 @@ class OpenWrt:
         self.staged = {name: dict(options) for name, options in self.saved.items()}
         self.running = {name: dict(options) for name, options in self.saved.items()}
         self.refuse = ""
-
-    def prompt(self) -> str:
-        raise NotImplementedError
-
-    def typed(self, line: str) -> str:
-        raise NotImplementedError
 
     def execute(self, command: str, text: str) -> tuple[str, int]:
         if command == "uci show firewall":

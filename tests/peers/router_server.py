@@ -4,31 +4,35 @@ import contextlib
 import re
 import socket
 import threading
-import time
+from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Protocol
 
 import paramiko
 
 USER, PASSWORD = "operator", "Router.2468"
 
 
-class Device(Protocol):
-    """An emulated command line. `interactive` devices are typed at, others get one command a channel."""
+class Commands(ABC):
+    """An emulated device that gets one command a channel."""
 
-    interactive: bool
-
+    @abstractmethod
     def execute(self, command: str, text: str) -> tuple[str, int]:
         """Output and exit code of a command with its input."""
-        ...
 
+
+class Terminal(ABC):
+    """An emulated device that is typed at."""
+
+    @abstractmethod
     def prompt(self) -> str:
         """What stands at the start of the line."""
-        ...
 
+    @abstractmethod
     def typed(self, line: str) -> str:
         """Output of a typed line."""
-        ...
+
+
+Device = Commands | Terminal
 
 
 class _Policy(paramiko.ServerInterface):
@@ -49,39 +53,43 @@ class _Policy(paramiko.ServerInterface):
         return True
 
     def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
-        threading.Thread(target=self._shell, args=(channel,), daemon=True).start()
-        return True
+        if isinstance(self.device, Terminal):
+            threading.Thread(target=_shell, args=(self.device, channel), daemon=True).start()
+        return isinstance(self.device, Terminal)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._exec, args=(channel, command.decode()), daemon=True).start()
-        return True
+        if isinstance(self.device, Commands):
+            threading.Thread(target=_exec, args=(self.device, channel, command.decode()), daemon=True).start()
+        return isinstance(self.device, Commands)
 
-    def _exec(self, channel: paramiko.Channel, command: str) -> None:
-        text = b""
-        while piece := channel.recv(65536):
-            text += piece
-        output, code = self.device.execute(command, text.decode())
-        channel.sendall(output.encode())
-        channel.send_exit_status(code)
-        channel.close()
 
-    def _shell(self, channel: paramiko.Channel) -> None:
-        line = ""
-        with contextlib.suppress(OSError):
-            channel.sendall(f"\r\n{self.device.prompt()}".encode())
-            while piece := channel.recv(1):
-                char = piece.decode()
-                channel.sendall(piece)
-                if char != "\n":
-                    line += char
-                    continue
-                output, line = self.device.typed(line.strip()), ""
-                shown = re.sub(r"\n", "\r\n", f"\n{output}" if output else "\n")
-                channel.sendall(f"{shown}{self.device.prompt()}".encode())
+def _exec(device: Commands, channel: paramiko.Channel, command: str) -> None:
+    text = b""
+    while piece := channel.recv(65536):
+        text += piece
+    output, code = device.execute(command, text.decode())
+    channel.sendall(output.encode())
+    channel.send_exit_status(code)
+    channel.close()
+
+
+def _shell(device: Terminal, channel: paramiko.Channel) -> None:
+    line = ""
+    with contextlib.suppress(OSError):
+        channel.sendall(f"\r\n{device.prompt()}".encode())
+        while piece := channel.recv(1):
+            char = piece.decode()
+            channel.sendall(piece)
+            if char != "\n":
+                line += char
+                continue
+            output, line = device.typed(line.strip()), ""
+            shown = re.sub(r"\n", "\r\n", f"\n{output}" if output else "\n")
+            channel.sendall(f"{shown}{device.prompt()}".encode())
 
 
 class Server:
-    """Serves one device until left; `lost` makes it answer nothing any more."""
+    """Serves one device until left."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -122,8 +130,3 @@ class Server:
             self.transports.append(transport)
             with contextlib.suppress(paramiko.SSHException, EOFError):
                 transport.start_server(server=_Policy(self.device))
-
-
-def silent(seconds: float) -> None:
-    """A device that hangs."""
-    time.sleep(seconds)

@@ -12,6 +12,8 @@ import pytest
 from aiohttp import web
 from mts_rack import Camera, Rack
 
+from tests import browser
+
 
 async def messages(url: str, count: int) -> tuple[dict[str, str], list[bytes]]:
     """The init message and so many binary messages."""
@@ -100,11 +102,9 @@ async def serve_page() -> web.AppRunner:
 async def test_chromium_shows_the_stream_without_loss(rack: Rack) -> None:
     from playwright.async_api import async_playwright
 
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        page = await browser.new_page()
+        chromium = await play.chromium.launch(**browser.LAUNCH)
+        page = await chromium.new_page()
         server = await serve_page()
         await page.goto(f"http://127.0.0.1:{server.addresses[0][1]}/#ws={rack.ws('one')}")
         await page.wait_for_function("state.first !== null", timeout=10_000)
@@ -113,7 +113,7 @@ async def test_chromium_shows_the_stream_without_loss(rack: Rack) -> None:
         before = await page.evaluate(quality)
         await asyncio.sleep(8)
         after = await page.evaluate(quality)
-        await browser.close()
+        await chromium.close()
         await server.cleanup()
     assert after[3] is None
     assert after[2] < 2000

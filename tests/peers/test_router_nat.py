@@ -1,6 +1,5 @@
 """The rendered rules in a real kernel: what was mapped is reachable, and nothing else is."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,13 +8,12 @@ from pathlib import Path
 import pytest
 from router_space import NODES, Space
 
+from lab import needs
 from services import catalog as catalog_module
 from services import topology
 from services.catalog import Catalog
 from services.router import nftables
 from services.router.mapping import Dmz, rules
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
 INVENTORY = """\
 all:
@@ -55,6 +53,7 @@ def dmz(folder: Path, scopes: str, known: Catalog) -> Dmz:
 @pytest.fixture(scope="module")
 def space() -> Iterator[Space]:
     """Nodes that listen on everything DSS ever uses, and on more that must stay closed."""
+    needs.root()
     with Space() as made:
         numbers = {p.port: None for m in later().services.values() for p in m.ports if p.direction == "in"}
         words = [f"{n}/{proto}" for n in {*numbers, 22, 8443, 51820} for proto in ("tcp", "udp")]

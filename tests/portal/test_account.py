@@ -9,7 +9,7 @@ import pytest
 from services.smc import sessions
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Visitor
+    from tests.portal.visitor import Visitor
 
 FORM = {
     "name": "admin", "password": "Correct.Horse7", "again": "Correct.Horse7",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-    from tests.portal.conftest import Portal
+    from tests.portal.process import Portal
 
 HERE = Path(__file__).parent
 # Kept after the run for people to look at.

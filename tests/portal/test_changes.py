@@ -10,7 +10,8 @@ from services.runtime.errors import Problem
 from services.smc.api import changes, schema
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Site, Visitor
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 
 def test_a_port_edit_is_asked_for_and_offers_to_keep_or_undo(admin: Visitor, site: Site) -> None:

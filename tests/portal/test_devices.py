@@ -9,7 +9,8 @@ import pytest
 from services.smc import devices, nodes
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Site, Visitor
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 DAHUA = {
     "name": "Hall", "node": "main-a", "kind": "dahua", "host": "198.18.0.105", "port": "80",

@@ -13,7 +13,8 @@ from services.smc import models, sessions
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
-    from tests.portal.conftest import Site, Visitor
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 CONFIG = {"SECRET": "x"}
 

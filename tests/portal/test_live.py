@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.portal.conftest import Portal, Site
+    from tests.portal.process import Portal
+    from tests.portal.site import Site
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from services.smc import audit
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Site, Visitor
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 GB = 1024**3
 

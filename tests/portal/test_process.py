@@ -15,7 +15,8 @@ import psutil
 import requests
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Portal, Site
+    from tests.portal.process import Portal
+    from tests.portal.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = (

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -101,43 +102,62 @@ def started(
 ) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
     folder.chmod(0o755)
-    servers = {
-        key: ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-        for key in ("smc.http", "smc.portal", "dms.http", "mts.http")
-    }
-    ports = {key: server.server_address[1] for key, server in servers.items()}
+    https, plain, old = free_ports()
+    with echoes(https) as ports:
+        own = ports | {"nginx.https": https, "nginx.http": plain, "nginx.tls10": old}
+        configure(folder, pki, catalog, {"dss_ports": own, **more})
+        process = subprocess.Popen(["nginx", "-c", folder / "engines/nginx.conf", "-g", "daemon off;"])
+        try:
+            found = Gateway(https, ports, pki, old)
+            _wait(found)
+            yield found
+        finally:
+            process.terminate()
+            process.wait(10)
+            shutil.rmtree(folder)
+
+
+def free_ports() -> tuple[int, int, int]:
+    """Three ports of loopback on which nobody listens."""
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), Echo) as one,
         ThreadingHTTPServer(("127.0.0.1", 0), Echo) as two,
         ThreadingHTTPServer(("127.0.0.1", 0), Echo) as three,
     ):
-        https, plain, old = (s.server_address[1] for s in (one, two, three))
+        return one.server_port, two.server_port, three.server_port
+
+
+@contextmanager
+def echoes(https: int) -> Iterator[dict[str, int]]:
+    """The services behind the gateway, which listens on `https`; their ports by name."""
+    servers = {
+        key: ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        for key in ("smc.http", "smc.portal", "dms.http", "mts.http")
+    }
     for server in servers.values():
         server.https = https  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    own = ports | {"nginx.https": https, "nginx.http": plain, "nginx.tls10": old}
-    site = topology.load(ROOT / "inventories/standalone", {"dss_ports": own, **more}, catalog)
-    for path, file in render(catalog, site, "main-a").items():
-        if path.startswith("/etc/dss/engines/"):
-            text = file.text.replace("/etc/dss/pki", str(pki)).replace("/etc/dss", str(folder))
-            text = text.replace("/run/nginx.pid", f"{folder}/nginx.pid").replace(
-                "@@credential:node-token@@", TOKEN
-            )
-            place = folder / path.removeprefix("/etc/dss/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
-    process = subprocess.Popen(["nginx", "-c", folder / "engines/nginx.conf", "-g", "daemon off;"])
     try:
-        found = Gateway(https, ports, pki, old)
-        _wait(found)
-        yield found
+        yield {key: server.server_port for key, server in servers.items()}
     finally:
-        process.terminate()
-        process.wait(10)
         for server in servers.values():
             server.shutdown()
             server.server_close()
-        shutil.rmtree(folder)
+
+
+def configure(folder: Path, pki: Path, catalog: Catalog, settings: dict[str, object]) -> None:
+    """The rendered configuration of the engines, moved from a node's paths to `folder` and `pki`."""
+    site = topology.load(ROOT / "inventories/standalone", settings, catalog)
+    moved = {"/etc/dss/pki": str(pki), "/etc/dss": str(folder), "/run/nginx.pid": f"{folder}/nginx.pid",
+             "@@credential:node-token@@": TOKEN}  # fmt: skip
+    for path, file in render(catalog, site, "main-a").items():
+        if path.startswith("/etc/dss/engines/"):
+            text = file.text
+            for old, new in moved.items():
+                text = text.replace(old, new)
+            place = folder / path.removeprefix("/etc/dss/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
 
 
 def _wait(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 """The schema's history (Alembic).
 
 Every step can be repeated: MariaDB commits each DDL statement by itself, so a power cut leaves half a step,
-and the next run has to finish it.
+and the next run has to finish it. No step is taken back: a roll-back leaves the database alone.
 """
 
 from pathlib import Path

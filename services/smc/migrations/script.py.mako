@@ -16,7 +16,3 @@ depends_on = None
 def upgrade() -> None:
     """Every statement must be repeatable."""
     ${upgrades if upgrades else "pass"}
-
-
-def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}

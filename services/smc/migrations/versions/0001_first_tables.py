@@ -155,8 +155,3 @@ def upgrade() -> None:
     for trigger in TRIGGERS:
         op.execute(trigger)
     op.execute("INSERT IGNORE INTO audit_head (id, entry, hash) VALUES (1, 0, REPEAT('0', 64))")
-
-
-def downgrade() -> None:
-    """There is nothing before the first schema; removing it is uninstalling."""
-    raise NotImplementedError

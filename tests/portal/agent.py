@@ -1,0 +1,136 @@
+"""A node as the portal meets it: what its agent beats and answers, and its services and ports."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from services.runtime import clock
+
+if TYPE_CHECKING:
+    from services.render import File
+
+GB = 1024**3
+
+
+@dataclass
+class Agent:
+    """One node as the portal meets it: its services, what it was told to do, and its rows of ports.json."""
+
+    name: str
+    services: list[dict[str, Any]]
+    ports: list[dict[str, Any]]
+    available: int = 6 * GB
+    orders: list[tuple[str, str]] = field(default_factory=list)
+    steps: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    beats: bool = True
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def beat(self) -> dict[str, Any]:
+        """The agent's beat (interfaces.md section 4)."""
+        wave = time.time() % 60
+        return {
+            "node": self.name, "role": "main" if self.name.startswith("main") else "sub", "version": "1.2.3",
+            "at": clock.iso(clock.now()), "uptime": 183600 + wave, "cpu": 18 + wave / 10,
+            "memory": {"total": 16 * GB, "available": self.available},
+            "disk": {"total": 931 * GB, "free": 604 * GB},
+            "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
+        }  # fmt: skip
+
+    def order(self, service: str, verb: str) -> str:
+        """Do what was ordered, at once; returns the task's id."""
+        self.orders.append((service, verb))
+        task = f"t{len(self.orders)}"
+        self.steps[task] = []
+        for one in self.services:
+            if service in {one["id"], "all"}:
+                one |= {"state": "Stopped" if verb == "stop" else "Running", "reason": ""}
+                one["restarts"] += verb == "restart"
+                self.steps[task].append({"service": one["id"], "state": "done", "message": ""})
+        return task
+
+    def change(self, parts: list[str], asked: dict[str, Any]) -> tuple[int, Any]:
+        """Changes at run time: the first port is refused, any other waits for confirmation."""
+        if parts == ["changes"] and asked:
+            refused = 554 in asked.get("ports", {}).values()
+            self.changes.insert(
+                0, record(asked, "refused" if refused else "waiting", f"{len(self.changes):032x}")
+            )
+            return 202, {"id": self.changes[0]["id"]}
+        if parts == ["changes"]:
+            return 200, self.changes
+        found = next((one for one in self.changes if one["id"] == parts[1]), None)
+        if found and parts[2:]:
+            found["state"] = {"confirm": "kept", "undo": "undone"}[parts[2]]
+        return (200, found) if found else (404, {"code": "unknown", "what": "No such thing."})
+
+    def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """Status and body of one request."""
+        parts = path.partition("?")[0].strip("/").split("/")
+        if method == "GET" and parts == ["services"]:
+            return 200, self.services
+        if method == "GET" and parts == ["ports"]:
+            return 200, self.ports
+        if method == "GET" and parts[0] == "logs":
+            return 200, {
+                "lines": [f"12:00:{n:02d} {parts[1]}: line {n} <b>of</b> the log" for n in range(50)]
+            }
+        if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
+            return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
+        if parts[0] == "changes":
+            return self.change(parts, body or {})
+        if method == "POST" and parts[0] == "services":
+            return 202, {"task": self.order(parts[1], parts[2])}
+        return 404, {"code": "unknown", "what": "No such thing.", "why": "", "remedy": ""}
+
+
+def record(asked: dict[str, Any], state: str, id: str) -> dict[str, Any]:
+    """A change as a node's agent shows it."""
+    problem = {"code": "port-clash", "what": "The change was not made.",
+               "why": "554/tcp belongs to DSS_X (rtsp).",
+               "remedy": "Take another number.", "status": 409}  # fmt: skip
+    return {
+        "id": id, "request": asked, "by": "admin", "state": state, "began": time.time(),
+        "ends": time.time() + 290, "healthy_after": 2.5, "before": {}, "after": {},
+        "affected": {"units": {"dss-mts.service": "restart"}, "paths": ["/etc/dss/firewall.nft"]},
+        "problem": problem if state == "refused" else None,
+        "log": [{"at": time.time(), "text": f"It is {state}."}],
+    }  # fmt: skip
+
+
+def service(id: str, state: str = "Running", reason: str = "", hours: float = 52.3) -> dict[str, Any]:
+    """A service of a beat, with figures that fit its state."""
+    runs = state in {"Running", "Starting", "Stopping"}
+    size = {"mysql": 96, "mts": 71, "smc": 58, "dms": 52, "mq": 24, "nginx": 14, "redis": 11}.get(id, 40)
+    since = clock.iso(datetime.now(UTC) - timedelta(hours=hours))
+    return {
+        "id": id, "state": state, "reason": reason, "since": since if runs else None,
+        "cpu": size / 10 if runs else 0.0, "memory": size * 1024**2 if runs else 0,
+        "fds": size // 2 if runs else 0, "restarts": 0,
+    }  # fmt: skip
+
+
+def port_rows(files: dict[str, File], silent: str = "") -> list[dict[str, Any]]:
+    """Rows of a rendered ports.json with what listens; `silent` names the service that does not."""
+    rows: list[dict[str, Any]] = json.loads(files["/etc/dss/ports.json"].text)
+    for row in rows:
+        built = row["direction"] == "in" and row["status"] == "built"
+        row["listening"] = row["service"] != silent if built else False
+    return rows
+
+
+def main_agent(files: dict[str, File]) -> Agent:
+    """A main on which everything runs."""
+    ids = ("nginx", "mysql", "redis", "mq", "smc", "dms", "mts")
+    return Agent("main-a", [service(id) for id in ids], port_rows(files))
+
+
+def sub_agent(files: dict[str, File]) -> Agent:
+    """A sub whose DSS_MTS failed, and which undid a change."""
+    failed = service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute.")
+    running = [service(id) for id in ("nginx", "mq", "smc", "dms")]
+    undone = record({"ports": {"mts.rtsp": 19100}}, "undone", "f" * 32)
+    return Agent("sub-1", [*running, failed], port_rows(files, "mts"), changes=[undone])
