@@ -56,7 +56,7 @@ async def _build_main(context: Context, bus: Bus, beats: Beats) -> None:
     registry, peers = Registry(bus, context.health), Peers()
     beats.fallback = registry.take
     await bus.subscribe("dss.beat.*", registry.hear)
-    context.app.add_routes([*Desk(context.node).routes(), *Route().routes()])
+    context.app.add_routes([*Desk().routes(), *Route().routes()])
     context.background("registry", registry.show)
     context.background("facts", registry.follow)
     context.app.cleanup_ctx.append(peers.lifetime)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.node import pki
-from services.runtime import app, auth, config
+from services.runtime import app, auth
 from services.runtime.health import Health
 from services.smc import audit, nodes
 from services.smc.accounts import Account
@@ -35,7 +35,7 @@ async def client(platform: "Platform") -> Any:  # noqa: ANN401 - an async genera
     platform.files.node(address="198.18.0.10", mapping_ip="203.0.113.10")
     service = app.application(Health())
     service.middlewares.append(auth.node_only)
-    service.add_routes([*Desk(config.load_node()).routes(), *Route().routes()])
+    service.add_routes([*Desk().routes(), *Route().routes()])
     async with TestClient(TestServer(service)) as opened:
         yield opened
 

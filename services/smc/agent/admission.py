@@ -1,7 +1,14 @@
-"""Which signing requests main signs: for a node's own names and addresses, against its one-time token."""
+"""Which signing requests main signs: for a node's own names and addresses, against its one-time token.
+
+Run as a program it reads `["admit", name, token, csr, source]` or `["renew", name, csr, source]` (JSON) and
+prints the answer, or `{"problem": …}`.
+"""
 
 import ipaddress
-import logging
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -13,8 +20,6 @@ from services.runtime import config
 from services.runtime.config import Node
 from services.runtime.errors import Problem
 from services.smc import audit, nodes, store
-
-LOG = logging.getLogger(__name__)
 
 MOST_ADDRESSES = 8
 
@@ -35,7 +40,6 @@ def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str,
                         outcome="refused", details=details)  # fmt: skip
             raise
         nodes.redeem_token(session, name, token, source)
-    LOG.info("%s joined from %s", name, source)
     certificate = pki.sign(ca_key, ca, key, names)
     return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
 
@@ -101,3 +105,21 @@ def _refused(code: str, why: str) -> Problem:
         "Check the node's name and addresses in the inventory, then run the deployment of this node again.",
         status=403,
     )
+
+
+ANSWERS: dict[str, Callable[..., dict[str, str]]] = {"admit": admit, "renew": renew}
+
+
+def main() -> None:
+    """One question from standard input, its answer to standard output."""
+    kind, *words = json.load(sys.stdin)
+    answer: dict[str, Any]
+    try:
+        answer = {**ANSWERS[kind](config.load_node(), *words)}
+    except Problem as problem:
+        answer = {"problem": problem.as_dict()}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
