@@ -14,6 +14,25 @@ POOL, OVERFLOW, WAIT_SECONDS, CONNECT_SECONDS, ANSWER_SECONDS = 2, 6, 5, 5, 15
 RECYCLE_SECONDS = 1800
 
 
+def _driver() -> ModuleType:
+    """PyMySQL, without the ciphers of cryptography if they are not loaded yet.
+
+    It wants them for MySQL 8's SHA-256 logins only, which MariaDB does not have; they weigh 4 MB a process.
+    """
+    ciphers = "cryptography.hazmat"
+    without = {} if ciphers in sys.modules else {ciphers: None}
+    sys.modules.update(without)  # type: ignore[arg-type] # None: "as if it were not installed"
+    try:
+        return importlib.import_module("pymysql")
+    finally:
+        for name in without:
+            del sys.modules[name]
+
+
+# While this module is imported no other thread can meet the hidden name.
+DRIVER = _driver()
+
+
 def url(service: Service, password: str) -> URL:
     """The database address of `service.settings["database"]`: {"name", "user", "host", "port"}."""
     where = service.settings["database"]
@@ -32,7 +51,7 @@ def engine(service: Service, credential: str = "db-smc") -> Engine:
     """A pooled engine for `service`, with the password from `credential`; connects at first use."""
     return create_engine(
         url(service, config.credential(credential)),
-        module=_driver(),
+        module=DRIVER,
         pool_size=POOL,
         max_overflow=OVERFLOW,
         pool_timeout=WAIT_SECONDS,
@@ -45,17 +64,3 @@ def engine(service: Service, credential: str = "db-smc") -> Engine:
             "init_command": "SET time_zone='+00:00'",
         },
     )
-
-
-def _driver() -> ModuleType:
-    """PyMySQL, without cryptography if that is not loaded yet.
-
-    It wants it for MySQL 8's SHA-256 logins only, which MariaDB does not have, and it weighs 4 MB a process.
-    """
-    without = {} if "cryptography" in sys.modules else {"cryptography": None}
-    sys.modules.update(without)  # type: ignore[arg-type] # None: "as if it were not installed"
-    try:
-        return importlib.import_module("pymysql")
-    finally:
-        for name in without:
-            del sys.modules[name]
