@@ -15,6 +15,7 @@ TYPES = {
     "text": "text",
     "bool": "true or false",
     "number": "whole number",
+    "token seconds": "whole number, 60 to 2592000",
     "path": "absolute path",
     "path list": "list of absolute paths",
     "ip": "IP address",

@@ -87,9 +87,9 @@ def redis(view: NodeView) -> dict[str, File]:
 
 
 def nats(view: NodeView) -> dict[str, File]:
-    """Messages: clients on loopback, leaf nodes to or from the centre."""
+    """Messages: clients on loopback, leaf nodes to or from the centre; it holds secrets."""
     text = view.text("nats.conf.j2", any_address="0.0.0.0" if len(view.listen()) == 1 else "[::]")  # noqa: S104
-    return {f"{ENGINES}/nats.conf": File(text, affects=("nats-server.service",))}
+    return {f"{ENGINES}/nats.conf": File(text, "0640", group="nats", affects=("nats-server.service",))}
 
 
 MAKERS = {"nginx": nginx, "mariadb": mariadb, "redis": redis, "nats": nats}

@@ -193,7 +193,12 @@ KEYS: dict[str, Key] = {
             "district-north",
         ),
         _key(
-            "dss_join_valid", "number", NODES, 3600, "Seconds for which a join token is good, once.", "3600"
+            "dss_join_valid",
+            "token seconds",
+            NODES,
+            900,
+            "Seconds for which the token that `site.yml` makes for a node is good, once.",
+            "3600",
         ),
         _key(
             "dss_backup_key",

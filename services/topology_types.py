@@ -65,6 +65,16 @@ def _number(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         )
 
 
+def _token_seconds(key: Key, value: object, catalog: Catalog) -> Iterator[Complaint]:
+    yield from (wrong := list(_number(key, value, catalog)))
+    if not wrong and not 60 <= int(str(value)) <= 30 * 24 * 3600:
+        yield (
+            None,
+            f"{value!r} is less than a minute or more than 30 days.",
+            f"Write for example {key.name}: {key.example}.",
+        )
+
+
 def _path(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
     if not isinstance(value, str) or not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", value) or "/.." in value:
         yield (
@@ -202,6 +212,7 @@ CHECKS: dict[str, Check] = {
         "the public half of a backup key",
         "Copy the whole word that `./dss backup key` prints, beginning with x25519:.",
     ),
+    "token seconds": _token_seconds,
     "path": _path,
     "path list": _each(_path),
     "ip": _ip,

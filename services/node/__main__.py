@@ -90,7 +90,7 @@ def node(args: argparse.Namespace) -> int:
     elif args.action == "enable":
         print(registry.enable(args.name, args.check).as_json())
     else:
-        made = registry.token(args.name)
+        made = registry.token(args.name, args.valid)
         print(json.dumps(made) if args.json else "\n".join(f"{k}: {v}" for k, v in made.items()))
     return 0
 
@@ -217,6 +217,7 @@ def _node_words(one: argparse.ArgumentParser) -> None:
     token = actions.add_parser("token", help="on main: a one-time token for a node that joins")
     token.add_argument("name")
     token.add_argument("--json", action="store_true")
+    token.add_argument("--valid", type=int, default=900, metavar="SECONDS", help="how long it is good; default 900")
     enable = actions.add_parser("enable", help="on main: let a waiting node work")
     enable.add_argument("name")
     enable.add_argument("--check", action="store_true")

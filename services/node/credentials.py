@@ -33,6 +33,7 @@ EVERY_NODE: dict[str, Callable[[], str]] = {"node-token": _word}
 ON_MAIN: dict[str, Callable[[], str]] = {
     "db-smc": _word,
     "redis": _word,
+    "mq-manager": _word,
     "session-key": _bytes_as_hex,
     "site-key": _bytes_as_hex,
     "media-key": _signing_key,

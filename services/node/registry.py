@@ -11,7 +11,7 @@ from services.runtime.errors import Problem
 from services.smc import nodes, store
 from services.smc.accounts import Account
 
-TOKEN_LIFE = timedelta(minutes=15)
+TOKEN_SECONDS = 900
 
 
 def operator() -> Account:
@@ -20,8 +20,8 @@ def operator() -> Account:
     return Account(0, f"{name}@{socket.gethostname()}", "administrator", "console")
 
 
-def token(name: str) -> dict[str, str]:
-    """A one-time token for the node `name`: {"token", "expires_at", "ca_fingerprint"}."""
+def token(name: str, seconds: int = TOKEN_SECONDS) -> dict[str, str]:
+    """A one-time token, good for `seconds`, for `name`: {"token", "expires_at", "ca_fingerprint"}."""
     ca = pki.Store(files.ETC / "pki").ca()
     if ca is None:
         raise Problem(
@@ -31,7 +31,7 @@ def token(name: str) -> dict[str, str]:
             "Run this on main after its deployment.",
         )
     with store.session() as session:
-        made = nodes.add_token(session, name, TOKEN_LIFE, operator())
+        made = nodes.add_token(session, name, timedelta(seconds=seconds), operator())
     return {
         "token": made.token,
         "expires_at": made.expires_at.isoformat(timespec="seconds"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from services import version
 from services.node import (
+    accounts,
     activate,
     database,
     dump,
@@ -105,6 +106,7 @@ def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
             now = now.at("schema")
             database.migrate(_database())
         _files(wanted)
+        accounts.ensure()
         release.record(RECORD, wish)
         now = now.at("started")
         activate.firewall()

@@ -23,7 +23,16 @@ from services.runtime import config, consumer, tls
 from services.runtime.config import Node
 from services.runtime.errors import Problem
 from services.runtime.health import Health
-from services.runtime.message import STREAM, Handler, Message, decode, encode, stream_config, token
+from services.runtime.message import (
+    STREAM,
+    Handler,
+    Message,
+    decode,
+    encode,
+    services_user,
+    stream_config,
+    token,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +45,14 @@ IN_USE = 10058
 
 
 @dataclass(frozen=True)
+class Login:
+    """As whom to enter a server."""
+
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
 class _Waiting:
     subject: str
     payload: bytes
@@ -44,12 +61,18 @@ class _Waiting:
 
 
 class Bus:
-    """One connection to this node's DSS_MQ that comes back by itself for as long as the service lives."""
+    """One connection to this node's DSS_MQ that comes back by itself for as long as the service lives.
 
-    def __init__(self, node: Node, health: Health, server: str | None = None) -> None:
+    With a `login` it only reads what another node sends; without one it is a service of this node.
+    """
+
+    def __init__(
+        self, node: Node, health: Health, server: str | None = None, login: Login | None = None
+    ) -> None:
         self.node = node
         self.health = health
         self._server = server
+        self._login = login
         self._client = Client()
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
@@ -154,9 +177,12 @@ class Bus:
 
     async def _connect_once(self) -> None:
         self._client = Client()
+        login = self._login or own_login(self.node)
         await self._client.connect(
             self._server or server_url(),
             tls=None if self._server and self._server.startswith("nats:") else tls.client_context(),
+            user=login.user,
+            password=login.password,
             name=self.node.name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_SECONDS,
@@ -186,6 +212,8 @@ class Bus:
 
     async def _make_stream(self) -> bool:
         """True when the stream is there; JetStream may need a moment after the server's start."""
+        if self._login is not None:
+            return True
         js, wanted = self._client.jetstream(timeout=ACK_SECONDS), stream_config(self.node.name)
         try:
             try:
@@ -239,6 +267,11 @@ class Bus:
         away = "" if self.connected else "DSS_MQ cannot be reached"
         count = f"{len(self._waiting)} facts wait" if self._waiting and away else ""
         self.health.set("mq", True, "; ".join(part for part in (away, count) if part))
+
+
+def own_login(node: Node) -> Login:
+    """The login of this node's services at their own server."""
+    return Login(services_user(node.name), config.credential("node-token"))
 
 
 def server_url() -> str:

@@ -44,6 +44,16 @@ def fact_subject(node: str, service: str, what: str) -> str:
     return f"dss.fact.{token(node)}.{token(service)}.{token(what)}"
 
 
+def services_user(node: str) -> str:
+    """As whom a node's services talk to their own server; no certificate can carry a name with `@`."""
+    return f"services@{token(node)}"
+
+
+def reader_user(node: str) -> str:
+    """As whom main's agent enters the account in which main's server keeps `node` by itself."""
+    return f"reader@{token(node)}"
+
+
 def stream_config(node: str) -> StreamConfig:
     """The stream in which `node` keeps its own facts."""
     return StreamConfig(

@@ -1,6 +1,7 @@
 """DSS_SMC: the agent of its node; on main also the registry of all nodes and the desk where new ones join."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from aiohttp import web
 
@@ -9,6 +10,7 @@ from services.runtime import app, auth, config
 from services.runtime.app import Context
 from services.runtime.bus import Bus
 from services.runtime.http import Peers
+from services.runtime.message import beat_subject
 from services.smc.agent import entries, probes
 from services.smc.agent.api import Api
 from services.smc.agent.beats import Beats
@@ -50,12 +52,14 @@ async def _build_main(context: Context, bus: Bus, beats: Beats) -> None:
     # A sub has no database: it must not pay for the means to reach one.
     from services.smc.agent.follow import Follow
     from services.smc.agent.join import Desk
+    from services.smc.agent.links import Links
     from services.smc.agent.registry import Registry
     from services.smc.agent.route import Route
 
-    registry, peers = Registry(bus, context.health), Peers()
+    links = Links(partial(beats.monitor.turn, "restart", "nats-server.service"))
+    registry, peers = Registry(bus, context.health, links), Peers()
     beats.fallback = registry.take
-    await bus.subscribe("dss.beat.*", registry.hear)
+    await bus.subscribe(beat_subject(context.node.name), registry.hear)
     context.app.add_routes([*Desk().routes(), *Route().routes()])
     context.background("registry", registry.show)
     context.background("facts", registry.follow)

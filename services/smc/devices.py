@@ -129,13 +129,17 @@ def test(session: Session, id: str, account: Account) -> Device:
 
 
 @unit_of_work
-def apply_fact(session: Session, fact: dict[str, Any], msg_id: str | None = None) -> bool:
+def apply_fact(
+    session: Session, fact: dict[str, Any], msg_id: str | None = None, node: str | None = None
+) -> bool:
     """Apply `{"device","state","reason","at","info"}` of a node; returns whether it changed anything.
 
     Repeated messages (`msg_id`) and facts older than the one known change nothing; a fact that cannot be
-    read is a Problem 422, one about a removed device is dropped.
+    read is a Problem 422, one about a removed device, or one that `node` does not have, is dropped.
     """
     at = _fact_time(fact)
+    if node is not None and not _has(session, node, fact["device"]):
+        return False
     if msg_id is not None and not _first_time(session, msg_id):
         return False
     row = session.get(models.DeviceState, fact["device"], with_for_update=True, populate_existing=True)
@@ -145,6 +149,11 @@ def apply_fact(session: Session, fact: dict[str, Any], msg_id: str | None = None
     row.state, row.at = fact["state"], at
     row.reason, row.info = str(fact.get("reason") or "")[:500], dict(fact.get("info") or {})
     return changed
+
+
+def _has(session: Session, node: str, device: str) -> bool:
+    row = session.get(models.Device, device)
+    return row is not None and row.node == node
 
 
 def assignment(session: Session, node: str) -> list[dict[str, Any]]:

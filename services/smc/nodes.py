@@ -69,6 +69,13 @@ def get(session: Session, name: str) -> Node:
     return _node(_row(session, name), _beats([name]))
 
 
+def linked(session: Session) -> dict[str, bool]:
+    """Name → whether its messages are let in, of every node that joined; disabled ones are shut out."""
+    joined = session.scalars(select(models.JoinToken.name).where(models.JoinToken.used_at.is_not(None)))
+    states = session.execute(select(models.Node.name, models.Node.state))
+    return dict.fromkeys(joined, True) | {name: state != "disabled" for name, state in states}
+
+
 def https_port(name: str) -> int | None:
     """The HTTPS port of a node's DSS_NGINX as its last beat says; None when there is none."""
     beat, _ = (_beats([name]) or {}).get(name, ({}, 0.0))

@@ -1,6 +1,7 @@
 """A site's trust and its NATS servers on loopback, as deployment would lay them out: one folder per node."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -8,17 +9,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+
+from jinja2 import Environment, FileSystemLoader
 
 from services.node import pki
+from services.smc.agent import links
 
-SERVER = Path(sys.executable).with_name("nats-server")
-SETTINGS = """
-server_name: {name}
-listen: "127.0.0.1:{port}"
-tls {{ {tls}, verify: true }}
-jetstream {{ store_dir: "{folder}/store", domain: {name}, sync_interval: always }}
-leafnodes {{ {leaf} }}
-"""
+SERVER = Path(os.environ.get("DSS_TESTS_NATS", Path(sys.executable).with_name("nats-server")))
+"""The server under test; the bundle's, unpacked, is named by DSS_TESTS_NATS."""
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+SECRETS = {"node-token": "node-secret", "mq-manager": "word-of-the-manager"}
 
 
 def free_port() -> int:
@@ -56,23 +58,51 @@ class Authority:
 
 @dataclass
 class Server:
-    """One NATS server of a node, with the certificate in its `pki` folder."""
+    """One node's NATS server with its rendered configuration; a sub links to the port `center` of main."""
 
     folder: Path
     name: str
-    leaf: str = ""
+    center: int | None = None
     port: int = field(default_factory=free_port)
+    leaf: int = field(default_factory=free_port)
+    monitor: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        for name, word in SECRETS.items():
+            (self.folder / "pki" / name).write_text(word)
+        (self.folder / "mq").mkdir(exist_ok=True)
+        (self.folder / "mq" / "nodes.conf").touch()
+
+    def configuration(self) -> str:
+        """nats.conf as a node has it, with its paths in this folder."""
+        environment = Environment(  # noqa: S701 - a configuration file
+            loader=FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        )
+        center = SimpleNamespace(address="127.0.0.1", ports={"mq.leaf": self.center})
+        host = SimpleNamespace(name=self.name, install_path=self.folder, center=center)
+        text = environment.get_template("nats.conf.j2").render(
+            generated="", host=host, role="sub" if self.center else "main", any_address="127.0.0.1",
+            ports={"mq.client": self.port, "mq.leaf": self.leaf, "mq.monitor": self.monitor},
+            bracket=lambda address: address,
+        )  # fmt: skip
+        for name, word in SECRETS.items():
+            text = text.replace(f"@@credential:{name}@@", word)
+        text = text.replace("../../../var/lib/dss/mq", "mq")
+        return text.replace("/run/credentials/nats-server.service", "/etc/dss/pki").replace(
+            "/etc/dss/pki", str(self.folder / "pki")
+        )
 
     def start(self) -> None:
         """Start it; it may take a moment to answer."""
-        files = {"cert_file": "node.pem", "key_file": "node.key", "ca_file": "ca.pem"}
-        tls = ", ".join(f'{key}: "{self.folder}/pki/{name}"' for key, name in files.items())
-        leaf = self.leaf.replace("TLS", tls)
-        text = SETTINGS.format(name=self.name, port=self.port, tls=tls, folder=self.folder, leaf=leaf)
-        (self.folder / "nats.conf").write_text(text)
+        (self.folder / "nats.conf").write_text(self.configuration())
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([SERVER, "-c", self.folder / "nats.conf"], stderr=log)
+
+    def admit(self, **nodes: bool) -> None:
+        """As main: write whom DSS_SMC lets in (name with `_` for `-` → whether); before the start, or reload."""
+        wanted = {name.replace("_", "-"): admitted for name, admitted in nodes.items()}
+        (self.folder / "mq" / "nodes.conf").write_text(links.text(wanted, SECRETS["mq-manager"]))
 
     def kill(self) -> None:
         """End it without notice."""

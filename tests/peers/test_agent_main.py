@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from dss_site import Authority, Server, free_port, until
+from dss_site import SECRETS, Authority, Server, until
 
 from services.runtime import clock
 from services.runtime.bus import Bus
@@ -62,16 +63,21 @@ class Rack:
 
 
 @pytest.fixture
-async def rack(platform: "Platform", tmp_path: Path) -> AsyncIterator[Rack]:
-    authority, leaf = Authority(), free_port()
+async def rack(platform: "Platform", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rack]:
+    authority = Authority()
     authority.equip(platform.files.etc / "pki", "main-a")
     authority.equip(tmp_path / "sub" / "pki", "sub-1")
-    main = Server(platform.files.etc, "main-a", f'listen: "127.0.0.1:{leaf}", tls {{ TLS, verify: true }}')
-    url = f"tls://127.0.0.1:{leaf}"
-    sub = Server(tmp_path / "sub", "sub-1", f'reconnect: 1, remotes: [{{ url: "{url}", tls {{ TLS }} }}]')
+    main = Server(platform.files.etc, "main-a")
+    sub = Server(tmp_path / "sub", "sub-1", main.leaf)
+    monkeypatch.setenv("DSS_STATE", str(platform.files.etc))
+    for name, word in SECRETS.items():
+        platform.files.credential(name, word)
     platform.files.credential("node.key", (platform.files.etc / "pki" / "node.key").read_text())
-    platform.files.service("mq", {"client": main.port})
+    platform.files.service("mq", {"client": main.port, "leaf": main.leaf})
     rack = Rack(platform, main, sub)
+    with platform.session() as session:
+        made = nodes.add_token(session, "sub-1", timedelta(minutes=1), ADMIN)
+        nodes.redeem_token(session, "sub-1", made.token, "192.0.2.21")
     main.start()
     sub.start()
     node = Node("1", "Test", "sub-1", "sub", "127.0.0.1", None, Path("/"), None)

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dss_site import Authority, Server, free_port, until
+from dss_site import SECRETS, Authority, Server, until
 
-from services.runtime.bus import Bus
+from services.runtime.bus import Bus, Login
 from services.runtime.config import Node
 from services.runtime.health import Health
 from services.runtime.message import Message, Unready
@@ -16,21 +16,19 @@ from services.runtime.message import Message, Unready
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[dict[str, Server]]:
     """A main and a sub; nothing runs yet."""
-    authority, leaf_port = Authority(), free_port()
-    links = {
-        "main": f'listen: "127.0.0.1:{leaf_port}", tls {{ TLS, verify: true }}',
-        "sub": f'reconnect: 1, remotes: [{{ url: "tls://127.0.0.1:{leaf_port}", tls {{ TLS }} }}]',
-    }
-    servers = {}
-    for name, leaf in links.items():
+    authority = Authority()
+    for name in ("main", "sub"):
         authority.equip(tmp_path / name / "pki", name)
-        servers[name] = Server(tmp_path / name, name, leaf)
+    main = Server(tmp_path / "main", "main")
+    main.admit(sub=True)
+    servers = {"main": main, "sub": Server(tmp_path / "sub", "sub", main.leaf)}
     yield servers
     for server in servers.values():
         server.kill()
 
 
-MakeBus = Callable[[Server], Awaitable[Bus]]
+MakeBus = Callable[..., Awaitable[Bus]]
+READER = Login("reader@sub", SECRETS["mq-manager"])
 
 
 @pytest.fixture
@@ -38,11 +36,11 @@ async def bus_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBus]:
     """Makes a bus with the certificate of that server's node."""
     made: list[Bus] = []
 
-    async def make(server: Server) -> Bus:
+    async def make(server: Server, login: Login | None = None) -> Bus:
         monkeypatch.setenv("DSS_ETC", str(server.folder))
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(server.folder / "pki"))
         node = Node("1", "Test", server.name, server.name, "127.0.0.1", None, Path("/"), None)
-        bus = Bus(node, Health(), f"tls://127.0.0.1:{server.port}")
+        bus = Bus(node, Health(), f"tls://127.0.0.1:{server.port}", login)
         bus.connect()
         made.append(bus)
         await until(lambda: bus.connected)
@@ -63,7 +61,7 @@ async def test_facts_survive_a_dead_main_and_a_killed_origin_none_lost_none_doub
 ) -> None:
     for server in site.values():
         server.start()
-    sub, main = await bus_of(site["sub"]), await bus_of(site["main"])
+    sub, main = await bus_of(site["sub"]), await bus_of(site["main"], READER)
     committed: dict[str, int] = {}
     deliveries = 0
 
@@ -140,7 +138,7 @@ async def test_a_fact_waits_for_a_reader_that_is_not_ready_and_a_damaged_one_doe
 async def test_beats_reach_main_over_the_link(site: dict[str, Server], bus_of: MakeBus) -> None:
     for server in site.values():
         server.start()
-    sub, main = await bus_of(site["sub"]), await bus_of(site["main"])
+    sub, main = await bus_of(site["sub"]), await bus_of(site["main"], READER)
     heard: list[Message] = []
 
     async def hear(message: Message) -> None:

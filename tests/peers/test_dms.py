@@ -181,7 +181,7 @@ async def listen(site: Site, nats: Server) -> Bus:
         assert message.subject == "dss.fact.sub-1.dms.device"
         site.facts.append(message.data)
 
-    await bus.subscribe("dss.fact.>", keep)
+    await bus.subscribe("dss.fact.sub-1.>", keep)
     return bus
 
 

@@ -1,6 +1,7 @@
 """What the engines themselves say about their rendered configuration."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import redis as redis_client
 
 from services.catalog import Catalog
 from services.render import File, render
+from services.smc.agent import links
 from services.topology import Topology
 
 Render = Callable[[str, str], dict[str, File]]
@@ -33,7 +35,7 @@ def placed(text: str, folder: Path, certificates: Path) -> str:
         ("/run/nginx.pid", folder / "nginx.pid"),
     ):
         text = text.replace(str(there), str(here))
-    return text.replace("@@credential:redis@@", SECRET)
+    return re.sub("@@credential:[a-z-]+@@", SECRET, text)
 
 
 def passes(*command: str | Path) -> str:
@@ -60,6 +62,9 @@ def test_nats_accepts_the_messages_of_every_node(
 ) -> None:
     for host in site(inventory).nodes:
         text = render(catalog, site(inventory), host)["/etc/dss/engines/nats.conf"].text
+        # A main includes what its agent has written: whom it lets in.
+        (tmp_path / "nodes.conf").write_text(links.text({"sub-1": True, "sub-2": False}, SECRET))
+        text = text.replace("../../../var/lib/dss/mq/", "")
         (tmp_path / "nats.conf").write_text(placed(text, tmp_path, certificates))
         assert passes(NATS, "-t", "-c", tmp_path / "nats.conf") == ""
 

@@ -65,6 +65,7 @@ def test_no_secret_is_written_into_a_unit_or_a_readable_file(rendered: Render) -
         path: file for path, file in rendered("distributed", "main-a").items() if "@@credential:" in file.text
     }
     assert {path: (file.mode, file.group) for path, file in secret.items()} == {
+        "/etc/dss/engines/nats.conf": ("0640", "nats"),
         "/etc/dss/engines/nginx-node.conf": ("0600", "root"),
         "/etc/dss/engines/redis.conf": ("0640", "redis"),
     }

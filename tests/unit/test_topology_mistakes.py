@@ -82,6 +82,7 @@ def test_the_site_itself_is_right(tmp_path: Path) -> None:
         ("dss_covers: [sub-2]", "dss_covers", "means nothing for a host of the group sub"),
         ("dss_tls10: maybe", "dss_tls10", "neither true nor false"),
         ("dss_join_valid: 0", "dss_join_valid", "above 0"),
+        ("dss_join_valid: 59", "dss_join_valid", "less than a minute"),
         ("dss_site: ''", "dss_site", "not a text"),
         ("dss_mapping_ip: !vault secret", "dss_mapping_ip", "encrypted"),
     ],

@@ -88,6 +88,17 @@ class Monitor:
             self.systemd.close()
             self.systemd = None
 
+    async def turn(self, verb: str, unit: str) -> None:
+        """start, stop or restart a unit and wait; OSError when that did not go well."""
+        if self.systemd is None:
+            raise OSError("systemd does not answer")
+        try:
+            result = await self.systemd.act(verb, unit)
+        except DBusError as error:
+            raise OSError(f"systemd refused to {verb} {unit}: {error}") from error
+        if result != "done":
+            raise OSError(f"{verb} of {unit} ended with {result}")
+
     async def tick(self) -> None:
         """Ask the health of what is active, measure, and judge anew; once a second, for ever."""
         while True:

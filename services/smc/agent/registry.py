@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
-from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.runtime.bus import Bus
 from services.runtime.errors import Problem
 from services.runtime.health import Health
-from services.runtime.message import Message, Unready, token
-from services.smc import cache, devices, models, nodes, store
+from services.runtime.message import Message, Unready, beat_subject, token
+from services.smc import cache, devices, nodes, store
+from services.smc.agent import links
+from services.smc.agent.links import Links, LinksError
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Registry:
 
     bus: Bus
     health: Health
+    links: Links
     _known: dict[str, Identity] = field(default_factory=dict)
     _newest: dict[str, dict[str, Any]] = field(default_factory=dict)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -77,35 +79,61 @@ class Registry:
         await self._note(beat)
 
     async def follow(self) -> None:
-        """Read the facts of every node that has joined, for ever."""
+        """Let in and read every node that has joined and is not disabled, for ever."""
         try:
             while True:
-                await self._begin_new()
+                await self._adjust()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for reader in self._readers.values():
                 reader.cancel()
             self._readers.clear()
 
-    async def _begin_new(self) -> None:
+    async def _adjust(self) -> None:
         try:
-            names = await asyncio.to_thread(_names)
+            linked = await asyncio.to_thread(_linked, self.bus.node.name)
         except (Problem, SQLAlchemyError) as error:
             # Readers that run go on waiting with their fact; MariaDB's own row says that it is away.
             self.health.set("facts", True, f"they wait: {error}")
             return
-        self.health.set("facts", True)
-        for name in names:
-            if name not in self._readers:
-                reading = self.bus.consume(name, DURABLE, self.apply)
-                self._readers[name] = asyncio.create_task(reading)
+        try:
+            await self.links.settle(linked)
+            self.health.set("facts", True)
+        except LinksError as error:
+            self.health.set("facts", True, f"DSS_MQ cannot be told which nodes may link: {error}")
+        self._turn({self.bus.node.name, *(name for name, admitted in linked.items() if admitted)})
 
-    async def apply(self, message: Message) -> None:
-        """Commit a fact's effect; raises Unready while the database is away, drops what it cannot read."""
+    def _turn(self, wanted: set[str]) -> None:
+        """Start the readers that are missing, and end those of nodes that are shut out."""
+        for name in self._readers.keys() - wanted:
+            self._readers.pop(name).cancel()
+        for name in wanted - self._readers.keys():
+            self._readers[name] = asyncio.create_task(self._read(name))
+
+    async def _read(self, name: str) -> None:
+        async def apply(message: Message) -> None:
+            await self.apply(name, message)
+
+        if name == self.bus.node.name:
+            await self.bus.consume(name, DURABLE, apply)
+        # What this connection hears can only come from that node: nobody else is in its account.
+        bus = Bus(self.bus.node, Health(), login=links.reader_login(name))
+        bus.connect()
+        try:
+            await bus.subscribe(beat_subject(name), self.hear)
+            await bus.consume(name, DURABLE, apply)
+        finally:
+            await bus.close()
+
+    async def apply(self, node: str, message: Message) -> None:
+        """Commit a fact of `node`; raises Unready while the database is away, drops what it cannot read."""
+        if message.subject.split(".")[:3] != ["dss", "fact", token(node)]:
+            LOG.warning("a fact on %s came from %s and is dropped", message.subject, node)
+            return
         if message.subject.split(".")[3:] != ["dms", "device"]:
             return
         try:
-            await asyncio.to_thread(_apply, message)
+            await asyncio.to_thread(_apply, node, message)
         except Problem as problem:
             if problem.status >= 500:
                 raise Unready(problem.what) from problem
@@ -147,11 +175,11 @@ def _register(identity: Identity) -> None:
         nodes.register(session, *identity)
 
 
-def _names() -> list[str]:
+def _linked(main: str) -> dict[str, bool]:
     with store.session() as session:
-        return list(session.scalars(select(models.Node.name)))
+        return {name: admitted for name, admitted in nodes.linked(session).items() if name != main}
 
 
-def _apply(message: Message) -> None:
+def _apply(node: str, message: Message) -> None:
     with store.session() as session:
-        devices.apply_fact(session, message.data, message.id or None)
+        devices.apply_fact(session, message.data, message.id or None, node)
