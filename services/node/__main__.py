@@ -217,7 +217,9 @@ def _node_words(one: argparse.ArgumentParser) -> None:
     token = actions.add_parser("token", help="on main: a one-time token for a node that joins")
     token.add_argument("name")
     token.add_argument("--json", action="store_true")
-    token.add_argument("--valid", type=int, default=900, metavar="SECONDS", help="how long it is good; default 900")
+    token.add_argument(
+        "--valid", type=int, default=900, metavar="SECONDS", help="how long it is good; default 900"
+    )
     enable = actions.add_parser("enable", help="on main: let a waiting node work")
     enable.add_argument("name")
     enable.add_argument("--check", action="store_true")

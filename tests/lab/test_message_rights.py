@@ -12,7 +12,9 @@ from lab.tools import LabError
 # Waiting for links to end and to come back takes minutes.
 pytestmark = pytest.mark.full
 
-LEAVES = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8222/leafz', timeout=5).read().decode())"
+LEAVES = (
+    "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8222/leafz', timeout=5).read().decode())"
+)
 PYTHON = "/opt/dss/current/venv/bin/python"
 AS_ANOTHER = """
 import asyncio, nats, ssl
@@ -68,4 +70,7 @@ def test_services_of_a_node_cannot_speak_as_another_and_cannot_delete_facts(site
 
 def test_counters_stay_on_the_node_and_no_other_user_reads_who_may_link(site: Site) -> None:
     assert "127.0.0.1:8222" in site.on(MAIN, "ss", "-ltnH")
-    assert site.on(MAIN, "stat", "-c", "%U:%G %a", "/var/lib/dss/mq/nodes.conf").split() == ["dss:nats", "640"]
+    assert site.on(MAIN, "stat", "-c", "%U:%G %a", "/var/lib/dss/mq/nodes.conf").split() == [
+        "dss:nats",
+        "640",
+    ]

@@ -77,7 +77,10 @@ class Server:
     def configuration(self) -> str:
         """nats.conf as a node has it, with its paths in this folder."""
         environment = Environment(  # noqa: S701 - a configuration file
-            loader=FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+            loader=FileSystemLoader(TEMPLATES),
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
         )
         center = SimpleNamespace(address="127.0.0.1", ports={"mq.leaf": self.center})
         host = SimpleNamespace(name=self.name, install_path=self.folder, center=center)
@@ -100,7 +103,7 @@ class Server:
             self.process = subprocess.Popen([SERVER, "-c", self.folder / "nats.conf"], stderr=log)
 
     def admit(self, **nodes: bool) -> None:
-        """As main: write whom DSS_SMC lets in (name with `_` for `-` → whether); before the start, or reload."""
+        """As main, before its start: write whom DSS_SMC lets in (name with `_` for `-` → whether)."""
         wanted = {name.replace("_", "-"): admitted for name, admitted in nodes.items()}
         (self.folder / "mq" / "nodes.conf").write_text(links.text(wanted, SECRETS["mq-manager"]))
 

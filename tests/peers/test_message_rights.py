@@ -17,7 +17,13 @@ from nats.errors import Error as NatsError
 from services.smc.agent.links import Links
 
 SUBS = ("sub-1", "sub-2")
-EVERYTHING = ("dss.beat.sub-2", "dss.fact.sub-2.dms.device", "dss.fact.main-a.dms.device", "_INBOX.x", "$JS.ACK.FACTS.x")
+EVERYTHING = (
+    "dss.beat.sub-2",
+    "dss.fact.sub-2.dms.device",
+    "dss.fact.main-a.dms.device",
+    "_INBOX.x",
+    "$JS.ACK.FACTS.x",
+)
 
 
 @pytest.fixture
@@ -26,7 +32,9 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def site(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Server]]:
+def site(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Server]]:
     """main-a, sub-1 and sub-2, all running; main lets in both."""
     for name in ("main-a", *SUBS):
         authority.equip(tmp_path / name / "pki", name)
@@ -110,7 +118,9 @@ def steal(site: dict[str, Server]) -> None:
     server.start()
 
 
-async def test_a_stolen_key_speaks_for_its_node_only_and_hears_nobody(site: dict[str, Server], enter: Enter) -> None:
+async def test_a_stolen_key_speaks_for_its_node_only_and_hears_nobody(
+    site: dict[str, Server], enter: Enter
+) -> None:
     await linked(site, *SUBS)
     steal(site)
     await linked(site, *SUBS)
@@ -148,7 +158,9 @@ async def test_a_stolen_key_cannot_use_mains_streams(site: dict[str, Server], en
             await thief.jetstream(domain=domain, timeout=2).stream_info("FACTS")
 
 
-async def test_local_services_have_the_rights_of_their_node_only(site: dict[str, Server], enter: Enter) -> None:
+async def test_local_services_have_the_rights_of_their_node_only(
+    site: dict[str, Server], enter: Enter
+) -> None:
     for name in ("main-a", "sub-1"):
         client = await enter(site[name], f"services@{name}", SECRETS["node-token"])
         for subject in (*EVERYTHING[:2], "$JS.API.STREAM.DELETE.FACTS", "$SYS.REQ.SERVER.PING"):
@@ -161,7 +173,9 @@ async def test_local_services_have_the_rights_of_their_node_only(site: dict[str,
         await client.subscribe("dss.>")
         await until(lambda client=client: bool(client.told))
         await client.publish(f"dss.beat.{name}", b"")
-        assert (await client.jetstream().add_stream(name="FACTS", subjects=[f"dss.fact.{name}.>"])).config.name == "FACTS"
+        assert (
+            await client.jetstream().add_stream(name="FACTS", subjects=[f"dss.fact.{name}.>"])
+        ).config.name == "FACTS"
 
 
 async def test_strangers_are_refused(
@@ -202,7 +216,9 @@ async def test_a_certificate_that_main_does_not_know_or_that_is_named_like_a_use
             server.kill()
 
 
-async def test_a_disabled_node_is_cut_off_within_seconds_and_comes_back(site: dict[str, Server], enter: Enter) -> None:
+async def test_a_disabled_node_is_cut_off_within_seconds_and_comes_back(
+    site: dict[str, Server], enter: Enter
+) -> None:
     main, restarts = site["main-a"], []
 
     async def restart() -> None:
@@ -232,7 +248,9 @@ async def test_a_disabled_node_is_cut_off_within_seconds_and_comes_back(site: di
             await asyncio.sleep(0.1)
 
 
-async def test_a_node_that_joins_is_let_in_without_disturbing_the_others(site: dict[str, Server], enter: Enter) -> None:
+async def test_a_node_that_joins_is_let_in_without_disturbing_the_others(
+    site: dict[str, Server], enter: Enter
+) -> None:
     main = site["main-a"]
 
     async def never() -> None:

@@ -2,11 +2,13 @@
 
 import json
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.node import files, pki, registry
 from services.runtime import clock
 from services.runtime.errors import Problem
 from services.smc import audit, models, nodes, topology
@@ -157,3 +159,28 @@ def test_names_that_are_no_dns_labels_are_refused(platform: "Platform") -> None:
     for name in ("", "Sub-1", "-sub", "sub_1", "a" * 64, "sub.1"):
         with pytest.raises(Problem):
             nodes.check_name(name)
+
+
+def test_who_may_link_follows_from_used_tokens_and_decisions(platform: "Platform") -> None:
+    token(platform, "sub-8")
+    with platform.session() as session:
+        used = nodes.add_token(session, "sub-9", timedelta(minutes=1), ADMIN).token
+        nodes.redeem_token(session, "sub-9", used, "192.0.2.9")
+        nodes.register(session, "sub-1", "sub", "192.0.2.11", None, "1")
+        assert nodes.linked(session) == {"sub-9": True, "sub-1": True}
+        nodes.disable(session, "sub-1", ADMIN)
+        assert nodes.linked(session) == {"sub-9": True, "sub-1": False}
+        nodes.enable(session, "sub-1", ADMIN)
+        assert nodes.linked(session)["sub-1"]
+
+
+def test_a_token_made_at_the_console_is_good_for_as_long_as_asked(
+    platform: "Platform", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pki.Store(tmp_path / "pki").save_ca(*pki.make_ca("Test"))
+    monkeypatch.setattr(files, "ETC", tmp_path)
+    for seconds in (registry.TOKEN_SECONDS, 7200):
+        ends = datetime.fromisoformat(registry.token("sub-1", seconds)["expires_at"])
+        assert abs((ends - clock.now()).total_seconds() - seconds) < 30
+    with pytest.raises(Problem, match="cannot be made"):
+        registry.token("sub-1", 59)

@@ -110,7 +110,7 @@ class Links:
 
 async def _ask(client: Client, what: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """One request to the server by its system account; the data of its answer."""
-    server = client._server_info["server_id"]  # noqa: SLF001 - the library tells it nowhere else
+    server = client._server_info["server_id"]
     request = json.dumps(details or {}).encode()
     reply = await client.request(f"$SYS.REQ.SERVER.{server}.{what}", request, timeout=SECONDS)
     answer = json.loads(reply.data)
