@@ -1,4 +1,4 @@
-"""Which nodes main's DSS_MQ lets in: each has an account of its own there, in which nobody else is but its reader."""
+"""Which nodes main's DSS_MQ lets in: each has an account of its own there, shared only with its reader."""
 
 import json
 import logging
