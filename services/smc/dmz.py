@@ -92,18 +92,18 @@ def checked(session: Session, wish: Wish) -> Wish:
         raise _wrong("scopes", "Nobody outside was named.", "Choose clients, devices, or both.")
     if wish.vendor not in VENDORS:
         raise _wrong("vendor", f"{wish.vendor!r} is not known.", f"Choose one of {', '.join(VENDORS)}.")
-    if wish.interface and not INTERFACE.fullmatch(wish.interface):
-        raise _wrong("interface", f"{wish.interface!r} is not the name of an interface.",
-                     "Write it as the router shows it, for example wan0.")  # fmt: skip
-    if wish.vendor == "nftables" and not wish.interface:
-        raise _wrong("interface", "On a Linux router everything else is closed at its outside interface.",
-                     "Write its name; `ip -brief address` on the router shows it.")  # fmt: skip
     wan = _ipv4("address", wish.address, "203.0.113.10")
     lan = _ipv4("router_address", wish.router_address, "198.18.0.1")
     if wan == lan:
         raise _wrong("router_address", "It is the same as the mapping IP.",
                      "Write the router's address in the local network.")  # fmt: skip
     _not_a_nodes(session, wan, lan)
+    if wish.interface and not INTERFACE.fullmatch(wish.interface):
+        raise _wrong("interface", f"{wish.interface!r} is not the name of an interface.",
+                     "Write it as the router shows it, for example wan0.")  # fmt: skip
+    if wish.vendor == "nftables" and not wish.interface:
+        raise _wrong("interface", "On a Linux router everything else is closed at its outside interface.",
+                     "Write its name; `ip -brief address` on the router shows it.")  # fmt: skip
     changes.check_among_nodes(session, wish.node, {"mapping_ip": wan})
     return Wish(wish.node, wan, wish.scopes, wish.vendor, lan, wish.interface)
 

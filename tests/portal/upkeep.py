@@ -87,8 +87,10 @@ def busy(name: str) -> Upkeep:
                     log=log(up, "Programs and files are put in place.",
                             "The services start, and the node is checked.",
                             "The node runs 1.2.3 and is well."))  # fmt: skip
-    order = Task("c" * 32, "restart", [Step("mts", "done", "Running")], "done", "mts", "admin", now - HOUR,
-                 now - HOUR + 3, log(now - HOUR, "mts: restarting \u2026", "mts: Running", "All is done."))  # fmt: skip
+    hour = now - HOUR
+    steps = [Step("mts", "done", "Running")]
+    order = Task("c" * 32, "restart", steps, "done", "mts", "admin", hour, hour + 3,
+                 log(hour, "mts: restarting \u2026", "mts: Running", "All is done."))  # fmt: skip
     return Upkeep(
         True, [good], [Kept(file, 3 * MB, at + 4)],
         [release("1.1.0", "2026-09-30", "previous"), release("1.2.3", "2026-11-13", "active")],
