@@ -44,7 +44,7 @@ class Bus:
             return {"ActiveState": "active", "NextElapseUSecRealtime": 1_800_000_000_000_000}
         id = bytes([self.runs] * 16) if self.runs else b""
         return {"ActiveState": self.state, "Result": self.result, "InvocationID": id,
-                "ExecMainStartTimestamp": 1_700_000_000_000_000}  # fmt: skip
+                "InactiveExitTimestamp": 1_700_000_000_000_000}  # fmt: skip
 
 
 @pytest.fixture
@@ -125,10 +125,17 @@ def test_a_run_that_was_killed_is_over(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_unit_that_failed_before_it_could_note_anything_is_a_failed_run() -> None:
     unit = {"ActiveState": "failed", "Result": "exit-code", "InvocationID": os.urandom(16),
-            "ExecMainStartTimestamp": 7_000_000}  # fmt: skip
+            "InactiveExitTimestamp": 7_000_000}  # fmt: skip
     (found,) = concluded([], unit)
     assert (found.state, found.began) == ("failed", 7.0)
     assert "ended with an error" in found.why
+
+
+def test_a_run_that_has_not_noted_itself_yet_is_there_and_runs() -> None:
+    unit = {"ActiveState": "activating", "Result": "success", "InvocationID": b"\x01" * 16,
+            "InactiveExitTimestamp": 7_000_000}  # fmt: skip
+    (found,) = concluded([], unit)
+    assert (found.id, found.state, found.began) == ("01" * 16, "running", 7.0)
 
 
 def test_the_beat_tells_the_last_end_and_the_last_good_one() -> None:

@@ -133,12 +133,17 @@ def invocation(unit: Mapping[str, Any]) -> str:
 
 
 def concluded(runs: list[Run], unit: Mapping[str, Any]) -> list[Run]:
-    """Runs as they are: one that was cut off is over; one that failed before it noted itself is there."""
+    """Runs as they are: one that was cut off is over; one that has not noted itself (yet) is there."""
     found = [_cut_off(r) if r.state == "running" and not backup_record.at_work() else r for r in runs]
-    last, well = invocation(unit), unit.get("Result", "success") == "success"
-    if last and not well and unit["ActiveState"] not in AT_WORK and last not in {run.id for run in runs}:
-        found.insert(0, _unnoted(last, unit))
-    return found
+    last = invocation(unit)
+    if not last or last in {run.id for run in runs}:
+        return found
+    if unit["ActiveState"] in AT_WORK:
+        return [
+            Run(last, "", _began(unit), log=[{"at": _began(unit), "text": "It is being started."}]),
+            *found,
+        ]
+    return [_unnoted(last, unit), *found] if unit.get("Result", "success") != "success" else found
 
 
 def _cut_off(run: Run) -> Run:
@@ -148,8 +153,12 @@ def _cut_off(run: Run) -> Run:
 
 def _unnoted(id: str, unit: Mapping[str, Any]) -> Run:
     why = states.RESULTS.get(unit["Result"], f"it failed ({unit['Result']})")
-    at = (unit.get("ExecMainStartTimestamp", 0) or unit.get("StateChangeTimestamp", 0)) / 1e6
+    at = _began(unit)
     return Run(id, "", at, at, "failed", why=f"{UNIT}: {why}. See `journalctl -u {UNIT}` on the server.")
+
+
+def _began(unit: Mapping[str, Any]) -> float:
+    return float(unit.get("InactiveExitTimestamp", 0) or unit.get("StateChangeTimestamp", 0)) / 1e6
 
 
 def _modified(path: Path) -> float | None:
