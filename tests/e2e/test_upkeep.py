@@ -215,7 +215,12 @@ def test_what_listens_beside_the_matrix_is_shown_and_main_reaches_what_it_should
     assert [row for rows in unlisted.values() for row in rows if not row["local"]] == []
     program = "import socket, time; s = socket.create_server(('', 7999)); time.sleep(60)"
     site.on(SUB, "systemd-run", "--unit=stranger", "python3", "-c", program)
+
+    def seen() -> bool:
+        return any(row["port"] == 7999 for one in admin.get("/ports") for row in one["unlisted"] or [])
+
     try:
+        until(20, "the listener of the stranger", seen)
         page.goto(f"/ports?node={SUB}")
         expect(page.get_by_label("Listens, but is not in the matrix")).to_contain_text("7999")
     finally:
