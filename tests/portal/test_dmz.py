@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.portal.conftest import Site, Visitor
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 WISH = {"scope": "clients", "node": "main-a", "address": "203.0.113.10", "router": "198.18.0.1",
         "kind": "nftables", "interface": "wan0"}  # fmt: skip

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portal import create_app
 from services.smc import backups, models
-from tests.portal.conftest import Visitor, configuration
+from tests.portal.visitor import newcomer
 
 if TYPE_CHECKING:
-    from tests.portal.conftest import Site
+    from tests.portal.site import Site
+    from tests.portal.visitor import Visitor
 
 DAY = 24 * 3600.0
 
@@ -95,7 +95,7 @@ def test_tasks_outlive_the_portal_and_the_cache(admin: Visitor, site: Site) -> N
     with site.platform.redis.client() as redis:
         redis.flushall()
     site.tell()
-    again = Visitor(create_app(configuration()).test_client())
+    again = newcomer()
     assert again.login().status_code == 303
     assert "Begun for admin." in again.get(path).text
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.portal.conftest import Portal
+    from tests.portal.process import Portal
 
 
 @pytest.fixture
