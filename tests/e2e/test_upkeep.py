@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab import scenario
+from lab import backup, scenario
 from lab.admin import Admin, until
 from lab.fixtures import LAB, LISTEN, PASSWORD
 from lab.rack import Lab
 from lab.site import MAIN, SUB
-from services import sealed
-from services.cli import backup
+from services.cli import backup as backup_verb
 from tests.lab.test_router import EDGE, INVENTORY, WAN_MAIN, WAN_SUB, Edge, equip
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
-FOLDER = "/srv/backups"
 ELSEWHERE = "203.0.113.60"
 
 
@@ -30,8 +28,7 @@ def site(
 ) -> Iterator[Edge]:
     """Main, a sub and a router that maps both, with backups switched on; no camera is needed."""
     key = tmp_path_factory.mktemp("keys") / "backup.key"
-    backup.make(key)
-    public = sealed.public_text(backup.private_key(key))
+    backup_verb.make(key)
     lab, keep = Lab(LAB), request.config.getoption("--keep-lab")
     os.environ["DSS_LAB"] = LAB
     if not keep:
@@ -40,9 +37,7 @@ def site(
     try:
         made = Edge(lab, INVENTORY, LISTEN)
         equip(made, bundle)
-        made.first = made.play(
-            "-e", json.dumps({"dss_backup_key": public, "dss_backup_path": FOLDER, "dss_backup_keep": 2})
-        )
+        made.first = made.play(*backup.options(key))
         assert made.first.code == 0, made.first.output[-6000:]
         lab.forward(LISTEN, "198.18.0.10:443")
         scenario.enter(made.admin(), PASSWORD)
@@ -133,7 +128,7 @@ def test_back_up_now_writes_a_file_on_the_host_and_its_log_says_so(
     expect(page.locator("#task")).to_contain_text(scenario.USER)
     (told,) = [one for one in admin.get("/backups") if one["node"] == host]
     file = told["runs"][0]["file"]
-    listed = site.on(host, "stat", "-c", "%s %a %U", f"{FOLDER}/{file}").split()
+    listed = site.on(host, "stat", "-c", "%s %a %U", f"{backup.FOLDER}/{file}").split()
     assert listed == [str(told["runs"][0]["bytes"]), "600", "root"]
     assert [one["file"] for one in told["kept"]] == [file]
     assert told["scheduled"]
@@ -144,13 +139,13 @@ def test_back_up_now_writes_a_file_on_the_host_and_its_log_says_so(
 def test_a_backup_that_fails_stands_on_the_home_page_until_one_succeeds(
     page: Page, site: Edge, admin: Admin
 ) -> None:
-    site.on(SUB, "sh", "-c", f"mount -t tmpfs -o size=4k none {FOLDER}")
+    site.on(SUB, "sh", "-c", f"mount -t tmpfs -o size=4k none {backup.FOLDER}")
     try:
         admin.post(f"/nodes/{SUB}/backups")
         page.goto("/")
         expect(page.locator("#attention")).to_contain_text("No space left on device", timeout=30_000)
     finally:
-        site.on(SUB, "umount", FOLDER)
+        site.on(SUB, "umount", backup.FOLDER)
     admin.post(f"/nodes/{SUB}/backups")
     expect(page.locator("#attention")).not_to_contain_text("backup", timeout=30_000)
 
