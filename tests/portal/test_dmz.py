@@ -191,7 +191,9 @@ def _greet(server: socket.socket, context: ssl.SSLContext) -> None:
             return
 
 
-def test_who_answers_is_proven_by_the_certificate(gateway: Callable[[str], int], free_port: object) -> None:
+def test_who_answers_is_proven_by_the_certificate(
+    gateway: Callable[[str], int], free_port: Callable[[], int]
+) -> None:
     port = gateway("main-a")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         plain = silent.getsockname()[1]
@@ -200,7 +202,7 @@ def test_who_answers_is_proven_by_the_certificate(gateway: Callable[[str], int],
             reach.Target("sub-1", "127.0.0.1", port, True),
             reach.Target("main-a", "127.0.0.1", plain, False),
             reach.Target("main-a", "127.0.0.1", plain, True),
-            reach.Target("main-a", "127.0.0.1", free_port(), False),  # type: ignore[operator]
+            reach.Target("main-a", "127.0.0.1", free_port(), False),
         ]
         found = reach.attempt(targets)
     assert [one.state for one in found] == ["reached", "foreign", "open", "open", "refused"]

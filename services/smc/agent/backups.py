@@ -18,7 +18,8 @@ from services.smc.agent import states, systemd
 from services.smc.agent.center import only_main, requester
 from services.smc.agent.monitor import Monitor
 
-ASK_EACH, BEGIN_SECONDS, POLL = 5.0, 10.0, 0.1
+ASK_EACH, BEGIN_SECONDS, POLL = 5.0, 2.5, 0.1
+MOST_WORDS = 300
 AT_WORK = {"activating", "active", "deactivating"}
 
 
@@ -180,5 +181,5 @@ def summary(state: Mapping[str, Any]) -> dict[str, Any]:
         "period": state["period"],
         "since": state["since"],
         "good": good,
-        "failed": over[0]["why"] if over and over[0]["state"] == "failed" else "",
+        "failed": over[0]["why"][:MOST_WORDS] if over and over[0]["state"] == "failed" else "",
     }
