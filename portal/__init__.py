@@ -12,8 +12,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import (
     about,
     account,
+    backups,
     changes,
     devices,
+    dmz,
     errors,
     guard,
     headers,
@@ -21,6 +23,7 @@ from portal import (
     live,
     manager,
     ports,
+    releases,
     servers,
     shell,
     tasks,
@@ -30,7 +33,10 @@ from portal import (
 from portal.static_files import install as install_static
 from services.smc import api, cluster
 
-PAGES = (account, home, live, servers, manager, topology, devices, ports, changes, about, tasks, shell)
+PAGES = (
+    *(account, home, live, servers, manager, topology, devices, ports, dmz, changes),
+    *(tasks, backups, releases, about, shell),
+)
 
 DEFAULTS: dict[str, Any] = {
     "VERSION": "unknown",

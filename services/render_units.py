@@ -21,7 +21,7 @@ def files(view: NodeView) -> dict[str, File]:
             view.text("recover.service.j2", units=[n for n in names if n.startswith("dss-")])
         ),
         "/etc/polkit-1/rules.d/50-dss.rules": File(
-            view.text("polkit.rules.j2", names=(*names, "dss.target"))
+            view.text("polkit.rules.j2", names=(*names, "dss.target"), backups=bool(extra))
         ),
     }
     for name in CHANGE_UNITS:

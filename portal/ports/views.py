@@ -1,4 +1,4 @@
-"""The port matrix page, its filters and its CSV."""
+"""The port matrix page: filters, CSV, what else listens, and what main reaches over the network."""
 
 import csv
 import io
@@ -66,9 +66,14 @@ def is_trouble(row: dict[str, Any]) -> bool:
 def page() -> ResponseReturnValue:
     """All rows of all servers, asked now."""
     chosen, matrix = Filter.read(), ports.matrix(work.session())
-    rows = _rows(matrix, chosen)
+    rows, tries = _rows(matrix, chosen), request.args.get("reach") == "1"
+    reached = {(r.node, r.service, r.name): r for r in ports.tried(work.session())} if tries else None
     troubles = sum(is_trouble(row) for one in matrix for row in one.rows)
-    return render_template("ports/page.html", matrix=matrix, rows=rows, chosen=chosen, troubles=troubles)
+    unlisted = [one for one in matrix if one.unlisted and chosen.node in {"", one.node}]
+    return render_template(
+        "ports/page.html", matrix=matrix, rows=rows, chosen=chosen, troubles=troubles, reached=reached,
+        unlisted=unlisted, untold=[one.node for one in matrix if one.unlisted is None],
+    )  # fmt: skip
 
 
 @blueprint.get("/ports.csv")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import url_for
 
 from portal.shell.names import service_code
+from services.smc import backups
 from services.smc.nodes import Node
 from services.smc.topology import Graph
 
@@ -50,7 +51,14 @@ def _of_node(node: Node) -> list[Item]:
     if node.reach == "unreachable":
         ago = f"for {node.age:.0f} s" if node.age is not None else "for more than 30 s"
         return [Item("bad", f"{node.name} has not been heard of {ago}.", place, "Show server")]
-    return _of_services(node)
+    return [*_of_services(node), *_of_backups(node)]
+
+
+def _of_backups(node: Node) -> list[Item]:
+    trouble = backups.trouble(node.beat.get("backup"))
+    if not trouble:
+        return []
+    return [Item("bad", f"{node.name}: {trouble}", url_for("backups.page"), "Show backups")]
 
 
 def _of_services(node: Node) -> list[Item]:

@@ -33,14 +33,22 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
         "Network",
         (
             Link("ports.page", "Port matrix", "plug", "network.view"),
+            Link("dmz.scenario", "Router mapping", "router", "network.view"),
             Link("changes.first", "Settings", "sliders", "network.view"),
         ),
     ),
-    ("System", (Link("about.page", "About", "info"),)),
+    (
+        "System",
+        (
+            Link("tasks.page", "Tasks", "tasks", "nodes.view"),
+            Link("backups.page", "Backups", "archive", "nodes.view"),
+            Link("releases.page", "Releases", "package", "nodes.view"),
+            Link("about.page", "About", "info"),
+        ),
+    ),
 )
 NEEDS = {link.blueprint: link.needs for _, links in PAGES for link in links} | {
     "shell": None,
-    "tasks": "nodes.view",
     "account": None,
 }
 

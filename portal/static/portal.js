@@ -155,6 +155,21 @@ function checkRules(form) {
   }, 200);
 }
 
+// --- text to take along -------------------------------------------------------------------------------
+
+async function copyText(button) {
+  const word = button.dataset.word ?? (button.dataset.word = button.textContent);
+  const text = document.getElementById(button.dataset.copies).textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = button.dataset.done ?? "\u2713 " + word;
+  } catch {
+    // Without the right to the clipboard, the text is at least chosen: Ctrl+C takes it.
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copies));
+  }
+  setTimeout(() => (button.textContent = word), 2000);
+}
+
 // --- wiring -------------------------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {
@@ -166,6 +181,8 @@ document.addEventListener("click", (event) => {
   if (at("[data-opens]")) openDialog(at("[data-opens]").dataset.opens);
   if (at("[data-closes]")) at("dialog")?.close();
   if (at("[data-jump]")) openJump();
+  if (at("[data-copies]")) copyText(at("[data-copies]"));
+  if (at("[data-prints]")) print();
   if (event.target instanceof HTMLDialogElement) event.target.close();
 });
 

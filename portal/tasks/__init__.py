@@ -1,4 +1,4 @@
-"""The strip at the bottom of every page: what the service manager is doing, for whoever ordered it."""
+"""Tasks of all servers: the list, one with its log, and the strip at the bottom of every page."""
 
 from portal.tasks.views import blueprint
 

@@ -8,7 +8,7 @@ from typing import cast
 from sqlalchemy.orm import Session
 
 from services.runtime.errors import Problem
-from services.smc import cache, manager
+from services.smc import cache, manager, tasks
 
 KEY = "portal:tasks"
 MOST = 8
@@ -20,7 +20,10 @@ GIVE_UP_SECONDS = 300
 
 @dataclass(frozen=True)
 class Order:
-    """One order: which task of which node, what it is called, who gave it; `ended` is 0 while it runs."""
+    """One order: which task of which node, what it is called, who gave it; `ended` is 0 while it runs.
+
+    `kind`: service or backup, as in services.smc.tasks.
+    """
 
     node: str
     task: str
@@ -30,6 +33,7 @@ class Order:
     state: str = "running"
     ended: float = 0.0
     steps: list[dict[str, str]] = field(default_factory=list)
+    kind: str = "service"
 
     @property
     def failed(self) -> list[dict[str, str]]:
@@ -71,14 +75,22 @@ def _current(session: Session, place: int, order: Order) -> Order:
     if order.ended:
         return order
     try:
-        answer = manager.task(session, order.node, order.task)
+        fresh = _asked(session, order)
     except Problem as problem:
         # A node that restarts its own agent is away for a moment; only a long silence is an end.
         if problem.status == 404 or time.time() - order.at > GIVE_UP_SECONDS:
             return _end(place, replace(order, state="failed", steps=_lost(order, problem)))
         return order
-    fresh = replace(order, state=answer.state, steps=[asdict(step) for step in answer.steps])
     return fresh if fresh.state == "running" else _end(place, fresh)
+
+
+def _asked(session: Session, order: Order) -> Order:
+    if order.kind == "service":
+        answer = manager.task(session, order.node, order.task)
+        return replace(order, state=answer.state, steps=[asdict(step) for step in answer.steps])
+    found = tasks.get(session, order.node, order.kind, order.task)
+    failed = {"service": order.node, "state": "failed", "message": found.why}
+    return replace(order, state=found.state, steps=[failed] if found.state == "failed" else [])
 
 
 def _lost(order: Order, problem: Problem) -> list[dict[str, str]]:

@@ -119,7 +119,7 @@ def release(args: argparse.Namespace) -> int:
         print(switch.recover(args.boot).as_json())
     else:
         change = switch.upgrade if args.action == "switch" else switch.back
-        print(change(args.version).as_json())
+        print(change(args.version, args.by).as_json())
     return 0
 
 
@@ -206,7 +206,9 @@ def _release_words(one: argparse.ArgumentParser) -> None:
     actions = one.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="releases on this node")
     for name, text in (("switch", "change to a staged release"), ("back", "change back to a kept release")):
-        actions.add_parser(name, help=f"{text} (the playbooks call this)").add_argument("version")
+        action = actions.add_parser(name, help=f"{text} (the playbooks call this)")
+        action.add_argument("version")
+        action.add_argument("--by", default="", help="who wants it, for the record")
     recover = actions.add_parser("recover", help="undo a change that was cut off")
     recover.add_argument("--boot", action="store_true", help="while the host starts")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from services import sealed
-from services.node import files, units
+from services.node import backup_record, files, units
+from services.node.backup_record import Run
 from services.node.report import Report
 from services.runtime import config
 from services.runtime.errors import Problem
@@ -22,14 +23,28 @@ NAME = re.compile(r"[a-z0-9-]+_\d{8}T\d{6}Z_[0-9.]+\.dssbackup")
 
 def make() -> Report:
     """Write one backup, read it back, remove those beyond `keep`; the report's data hold `path`."""
-    settings, node = _settings(), config.load_node()
-    folder, now = Path(settings["path"]), datetime.now(UTC)
+    settings = _settings()
+    with backup_record.alone():
+        run = backup_record.begin()
+        try:
+            report = _make(settings, run)
+        except BaseException as problem:
+            run.end("failed", _words(problem))
+            raise
+        finally:
+            _count(Path(settings["path"]))
+        run.end("done", "It is complete.")
+    return report
+
+
+def _make(settings: dict[str, Any], run: Run) -> Report:
+    folder, node, now = Path(settings["path"]), config.load_node(), datetime.now(UTC)
     name = f"{node.name}_{now:%Y%m%dT%H%M%SZ}_{node.version}{SUFFIX}"
     about = {"site": node.site, "node": node.name, "role": node.role, "version": node.version,
              "at": now.isoformat(timespec="seconds")}  # fmt: skip
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        size = _write(folder / name, settings["key"], about)
+        run.bytes = _write(folder / name, settings["key"], about, run)
     except OSError as problem:
         raise Problem(
             "backup-failed",
@@ -37,10 +52,28 @@ def make() -> Report:
             f"{problem}.",
             "Make room there or mount the disk it belongs to; older backups are untouched.",
         ) from problem
-    report = Report(data={"path": str(folder / name), "bytes": size})
+    run.file = name
+    run.say(f"{name} is in its place.")
+    report = Report(data={"path": str(folder / name), "bytes": run.bytes})
     report.add(f"backup {name}")
-    report.extend(f"old backup {old} removed" for old in _forget(folder, node.name, settings["keep"]))
+    for old in _forget(folder, node.name, settings["keep"]):
+        report.add(f"old backup {old} removed")
+        run.say(f"The old backup {old} was removed.")
     return report
+
+
+def _words(problem: BaseException) -> str:
+    if isinstance(problem, Problem):
+        return f"{problem.what} {problem.why} {problem.remedy}"
+    said = str(getattr(problem, "stderr", "") or problem).strip()
+    return said or f"It was ended ({type(problem).__name__})."
+
+
+def _count(folder: Path) -> None:
+    try:
+        backup_record.remember(folder / name for name in _mine(folder, config.load_node().name))
+    except OSError:
+        return  # The disk is away or full: the list of before stays, and the run itself says so.
 
 
 def _settings() -> dict[str, Any]:
@@ -56,7 +89,7 @@ def _settings() -> dict[str, Any]:
     return found
 
 
-def _write(target: Path, key: str, about: dict[str, str]) -> int:
+def _write(target: Path, key: str, about: dict[str, str], run: Run) -> int:
     """The sealed archive under its final name only once all of it was read back; its size in bytes."""
     working = target.with_name(f".{target.name}.new")
     try:
@@ -64,10 +97,11 @@ def _write(target: Path, key: str, about: dict[str, str]) -> int:
         with os.fdopen(handle, "wb") as stream:
             writer = sealed.Writer(stream, key, about)
             with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|gz") as archive:
-                _fill(archive)
+                _fill(archive, run)
             writer.close()
             stream.flush()
             os.fsync(handle)
+        run.say(f"The sealed archive is written, {working.stat().st_size} bytes. It is read back.")
         # From the disk, not from memory: what cannot be read back now is no backup.
         _drop_cache(working)
         sealed.check(working, writer.cipher)
@@ -78,8 +112,9 @@ def _write(target: Path, key: str, about: dict[str, str]) -> int:
     return target.stat().st_size
 
 
-def _fill(archive: tarfile.TarFile) -> None:
+def _fill(archive: tarfile.TarFile, run: Run) -> None:
     archive.add(files.ETC, arcname="etc")
+    run.say("Settings, secrets and certificates are in it.")
     if units.ROLES[config.load_node().role] != "main":
         return
     from services.node import dump
@@ -88,6 +123,7 @@ def _fill(archive: tarfile.TarFile) -> None:
     copy = WORK / DATABASE
     try:
         dump.write(str(store.engine().url.database), copy)
+        run.say(f"The database is dumped: {copy.stat().st_size} bytes.")
         archive.add(copy, arcname=DATABASE)
     finally:
         copy.unlink(missing_ok=True)
@@ -98,11 +134,16 @@ def _drop_cache(path: Path) -> None:
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _forget(folder: Path, node: str, keep: int) -> list[str]:
-    """Remove the oldest of this node's backups beyond `keep`; other files there are not ours to judge."""
-    mine = sorted(
+def _mine(folder: Path, node: str) -> list[str]:
+    """This node's backups, oldest first; other files there are not ours to judge."""
+    return sorted(
         p.name for p in folder.iterdir() if NAME.fullmatch(p.name) and p.name.startswith(f"{node}_")
     )
+
+
+def _forget(folder: Path, node: str, keep: int) -> list[str]:
+    """Remove the oldest of this node's backups beyond `keep`."""
+    mine = _mine(folder, node)
     for name in mine[:-keep]:
         (folder / name).unlink()
     return mine[:-keep]

@@ -4,7 +4,6 @@ The agent (user dss) puts requests and answers into ASKED; only root writes RECO
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,8 +12,7 @@ from typing import Any
 
 from services.node import files
 
-STATE = Path(os.environ.get("DSS_STATE", "/var/lib/dss"))
-RECORDS, ASKED = STATE / "changes", STATE / "smc" / "changes"
+RECORDS, ASKED = files.STATE / "changes", files.STATE / "smc" / "changes"
 OPEN_STATES = ("checking", "applying", "waiting", "undoing")
 KEPT = 20
 LARGEST = 64 * 1024
@@ -90,7 +88,7 @@ def forget_old() -> None:
 
 def request_of(id: str) -> dict[str, Any]:
     """What the agent asked for; ValueError when that is no JSON object of a sensible size, or a link."""
-    text = _plain(ASKED / f"{id}.json")
+    text = files.read_foreign(ASKED / f"{id}.json", LARGEST)
     if text is None:
         raise ValueError("there is no such request")
     found = json.loads(text)
@@ -101,15 +99,5 @@ def request_of(id: str) -> dict[str, Any]:
 
 def answer(id: str) -> str:
     """`keep`, `undo`, or "" while nobody answered."""
-    word = (_plain(ASKED / f"{id}.answer") or "").strip()
+    word = (files.read_foreign(ASKED / f"{id}.answer", LARGEST) or "").strip()
     return word if word in {"keep", "undo"} else ""
-
-
-def _plain(path: Path) -> str | None:
-    """A small regular file's text: its folder belongs to another user, so no link is followed."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(handle, "rb") as stream:
-        return stream.read(LARGEST).decode(errors="replace")

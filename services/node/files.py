@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 ETC = Path(os.environ.get("DSS_ETC", "/etc/dss"))
 RUN = Path(os.environ.get("DSS_RUN", "/run/dss"))
+STATE = Path(os.environ.get("DSS_STATE", "/var/lib/dss"))
 T = TypeVar("T")
 
 
@@ -56,6 +57,19 @@ def read_json(path: Path, default: T) -> T:
         return cast(T, json.loads(path.read_text()))
     except FileNotFoundError:
         return default
+
+
+def read_foreign(path: Path, largest: int) -> str | None:
+    """The first `largest` bytes of a regular file, None without one.
+
+    Its folder belongs to another user, so no link is followed and nothing can hold the reader up.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as stream:
+        return stream.read(largest).decode(errors="replace")
 
 
 def write_json(path: Path, value: object, mode: int = 0o644) -> None:

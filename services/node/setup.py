@@ -16,6 +16,7 @@ from services.node import (
     pending,
     pki,
     release,
+    release_record,
     trust,
     units,
 )
@@ -74,8 +75,14 @@ def _folders(check: bool) -> Report:
 
 
 def _release(check: bool) -> Report:
-    """Standard input: {"version", "date", "agreement", "by"}."""
-    return release.record(files.ETC / "release.json", json.load(sys.stdin), check)
+    """Standard input: {"version", "date", "agreement", "by", "operator"}."""
+    wish = json.load(sys.stdin)
+    operator = wish.pop("operator", "")
+    if not check:
+        release_record.dated(wish["version"], wish["date"])
+        if not (files.ETC / "release.json").is_file():
+            release_record.installed(wish["version"], operator)
+    return release.record(files.ETC / "release.json", wish, check)
 
 
 def _database(check: bool) -> Report:

@@ -16,6 +16,7 @@ from services.node import (
     journal,
     pending,
     release,
+    release_record,
     release_tree,
     trial,
     units,
@@ -29,7 +30,7 @@ from services.smc import store
 
 PROGRAMS, TREES = Path("/opt/dss"), Path("/var/lib/dss/trees")
 CURRENT, RELEASES = PROGRAMS / "current", PROGRAMS / "releases"
-UNDER_WAY = Path("/run/dss-switching")
+UNDER_WAY = release_record.UNDER_WAY
 RECORD = files.ETC / "release.json"
 WRITERS = ("dss-portal.service", "dss-smc.service")
 """Everything that writes the database; they stand still between the dump and the end of the migration."""
@@ -49,7 +50,7 @@ def kept() -> list[str]:
     return sorted((n for n in names if not n.endswith((".new", ".old"))), key=version.parse)
 
 
-def upgrade(wanted: str) -> Report:
+def upgrade(wanted: str, operator: str = "") -> Report:
     """Change to the staged release `wanted`; standard input is what release.json is to hold."""
     wish = json.load(sys.stdin)
     version.need_next(installed(), wanted)
@@ -59,13 +60,13 @@ def upgrade(wanted: str) -> Report:
     recover()
     steps = trial.run(_database(), journal.FOLDER) if _main() else []
     report.extend(steps)
-    _change(wanted, wish, migrate=bool(steps))
+    _change(wanted, wish, "upgrade", operator, migrate=bool(steps))
     report.add(f"release {wanted}")
     _forget_old()
     return report
 
 
-def back(wanted: str) -> Report:
+def back(wanted: str, operator: str = "") -> Report:
     """Change back to the kept release `wanted`; the database stays as it is, with all that is newer."""
     report = Report()
     if installed() == wanted:
@@ -84,12 +85,12 @@ def back(wanted: str) -> Report:
     accepted = now.get("accepted_agreement", {})
     wish = {"version": wanted, "date": before.get("date", "")}
     wish |= {"agreement": accepted.get("version", ""), "by": accepted.get("by", "")}
-    _change(wanted, wish, migrate=False)
+    _change(wanted, wish, "rollback", operator, migrate=False)
     report.add(f"release {wanted}")
     return report
 
 
-def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
+def _change(wanted: str, wish: dict[str, str], kind: str, operator: str, migrate: bool) -> None:
     empty: dict[str, Any] = {}
     old, record = installed(), files.read_json(RECORD, empty)
     release_tree.capture(TREES / old)
@@ -98,23 +99,32 @@ def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
     # Starting dss.target must not start the recovery; a power cut takes this mark away, and only that.
     UNDER_WAY.parent.mkdir(parents=True, exist_ok=True)
     UNDER_WAY.touch()
+    release_record.dated(old, record.get("date", ""))
+    release_record.dated(wanted, wish["date"])
+    told = release_record.begin(kind, old, wanted, operator)
     now = Journal(old, wanted, record).save()
     try:
         if migrate:
+            told.say("The services that write the database stand still; it is dumped and migrated.")
             units.systemctl("stop", *WRITERS)
             dump.write(_database(), journal.DUMP)
             now = now.at("schema")
             database.migrate(_database())
+        told.say("Programs and files are put in place.")
         _files(wanted)
         accounts.ensure()
         release.record(RECORD, wish)
         now = now.at("started")
+        told.say("The services start, and the node is checked.")
         activate.firewall()
         activate.activate()
         _gate(wanted)
     except (Exception, KeyboardInterrupt) as problem:
-        raise _undone(now, problem) from problem
+        undone = _undone(now, problem)
+        told.end("undone", f"{undone.what} {undone.why}")
+        raise undone from problem
     journal.close()
+    told.end("done", f"The node runs {wanted} and is well.")
     UNDER_WAY.unlink(missing_ok=True)
 
 
@@ -151,6 +161,7 @@ def recover(boot: bool = False) -> Report:
     if found is None:
         return report
     _undo(found, boot)
+    release_record.cut_off(installed())
     report.add(f"back to release {found.old}, {found.new} was not complete")
     if not boot:
         activate.firewall()

@@ -13,11 +13,14 @@ from services.runtime.http import Peers
 from services.runtime.message import beat_subject
 from services.smc.agent import entries, probes
 from services.smc.agent.api import Api
+from services.smc.agent.backups import Backups
 from services.smc.agent.beats import Beats
 from services.smc.agent.changes import Changes
 from services.smc.agent.figures import Meter
+from services.smc.agent.history import History
 from services.smc.agent.monitor import Monitor
 from services.smc.agent.probes import Prober
+from services.smc.agent.releases import Releases
 from services.smc.agent.tasks import Tasks
 
 
@@ -31,7 +34,8 @@ async def build(context: Context) -> None:
     monitor = Monitor(entries.load(node.role), prober, meter)
     tasks = Tasks(monitor, config.state_dir() / "tasks.json")
     tasks.recall()
-    beats = Beats(node, bus, monitor, meter)
+    backups = Backups(monitor)
+    beats = Beats(node, bus, monitor, meter, lambda: backups.told)
     monitor.changed, prober.answered = beats.hurry, monitor.judge
 
     async def probing(_: web.Application) -> AsyncIterator[None]:
@@ -40,9 +44,13 @@ async def build(context: Context) -> None:
             yield
 
     context.app.cleanup_ctx.append(probing)
-    context.app.add_routes([*Api(monitor, tasks).routes(), *Changes(monitor).routes()])
+    changes, releases = Changes(monitor), Releases()
+    history = History(tasks, changes, backups, releases)
+    for part in (Api(monitor, tasks), changes, backups, releases, history):
+        context.app.add_routes(part.routes())
     context.background("systemd", monitor.watch)
     context.background("health", monitor.tick)
+    context.background("backups", backups.watch)
     if ROLES[node.role] == "main":
         await _build_main(context, bus, beats)
     context.background("beats", beats.run)

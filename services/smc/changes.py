@@ -34,7 +34,8 @@ class Change:
 
     `state`: asked, checking, refused, applying, waiting (for confirmation), kept, undoing, undone, failed.
     `affected` names units with what is done to them; `parts` what else follows, in words. `seconds_left`
-    counts while it waits. `healthy_after`: seconds from the first write until all was well.
+    counts while it waits. `healthy_after`: seconds from the first write until all was well. `began`: seconds
+    since 1970.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Change:
     healthy_after: float
     problem: dict[str, Any] | None
     log: list[Line] = field(default_factory=list)
+    began: float = 0.0
 
     @property
     def words(self) -> str:
@@ -58,7 +60,7 @@ class Change:
 def request(session: Session, node: str, asked: dict[str, Any], account: Account) -> Change:
     """Order a change; audited. Problem when the node refuses it; else it is applied, and then waits."""
     account.need(PERMISSION)
-    _among_nodes(session, node, asked)
+    check_among_nodes(session, node, asked)
     entry: dict[str, Any] = {"target": node, "actor": account.name, "source": account.source}
     # Before it is sent: a power cut must not hide a change that was made.
     audit.write(session, "change.request", details=asked, **entry)
@@ -81,7 +83,7 @@ def _decided(peer: peers.Peer, node: str, id: str) -> Change:
     while found is None or (found.state in UNDECIDED and time.monotonic() < end):
         time.sleep(POLL)
         try:
-            found = _change(node, peers.call(peer, "GET", f"/changes/{id}"))
+            found = read(node, peers.call(peer, "GET", f"/changes/{id}"))
         except Problem:
             # The agent or its gateway is being restarted by the change: then it was not refused.
             if found is None and time.monotonic() > end:
@@ -98,7 +100,7 @@ def _decided(peer: peers.Peer, node: str, id: str) -> Change:
 def listing(session: Session, node: str) -> list[Change]:
     """The last changes of a node, newest first."""
     rows = peers.call(manager.address(session, node), "GET", "/changes")
-    return [_change(node, row) for row in rows]
+    return [read(node, row) for row in rows]
 
 
 def waiting(session: Session, node: str) -> Change | None:
@@ -115,14 +117,14 @@ def waiting(session: Session, node: str) -> Change | None:
 
 def get(session: Session, node: str, id: str) -> Change:
     """One change; Problem 404."""
-    return _change(node, peers.call(manager.address(session, node), "GET", f"/changes/{_id(id)}"))
+    return read(node, peers.call(manager.address(session, node), "GET", f"/changes/{_id(id)}"))
 
 
 def answer(session: Session, node: str, id: str, word: str, account: Account) -> Change:
     """`confirm` or `undo` an open change; audited."""
     account.need(PERMISSION)
     peer = manager.address(session, node)
-    found = _change(node, peers.call(peer, "POST", f"/changes/{_id(id)}/{word}"))
+    found = read(node, peers.call(peer, "POST", f"/changes/{_id(id)}/{word}"))
     by = {"actor": account.name, "source": account.source}
     audit.write(session, f"change.{word}", node, details=found.request, **by)
     return found
@@ -141,7 +143,7 @@ def words(asked: dict[str, Any]) -> str:
     return "address and numbers of main" if "center" in asked else ""
 
 
-def _among_nodes(session: Session, node: str, asked: dict[str, Any]) -> None:
+def check_among_nodes(session: Session, node: str, asked: dict[str, Any]) -> None:
     """What only main can see: two nodes behind one outside address need different numbers."""
     others = [one for one in session.scalars(select(models.Node)).all() if one.name != node]
     own = session.get(models.Node, node)
@@ -175,7 +177,8 @@ def _mapped(session: Session, node: str) -> dict[str, tuple[int, str]]:
     return {f"{r['service']}.{r['name']}": (int(r["port"]), str(r["protocol"])) for r in chosen}
 
 
-def _change(node: str, row: dict[str, Any]) -> Change:
+def read(node: str, row: dict[str, Any]) -> Change:
+    """A change from the JSON of its node's agent; Problem when that lacks something."""
     try:
         left = max(0, int(row["ends"] - time.time())) if row["state"] == "waiting" else None
         affected = row["affected"]
@@ -183,7 +186,7 @@ def _change(node: str, row: dict[str, Any]) -> Change:
             row["id"], node, row["by"], row["state"],
             {key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}},
             affected["units"], parts(affected["paths"], node), left, row["healthy_after"], row["problem"],
-            [Line(one["at"], one["text"]) for one in row["log"]],
+            [Line(one["at"], one["text"]) for one in row["log"]], row["began"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise _garbled(node, str(error)) from error

@@ -60,7 +60,7 @@ def services(session: Session, node: str) -> list[Service]:
     """The services of a node, in its own order, asked now."""
     known = {one["id"]: one for one in config.load_catalog()}
     rows = _ask(session, node, "GET", "/services")
-    return _parsed(node, lambda: [_service(row, known.get(row["id"], {})) for row in rows])
+    return parsed(node, lambda: [_service(row, known.get(row["id"], {})) for row in rows])
 
 
 def act(session: Session, node: str, service: str, verb: str, account: Account) -> str:
@@ -75,19 +75,19 @@ def act(session: Session, node: str, service: str, verb: str, account: Account) 
     # Before it is sent: a power cut must not hide an order that was carried out.
     audit.write(session, f"service.{verb}", **entry)
     try:
-        answer = _ask(session, node, "POST", f"/services/{service}/{verb}")
+        answer = _ask(session, node, "POST", f"/services/{service}/{verb}", {"by": account.name})
     except Problem as problem:
         audit.write(session, f"service.{verb}", **entry, outcome="failed", details={"code": problem.code})
         raise
-    return _parsed(node, lambda: str(answer["task"]))
+    return parsed(node, lambda: str(answer["task"]))
 
 
 def task(session: Session, node: str, id: str) -> Task:
-    """How far a task is."""
+    """How far an order to services is."""
     if not TASK.fullmatch(id):
         raise _no_task()
     answer = _ask(session, node, "GET", f"/tasks/{id}")
-    return _parsed(
+    return parsed(
         node,
         lambda: Task(
             str(answer["id"]), str(answer["state"]),
@@ -104,7 +104,7 @@ def logs(session: Session, node: str, service: str, lines: int = 50) -> list[str
             "Look at the service manager.", status=404,
         )  # fmt: skip
     answer = _ask(session, node, "GET", f"/logs/{service}?lines={max(1, min(lines, MOST_LINES))}")
-    return _parsed(node, lambda: [str(line) for line in answer["lines"]])
+    return parsed(node, lambda: [str(line) for line in answer["lines"]])
 
 
 @unit_of_work
@@ -121,12 +121,12 @@ def address(session: Session, node: str) -> peers.Peer:
     return peers.Peer(node, row.address, nodes.https_port(node))
 
 
-def _ask(session: Session, node: str, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
+def _ask(session: Session, node: str, method: str, path: str, data: object = None) -> Any:  # noqa: ANN401 - JSON
     # The unit of work ends before the call: no connection is held while a far node thinks.
-    return peers.call(address(session, node), method, path)
+    return peers.call(address(session, node), method, path, data)
 
 
-def _parsed(node: str, read: Callable[[], T]) -> T:
+def parsed(node: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,19 +9,26 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import models, nodes, peers
+from services.smc import models, nodes, peers, reach
 
 AT_ONCE = 8
+OWN_TLS = {"nginx", "mts"}
+"""Services whose TLS ports greet with the node's certificate before a client has to say who it is."""
 
 
 @dataclass(frozen=True)
 class NodePorts:
-    """The matrix rows of one node; `problem` says why there are none or why `listening` is not known."""
+    """The matrix rows of one node; `problem` says why there are none or why `listening` is not known.
+
+    `unlisted`: what listens there although the matrix lacks it, each with protocol, port, user and local;
+    None where the node cannot tell.
+    """
 
     node: str
     role: str
     rows: list[dict[str, Any]]
     problem: str
+    unlisted: list[dict[str, Any]] | None = None
 
 
 def matrix(session: Session) -> list[NodePorts]:
@@ -46,12 +53,54 @@ def of_node(session: Session, name: str) -> NodePorts:
     return _of(peers.Peer(name, node.address, node.beat.get("https_port")), node.role)
 
 
+@dataclass(frozen=True)
+class Reached:
+    """One listener of a node, tried from main over the network; `state` and `why` as in reach.Result."""
+
+    node: str
+    service: str
+    name: str
+    port: int
+    state: str
+    milliseconds: float | None
+    why: str
+
+
+def tried(session: Session) -> list[Reached]:
+    """Every TCP listener that other hosts may reach, tried from main now; it takes some seconds."""
+    addresses = {one.name: one.address for one in nodes.listing(session)}
+    found = [(one.node, row) for one in matrix(session) for row in one.rows if _far(row)]
+    found = [(node, row) for node, row in found if node in addresses]
+    results = reach.attempt([
+        # SSH has its keys, not our certificate.
+        reach.Target(node, addresses[node], int(row["port"]), bool(row["tls"]) and row["service"] in OWN_TLS)
+        for node, row in found
+    ])  # fmt: skip
+    return [
+        Reached(node, row["service"], row["name"], int(row["port"]), one.state, one.milliseconds, one.why)
+        for (node, row), one in zip(found, results, strict=True)
+    ]
+
+
+def _far(row: dict[str, Any]) -> bool:
+    listener = row.get("direction") == "in" and row.get("status") == "built"
+    return listener and row.get("protocol") == "tcp" and row.get("zone") != "local"
+
+
 def _of(peer: peers.Peer, role: str) -> NodePorts:
     try:
-        return NodePorts(peer.name, role, _checked(peers.call(peer, "GET", "/ports")), "")
+        rows = _checked(peers.call(peer, "GET", "/ports"))
+        return NodePorts(peer.name, role, rows, "", _unlisted(peer))
     except Problem as problem:
         rows = [{**row, "listening": None} for row in _deployed()] if peer.address is None else []
         return NodePorts(peer.name, role, rows, str(problem))
+
+
+def _unlisted(peer: peers.Peer) -> list[dict[str, Any]] | None:
+    try:
+        return _checked(peers.call(peer, "GET", "/listeners"))
+    except Problem:
+        return None
 
 
 def _checked(rows: object) -> list[dict[str, Any]]:

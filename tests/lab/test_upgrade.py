@@ -67,6 +67,12 @@ def variant(newer: Path, place: Path) -> Path:
     return place
 
 
+def remembered(site: Site, host: str) -> tuple[str, ...]:
+    """The last change of the release as the host's agent tells it: kind, from, to, how it ended."""
+    last = site.agent(host, "/releases")["switches"][0]
+    return tuple(last[key] for key in ("kind", "old", "new", "state"))
+
+
 def runs(site: Site, host: str) -> str:
     """The release of a host, after all that says it was found to agree."""
     link = site.on(host, "readlink", "/opt/dss/current").strip().rpartition("/")[2]
@@ -164,6 +170,7 @@ def stays(site: Site, play: Play, before: tuple[str, str], *words: str) -> None:
     for word in words:
         assert word in flat, play.output[-4000:]
     assert (runs(site, MAIN), runs(site, SUB)) == (OLD, OLD)
+    assert remembered(site, MAIN) == ("rollback", NEW, OLD, "done")
     assert stored(site) == before
 
 
@@ -258,6 +265,7 @@ def test_a_power_cut_in_the_middle_ends_on_the_old_release(site: Site, newer: Pa
     assert until(lambda: "WRONG" not in site.on(MAIN, "dss", "verify", "--wait", "60"), 90)
     assert runs(site, MAIN) == OLD
     assert stored(site)[1] == devices
+    assert remembered(site, MAIN) == ("upgrade", OLD, NEW, "undone")
 
 
 def test_the_next_release_replaces_the_one_before_under_a_running_live_view(
@@ -281,6 +289,7 @@ def test_the_next_release_replaces_the_one_before_under_a_running_live_view(
     rest = upgrade(site, newer)
     assert rest.code == 0, rest.output[-4000:]
     assert runs(site, SUB) == NEW
+    assert remembered(site, MAIN) == remembered(site, SUB) == ("upgrade", OLD, NEW, "done")
     fresh = site.admin()
     fresh.login(scenario.USER, "Tests-hgkmp-7Q")
     assert {d["state"] for d in scenario.add_cameras(fresh)} == {"online"}
@@ -316,5 +325,6 @@ def test_an_administrator_goes_back_by_name_and_keeps_what_is_newer(site: Site, 
     play = site.play("-e", f"dss_release={OLD}", playbook="playbooks/rollback.yml")
     assert play.code == 0, play.output[-4000:]
     assert (runs(site, MAIN), runs(site, SUB)) == (OLD, OLD)
+    assert remembered(site, MAIN) == ("rollback", NEW, OLD, "done")
     assert stored(site) == before
     assert site.play().code == 0

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.runtime import clock
+from services.smc.agent.backups import summary
+from tests.portal.upkeep import Upkeep, busy, empty
 
 if TYPE_CHECKING:
     from services.render import File
@@ -25,9 +27,11 @@ class Agent:
     ports: list[dict[str, Any]]
     available: int = 6 * GB
     orders: list[tuple[str, str]] = field(default_factory=list)
+    ordered_by: list[str] = field(default_factory=list)
     steps: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     beats: bool = True
     changes: list[dict[str, Any]] = field(default_factory=list)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -38,6 +42,7 @@ class Agent:
             "memory": {"total": 16 * GB, "available": self.available},
             "disk": {"total": 931 * GB, "free": 604 * GB},
             "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
+            "backup": summary(self.upkeep.backups()),
         }  # fmt: skip
 
     def order(self, service: str, verb: str) -> str:
@@ -82,7 +87,12 @@ class Agent:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
         if parts[0] == "changes":
             return self.change(parts, body or {})
+        if method == "GET" and parts == ["history"]:
+            return 200, self.upkeep.history() | {"changes": self.changes}
+        if parts[0] in {"backups", "releases", "listeners"}:
+            return self.upkeep.answer(method, parts, body or {})
         if method == "POST" and parts[0] == "services":
+            self.ordered_by.append(str((body or {}).get("by")))
             return 202, {"task": self.order(parts[1], parts[2])}
         return 404, {"code": "unknown", "what": "No such thing.", "why": "", "remedy": ""}
 
@@ -125,7 +135,7 @@ def port_rows(files: dict[str, File], silent: str = "") -> list[dict[str, Any]]:
 def main_agent(files: dict[str, File]) -> Agent:
     """A main on which everything runs."""
     ids = ("nginx", "mysql", "redis", "mq", "smc", "dms", "mts")
-    return Agent("main-a", [service(id) for id in ids], port_rows(files))
+    return Agent("main-a", [service(id) for id in ids], port_rows(files), upkeep=busy("main-a"))
 
 
 def sub_agent(files: dict[str, File]) -> Agent:
@@ -133,4 +143,5 @@ def sub_agent(files: dict[str, File]) -> Agent:
     failed = service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute.")
     running = [service(id) for id in ("nginx", "mq", "smc", "dms")]
     undone = record({"ports": {"mts.rtsp": 19100}}, "undone", "f" * 32)
-    return Agent("sub-1", [*running, failed], port_rows(files, "mts"), changes=[undone])
+    rows = port_rows(files, "mts")
+    return Agent("sub-1", [*running, failed], rows, changes=[undone], upkeep=empty())

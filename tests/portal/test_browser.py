@@ -19,11 +19,20 @@ HERE = Path(__file__).parent
 # Kept after the run for people to look at.
 SHOTS = HERE.parents[1] / ".cache" / "screenshots"
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+WIZARD = (
+    "scope=clients&scope=devices&node=main-a&address=203.0.113.10&router=198.18.0.1"
+    "&kind=nftables&interface=wan0"
+)
 PAGES = {
     "home": "/", "live-1": "/live?size=1&c=", "live-4": "/live?size=4&c=", "topology": "/topology?node=sub-1",
     "topology-table": "/topology?view=table", "servers": "/servers", "server": "/servers/sub-1",
     "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
     "device-add": "/devices/add", "ports": "/ports", "settings": "/settings/sub-1",
+    "ports-reach": "/ports?reach=1", "dmz": "/dmz", "dmz-address": f"/dmz/address?{WIZARD}",
+    "dmz-wrong": "/dmz/list?scope=clients&node=main-a&address=x&router=&kind=nftables",
+    "dmz-list": f"/dmz/list?{WIZARD}", "dmz-mikrotik": f"/dmz/list?{WIZARD}&vendor=mikrotik",
+    "dmz-test": f"/dmz/test?{WIZARD}", "dmz-apply": f"/dmz/apply?{WIZARD}", "tasks": "/tasks",
+    "task": f"/tasks/main-a/backup/{'a' * 32}", "backups": "/backups", "releases": "/releases",
     "service-ports": "/services/main-a/mts/ports", "about": "/about", "missing": "/no-such-page",
 }  # fmt: skip
 
@@ -40,8 +49,11 @@ class Watched:
         self.page.on("pageerror", lambda error: self.noise.append(f"error: {error}"))
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # The browser itself reports the status of the page that is missing on purpose.
-        expected = "status of 404" in message.text and "no-such-page" in message.location.get("url", "")
+        # The browser itself reports the status of the pages that are missing or refused on purpose.
+        url = message.location.get("url", "")
+        expected = ("status of 404" in message.text and "no-such-page" in url) or (
+            "status of 422" in message.text and "address=x" in url
+        )
         if message.type in {"error", "warning"} and not expected:
             self.noise.append(f"{message.type}: {message.text}")
 

@@ -140,7 +140,16 @@ def test_a_page_that_refreshes_itself_does_not_keep_a_session_alive(admin: Visit
 
 
 def test_every_part_that_refreshes_says_so_except_while_somebody_watches_live(admin: Visitor) -> None:
-    pages = ("/", "/servers", "/servers/sub-1", "/services/main-a", "/topology", "/devices")
+    pages = (
+        "/",
+        "/servers",
+        "/servers/sub-1",
+        "/services/main-a",
+        "/topology",
+        "/devices",
+        "/tasks",
+        "/backups",
+    )
     for path in pages:
         parts = admin.get(path).get_data(as_text=True).split('hx-get="')[1:]
         assert len(parts) == 2, path

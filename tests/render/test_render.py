@@ -170,6 +170,24 @@ def test_a_change_at_run_time_gives_the_same_files_as_the_inventory(tmp_path: Pa
     assert again == by_inventory, "what the inventory says by now is no override any more"
 
 
+def test_backups_are_made_where_the_inventory_has_a_key_and_stay_over_a_change_at_run_time(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    more = f"ansible_host: 198.18.0.21, dss_backup_key: 'x25519:{'A' * 43}=', dss_backup_keep: 3"
+    made = render(
+        catalog, site_of(tmp_path, TWO.replace("ansible_host: 198.18.0.21", more), catalog), "sub-1"
+    )
+    assert json.loads(made["/etc/dss/backup.json"].text)["keep"] == 3
+    assert "dss-backup.service" in made["/etc/polkit-1/rules.d/50-dss.rules"].text
+    changed = render_facts(
+        catalog, json.loads(made["/etc/dss/host.json"].text), {"mapping_ip": "203.0.113.21"}
+    )
+    for name in ("dss-backup.timer", "dss-backup.service"):
+        assert made[f"/etc/systemd/system/{name}"] == changed[f"/etc/systemd/system/{name}"]
+    plain = render(catalog, site_of(tmp_path, TWO, catalog), "sub-1")
+    assert "dss-backup" not in plain["/etc/polkit-1/rules.d/50-dss.rules"].text
+
+
 def test_facts_of_a_node_are_enough_to_render_it(
     inventory: str, catalog: Catalog, site: Callable[[str], Topology]
 ) -> None:

@@ -1,5 +1,7 @@
 """Figures, ports and logs are the ones of this very machine."""
 
+import getpass
+import json
 import os
 import shlex
 import socket
@@ -68,6 +70,20 @@ def test_a_port_is_listening_exactly_while_someone_listens(node_files: "NodeFile
     assert found == {("tcp", "in"): True, ("udp", "in"): False, ("tcp", "out"): False}
     (node_files.etc / "ports.json").write_text(text % (port, "tcp", "in"))
     assert ports.matrix()[0]["listening"] is False
+
+
+def test_what_listens_beside_the_matrix_is_told_with_how_far_it_is_heard(node_files: "NodeFiles") -> None:
+    with socket.create_server(("127.0.0.1", 0)) as near, socket.create_server(("", 0)) as far:
+        own, open_ = near.getsockname()[1], far.getsockname()[1]
+        (node_files.etc / "ports.json").write_text("[]")
+        found = {row["port"]: row for row in ports.unlisted()}
+        assert (found[own]["local"], found[open_]["local"]) == (True, False)
+        assert found[own]["user"] == getpass.getuser()
+        row = {"port": own, "protocol": "tcp", "direction": "in", "status": "built"}
+        (node_files.etc / "ports.json").write_text(json.dumps([row]))
+        left = {row["port"] for row in ports.unlisted()}
+        assert open_ in left
+        assert own not in left
 
 
 def test_log_lines_are_readable_whatever_the_journal_holds() -> None:

@@ -82,3 +82,15 @@ def test_a_damaged_memory_of_tasks_is_forgotten(tasks: Tasks, text: str) -> None
     tasks.memory.write_text(text)
     tasks.recall()
     assert tasks.tasks == {}
+
+
+async def test_a_task_remembers_who_when_and_every_step(tasks: Tasks) -> None:
+    task = tasks.order("dms", "start", "admin")
+    assert tasks._work is not None
+    await tasks._work
+    again = Tasks(tasks.monitor, tasks.memory)
+    again.recall()
+    (found,) = again.listing()
+    assert found == task
+    assert (found.by, found.service, 0 < found.began <= found.ended) == ("admin", "dms", True)
+    assert found.log[0]["text"].startswith("dms: starting")

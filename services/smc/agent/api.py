@@ -7,6 +7,7 @@ from aiohttp import web
 
 from services.runtime.errors import Problem
 from services.smc.agent import logs, ports
+from services.smc.agent.center import requester
 from services.smc.agent.monitor import Monitor
 from services.smc.agent.tasks import Tasks
 
@@ -25,9 +26,11 @@ class Api:
         return [
             web.get("/services", self.services),
             web.post("/services/{id}/{verb}", self.act),
+            web.get("/tasks", self.listing),
             web.get("/tasks/{id}", self.task),
             web.get("/logs/{id}", self.logs),
             web.get("/ports", self.ports),
+            web.get("/listeners", self.listeners),
         ]
 
     async def services(self, _: web.Request) -> web.Response:
@@ -36,8 +39,14 @@ class Api:
 
     async def act(self, request: web.Request) -> web.Response:
         """202 and the id of the task that carries the order out."""
-        task = self.tasks.order(request.match_info["id"], request.match_info["verb"])
+        task = self.tasks.order(
+            request.match_info["id"], request.match_info["verb"], requester(await request.text())
+        )
         return web.json_response({"task": task.id}, status=202)
+
+    async def listing(self, _: web.Request) -> web.Response:
+        """The last tasks, newest first."""
+        return web.json_response([asdict(task) for task in self.tasks.listing()])
 
     async def task(self, request: web.Request) -> web.Response:
         """How far a task is."""
@@ -58,3 +67,7 @@ class Api:
     async def ports(self, _: web.Request) -> web.Response:
         """This node's port matrix with what really listens."""
         return web.json_response(await asyncio.to_thread(ports.matrix))
+
+    async def listeners(self, _: web.Request) -> web.Response:
+        """What listens on this node although its port matrix lacks it."""
+        return web.json_response(await asyncio.to_thread(ports.unlisted))

@@ -26,6 +26,7 @@ class Beats:
     bus: Bus
     monitor: Monitor
     meter: Meter
+    backups: Callable[[], dict[str, Any]]
     fallback: Taker | None = None
     _now: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,4 +64,5 @@ class Beats:
             "at": clock.iso(clock.now()),
             **self.meter.host(),
             "services": self.monitor.as_list(),
+            "backup": self.backups(),
         }

@@ -13,6 +13,7 @@ from dbus_fast.errors import DBusError
 from services.node import change_record, files
 from services.runtime import config
 from services.runtime.errors import Problem
+from services.smc.agent.center import foreign, only_main
 from services.smc.agent.monitor import Monitor
 
 ANSWERS = {"confirm": "keep", "undo": "undo"}
@@ -48,7 +49,7 @@ class Changes:
 
     async def ask(self, request: web.Request) -> web.Response:
         """202 and the id; whether the change is possible stands in its record some moments later."""
-        _only_main(request)
+        only_main(request)
         body = await _object(request)
         if self.busy():
             raise Problem(
@@ -62,7 +63,7 @@ class Changes:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Confirm or undo the open change."""
-        _only_main(request)
+        only_main(request)
         one, word = self.get(request.match_info["id"]), ANSWERS.get(request.match_info["answer"])
         if word is None:
             raise _unknown()
@@ -81,7 +82,7 @@ class Changes:
         """Where main is reached from now on, told by main itself; nobody confirms it."""
         node, body = config.load_node(), await _object(request)
         if node.center is None or request.headers.get("X-DSS-Node") != node.center.name:
-            raise _foreign()
+            raise foreign()
         if _same(body):
             return web.json_response({"same": True})
         if self.busy():
@@ -123,18 +124,6 @@ class Changes:
         if found is None:
             raise _unknown()
         return found
-
-
-def _only_main(request: web.Request) -> None:
-    """Any node of the site may call through DSS_NGINX; only this node itself and its centre may change it."""
-    center = config.load_node().center
-    if request.headers.get("X-DSS-Node", "") not in {"", center.name if center else ""}:
-        raise _foreign()
-
-
-def _foreign() -> Problem:
-    return Problem("center-only", "The call was refused.", "It does not come from this node's centre.",
-                   "Main alone changes its nodes.", status=403)  # fmt: skip
 
 
 def _asked(id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.smc.agent.states import Unit
 
 NAME, ROOT = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 MANAGER, UNIT, SERVICE = f"{NAME}.Manager", f"{NAME}.Unit", f"{NAME}.Service"
+TIMER = f"{NAME}.Timer"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 CALL_SECONDS, JOB_SECONDS = 5.0, 100.0
 VERBS = {"start": "StartUnit", "stop": "StopUnit", "restart": "RestartUnit"}
@@ -74,6 +75,11 @@ class Systemd:
             pid=service.get("MainPID", 0),
             restarts=service.get("NRestarts", 0),
         )
+
+    async def look(self, name: str, interface: str) -> dict[str, Any]:
+        """Properties of any unit, beyond those that are followed."""
+        (path,) = await self._manager("LoadUnit", "s", [name])
+        return await self._properties(path, interface)
 
     async def act(self, verb: str, name: str) -> str:
         """start, stop or restart a unit and wait for the job; its result, `done` if it went well."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,31 @@ class Step:
 
 @dataclass
 class Task:
-    """One order for one or all services: running, done or failed."""
+    """One order for one or all services: running, done or failed.
+
+    `service` is what was ordered, an id or `all`; `by` who did. Times are seconds since 1970, `ended` 0
+    while it runs; `log` has {"at", "text"}.
+    """
 
     id: str
     verb: str
     steps: list[Step]
     state: str = "running"
+    service: str = ""
+    by: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """One more line of the log."""
+        self.log.append({"at": time.time(), "text": text})
+
+    def end(self) -> None:
+        """All steps are over."""
+        self.state = "failed" if any(step.state == "failed" for step in self.steps) else "done"
+        self.ended = time.time()
+        self.say("All is done." if self.state == "done" else "Not all of it worked.")
 
 
 @dataclass
@@ -66,19 +86,24 @@ class Tasks:
             if task.state == "running":
                 _conclude_after_restart(task)
 
-    def order(self, service: str, verb: str) -> Task:
+    def order(self, service: str, verb: str, by: str = "") -> Task:
         """Accept an order for a service id or `all` and begin with it; Problem if it cannot be given now."""
         if verb not in VERBS:
             raise _unknown(f"verb {verb!r}", "start, stop or restart")
         if self._work is not None and not self._work.done():
             raise _busy()
         entries = self._chosen(service, verb)
-        task = Task(uuid4().hex, verb, [Step(entry.id) for entry in entries])
+        task = Task(uuid4().hex, verb, [Step(entry.id) for entry in entries], service=service, by=by)
+        task.began = time.time()
         while len(self.tasks) >= KEPT:
             del self.tasks[next(iter(self.tasks))]
         self.tasks[task.id] = task
         self._work = asyncio.create_task(self._run(task, entries))
         return task
+
+    def listing(self) -> list[Task]:
+        """All that are remembered, newest first."""
+        return list(reversed(self.tasks.values()))
 
     def get(self, id: str) -> Task:
         """A task by its id; Problem 404 if it is not known (any more)."""
@@ -100,13 +125,15 @@ class Tasks:
     async def _run(self, task: Task, entries: list[Entry]) -> None:
         for step, entry in zip(task.steps, entries, strict=True):
             step.state, step.message = "running", f"{DOING[task.verb]} …"
+            task.say(f"{entry.id}: {step.message}")
             self._remember()
             try:
                 step.message = await self._carry_out(task.verb, entry)
                 step.state = "done"
             except (Problem, DBusError, OSError, TimeoutError) as error:
                 step.state, step.message = "failed", str(error) or type(error).__name__
-        task.state = "failed" if any(step.state == "failed" for step in task.steps) else "done"
+            task.say(f"{entry.id}: {step.message}")
+        task.end()
         self._remember()
 
     async def _carry_out(self, verb: str, entry: Entry) -> str:
@@ -152,7 +179,7 @@ def _all(entries: list[Entry], verb: str) -> list[Entry]:
 
 
 def _task(row: dict[str, Any]) -> Task:
-    return Task(row["id"], row["verb"], [Step(**step) for step in row["steps"]], row["state"])
+    return Task(**row | {"steps": [Step(**step) for step in row["steps"]]})
 
 
 def _conclude_after_restart(task: Task) -> None:
@@ -161,7 +188,10 @@ def _conclude_after_restart(task: Task) -> None:
             step.state, step.message = "done", states.RUNNING
         elif step.state in {"running", "waiting"}:
             step.state, step.message = "failed", "The node agent was restarted before this was done."
-    task.state = "failed" if any(step.state == "failed" for step in task.steps) else "done"
+        else:
+            continue
+        task.say(f"{step.service}: {step.message}")
+    task.end()
 
 
 def _unknown(what: str, known: str) -> Problem:
