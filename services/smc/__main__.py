@@ -12,6 +12,7 @@ from services.runtime.http import Peers
 from services.smc.agent import entries, probes
 from services.smc.agent.api import Api
 from services.smc.agent.beats import Beats
+from services.smc.agent.certificates import Certificates
 from services.smc.agent.changes import Changes
 from services.smc.agent.figures import Meter
 from services.smc.agent.monitor import Monitor
@@ -29,8 +30,10 @@ async def build(context: Context) -> None:
     monitor = Monitor(entries.load(node.role), prober, meter)
     tasks = Tasks(monitor, config.state_dir() / "tasks.json")
     tasks.recall()
-    beats = Beats(node, bus, monitor, meter)
+    certificates = Certificates()
+    beats = Beats(node, bus, monitor, meter, certificates)
     monitor.changed, prober.answered = beats.hurry, monitor.judge
+    certificates.changed = beats.hurry
 
     async def probing(_: web.Application) -> AsyncIterator[None]:
         async with probes.new_session() as session:
@@ -41,6 +44,7 @@ async def build(context: Context) -> None:
     context.app.add_routes([*Api(monitor, tasks).routes(), *Changes(monitor).routes()])
     context.background("systemd", monitor.watch)
     context.background("health", monitor.tick)
+    context.background("certificates", certificates.run)
     if ROLES[node.role] == "main":
         await _build_main(context, bus, beats)
     context.background("beats", beats.run)

@@ -10,6 +10,7 @@ from services.runtime import clock, config
 from services.runtime.bus import Bus
 from services.runtime.config import Node
 from services.runtime.message import beat_subject
+from services.smc.agent.certificates import Certificates
 from services.smc.agent.figures import Meter
 from services.smc.agent.monitor import Monitor
 
@@ -26,6 +27,7 @@ class Beats:
     bus: Bus
     monitor: Monitor
     meter: Meter
+    certificates: Certificates
     fallback: Taker | None = None
     _now: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,4 +65,5 @@ class Beats:
             "at": clock.iso(clock.now()),
             **self.meter.host(),
             "services": self.monitor.as_list(),
+            "certificates": self.certificates.held,
         }
