@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import (
     about,
     account,
+    certificates,
     changes,
     devices,
     errors,
@@ -30,7 +31,21 @@ from portal import (
 from portal.static_files import install as install_static
 from services.smc import api, cluster
 
-PAGES = (account, home, live, servers, manager, topology, devices, ports, changes, about, tasks, shell)
+PAGES = (
+    account,
+    home,
+    live,
+    servers,
+    manager,
+    topology,
+    devices,
+    ports,
+    changes,
+    certificates,
+    about,
+    tasks,
+    shell,
+)
 
 DEFAULTS: dict[str, Any] = {
     "VERSION": "unknown",

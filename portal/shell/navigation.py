@@ -34,6 +34,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
         (
             Link("ports.page", "Port matrix", "plug", "network.view"),
             Link("changes.first", "Settings", "sliders", "network.view"),
+            Link("certificates.page", "Certificates", "seal", "network.view"),
         ),
     ),
     ("System", (Link("about.page", "About", "info"),)),

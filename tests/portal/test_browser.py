@@ -24,6 +24,7 @@ PAGES = {
     "topology-table": "/topology?view=table", "servers": "/servers", "server": "/servers/sub-1",
     "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
     "device-add": "/devices/add", "ports": "/ports", "settings": "/settings/sub-1",
+    "certificates": "/certificates",
     "service-ports": "/services/main-a/mts/ports", "about": "/about", "missing": "/no-such-page",
 }  # fmt: skip
 

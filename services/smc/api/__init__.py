@@ -1,6 +1,17 @@
 """`/api/v1`: one module per noun; importing them fills the table of operations."""
 
-from services.smc.api import accounts, audit, changes, devices, document, nodes, services, site
+from services.smc.api import accounts, audit, certificates, changes, devices, document, nodes, services, site
 from services.smc.api.route import blueprint
 
-__all__ = ["accounts", "audit", "blueprint", "changes", "devices", "document", "nodes", "services", "site"]
+__all__ = [
+    "accounts",
+    "audit",
+    "blueprint",
+    "certificates",
+    "changes",
+    "devices",
+    "document",
+    "nodes",
+    "services",
+    "site",
+]
