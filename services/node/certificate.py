@@ -85,6 +85,13 @@ def rely_on(text: str) -> Report:
 def _replace(store: pki.Store, node: Node, names: pki.Names) -> None:
     if node.center is None:
         trust.issue(store, names)
+    elif store.certificate() is None or not store.authorities():
+        raise Problem(
+            "not-joined",
+            "The certificate cannot be renewed.",
+            "This node has none that main would know it by.",
+            "Run the deployment (site.yml) for this node: it joins main.",
+        )
     else:
         store.save_issued(*enrol.renew(FOLDER, node.center, names))
 

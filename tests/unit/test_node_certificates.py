@@ -293,3 +293,11 @@ def test_whoever_holds_a_certificate_is_told_once(
     unit.mkdir(parents=True)
     (unit / "node.key").write_text("another key")
     assert holders.tell()[-1] == "restart dss-smc.service"
+
+
+def test_a_node_that_never_joined_is_told_to(site: Site) -> None:
+    center = {"name": "main-a", "address": "127.0.0.1", "https_port": 443}
+    site.platform.files.node(name="sub-1", role="sub", center=center)
+    (site.store.folder / "node.pem").unlink()
+    with pytest.raises(Problem, match="Run the deployment"):
+        certificate.renew()
