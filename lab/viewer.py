@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import ssl
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,3 +82,38 @@ def watch(url: str, trust: ssl.SSLContext, seconds: float) -> Watched:
     mime, first, stream = asyncio.run(_receive(url, trust, seconds))
     elapsed = time.monotonic() - started
     return Watched(mime, first, elapsed, len(stream), decode(stream))
+
+
+class Watching:
+    """A live view in the background, from the first picture until `end`."""
+
+    def __init__(self, url: str, trust: ssl.SSLContext) -> None:
+        self._stop, self._began = threading.Event(), threading.Event()
+        self._parts: list[bytes] = []
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(url, trust), daemon=True)
+        self._thread.start()
+        if not self._began.wait(20):
+            raise TimeoutError(f"no picture: {self._failure or 'nothing came'}")
+
+    def end(self) -> tuple[int, ...]:
+        """Stop, and read the counter of every picture that came; raises what broke the view meanwhile."""
+        self._stop.set()
+        self._thread.join(20)
+        if self._failure:
+            raise self._failure
+        return decode(b"".join(self._parts))
+
+    def _run(self, url: str, trust: ssl.SSLContext) -> None:
+        try:
+            asyncio.run(self._receive(url, trust))
+        except BaseException as failure:
+            self._failure = failure
+
+    async def _receive(self, url: str, trust: ssl.SSLContext) -> None:
+        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
+            await socket.receive_str(timeout=10)
+            while not self._stop.is_set():
+                self._parts.append(await socket.receive_bytes(timeout=10))
+                if len(self._parts) == 2:
+                    self._began.set()

@@ -13,6 +13,7 @@ from portal import (
     about,
     account,
     backups,
+    certificates,
     changes,
     devices,
     dmz,
@@ -34,7 +35,7 @@ from portal.static_files import install as install_static
 from services.smc import api, cluster
 
 PAGES = (
-    *(account, home, live, servers, manager, topology, devices, ports, dmz, changes),
+    *(account, home, live, servers, manager, topology, devices, ports, dmz, changes, certificates),
     *(tasks, backups, releases, about, shell),
 )
 

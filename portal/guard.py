@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from portal import work
 from portal.shell.navigation import NEEDS
 from services.runtime.errors import Problem
-from services.smc import accounts, sessions
+from services.smc import accounts, certificates, sessions
 from services.smc.accounts import Account
 
 # The whole list of what opens without a login. Nothing else does.
@@ -66,7 +66,7 @@ def _check_host() -> None:
         # Only names can be pointed at us by others (DNS rebinding); an address cannot.
         ipaddress.ip_address(name)
     except ValueError:
-        if name not in current_app.config["HOSTS"] | {"localhost"}:
+        if name not in current_app.config["HOSTS"] | {"localhost"} and not certificates.stands_for(name):
             raise Problem(
                 "unknown-host", "This portal is not known by that name.",
                 f"{name!r} is none of this server's names.",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from services import topology as topology_module
 from services.bundle import manifest as bundle_manifest
 from services.catalog import Catalog
 from services.facts import Drift
+from services.node import portal_certificate
 from services.ports import matrix
 from services.render import render
 from services.router.mapping import Dmz, rules
@@ -58,7 +59,12 @@ class Site:
                 "It stands in none of the groups that the playbooks know.",
                 "Put it into main or sub.",
             )
-        return self.topology.hosts[name]
+        found = self.topology.hosts[name]
+        if not found.get("dss_portal_certificate"):
+            return found
+        text, _ = portal_files(found, Path.read_text)
+        told = {facts.PORTAL_CERTIFICATE: portal_certificate.summary_of(text)}
+        return replace(found, vars={**found.vars, **told})
 
     def units(self, host: Host) -> dict[str, list[str]]:
         """Service → systemd units of a node, in starting order."""
@@ -162,6 +168,8 @@ def drift_lines(host: str, drift: Sequence[Drift]) -> list[str]:
     """One sentence for each value that was changed at run time, and one with the two ways to end it."""
     lines = [f"{host}: {d.path} is {d.value} at run time, {d.inventory} in the inventory." for d in drift]
     ways = "They stay. ./dss export -i INVENTORY writes them there, -e dss_take=inventory drops them."
+    if any(d.path == facts.PORTAL_CERTIFICATE for d in drift):
+        ways += " An imported certificate is not exported: its key never leaves the node."
     return [*lines, ways] if lines else []
 
 
@@ -185,6 +193,44 @@ def need_confirmation(site: Site, typed: str) -> None:
             f"The name that was typed, {typed!r}, is not the site's name.",
             f"If you mean it, add -e 'dss_confirm=\"{site.topology.site}\"' to the command.",
         )
+
+
+def portal_files(host: Host, read: Callable[[Path], str]) -> tuple[str, str]:
+    """The customer's certificate with its chain, and "" or its key, from the files that the inventory names.
+
+    Relative paths start at the project. `read` knows how to open an encrypted file. Problem.
+    """
+    texts = []
+    for key in ("dss_portal_certificate", "dss_portal_key"):
+        path = (ROOT / str(host.get(key) or "")).resolve()
+        try:
+            texts.append(read(path))
+        except (OSError, ValueError) as problem:
+            raise Problem(
+                "portal-certificate",
+                f"The customer's certificate of {host.name} cannot be read; nothing has been changed.",
+                f"{key}: {problem}.",
+                "Give dss_portal_certificate and dss_portal_key the paths of PEM files, or neither.",
+            ) from problem
+    return texts[0], texts[1]
+
+
+def need_portal_certificates(site: Site, read: Callable[[Path], str]) -> list[str]:
+    """Problem when a customer's certificate in the inventory cannot be used; remarks about those that can."""
+    remarks = []
+    for host in site.topology.nodes:
+        if not (host.get("dss_portal_certificate") or host.get("dss_portal_key")):
+            continue
+        certificate, key = portal_files(host, read)
+        own = tuple(filter(None, (host.name, host.address, host.mapping_ip)))
+        pair = portal_certificate.check(certificate, key, own)
+        if pair.summary != portal_certificate.summary_of(certificate):
+            raise portal_certificate.refused(
+                "chain-order", "The first certificate in the file is not the one of the key.",
+                "Put the server's own certificate first, then those that signed it.",
+            )  # fmt: skip
+        remarks += [f"Portal certificate of {host.name}: {line}" for line in pair.warnings]
+    return remarks
 
 
 def bundle_folder(site: Site) -> Path:

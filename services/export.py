@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from services.facts import Drift
+from services.facts import PORTAL_CERTIFICATE, Drift
 from services.node import files
 from services.runtime.errors import Problem
 from services.topology_inventory import SUFFIXES, expand
@@ -24,8 +24,10 @@ class Changed:
 
     @property
     def own(self) -> list[Drift]:
-        """What was changed on the host itself."""
-        return [one for one in self.drift if not one.path.startswith("center")]
+        """What was changed on the host itself and can stand in an inventory; an imported key cannot."""
+        return [
+            one for one in self.drift if not one.path.startswith("center") and one.path != PORTAL_CERTIFICATE
+        ]
 
 
 KEYS = {"mapping_ip": "dss_mapping_ip", "address": "dss_address", "tls10": "dss_tls10"}
@@ -45,7 +47,8 @@ class Written:
 def export(inventory: Path, sites: Mapping[str, Changed]) -> list[Written]:
     """Write what was changed on each host at the host itself; Problem when a host stands in no file.
 
-    What a node knows of its centre is not written: it follows from the centre's own values.
+    What a node knows of its centre is not written: it follows from the centre's own values. Nor is a
+    certificate that was imported in the portal: its key never leaves the node.
     """
     wanted = {host: one for host, one in sites.items() if one.own}
     written: list[Written] = []

@@ -2,8 +2,8 @@
 
 Facts are what the inventory says of one host, without what the manifests already say; they are written to
 HOST_FILE. Overrides are what an administrator changed since then; they are written to OVERRIDES_FILE and win.
-Keys of overrides: `ports` {service.port: number}, `mapping_ip` (address or None), `address`, `tls10`, and
-`center` {address, ports} on a node that has a centre.
+Keys of overrides: `ports` {service.port: number}, `mapping_ip` (address or None), `address`, `tls10`,
+`portal_certificate` {fingerprint, names} or None, and `center` {address, ports} on a node that has a centre.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,16 @@ from services.catalog import Catalog
 from services.topology import Center, Host
 
 HOST_FILE, OVERRIDES_FILE = "/etc/dss/host.json", "/etc/dss/overrides.json"
-PLAIN = ("address", "mapping_ip", "tls10")
+PLAIN = ("address", "mapping_ip", "tls10", "portal_certificate")
 RENDERED = (
     *("ansible_port", "dss_allow", "dss_confirm_seconds", "dss_gateway", "dss_gateway_mac"),
     *("dss_backup_key", "dss_backup_path", "dss_backup_keep", "dss_backup_time"),
     "dss_lan_networks",
 )
 """Variables of the inventory that the rendering, or a change at run time, reads by their own names."""
+PORTAL_CERTIFICATE = "portal_certificate"
+"""Variable of a host that the controller works out: which imported pair the portal shows."""
+
 Facts = dict[str, Any]
 
 
@@ -47,6 +50,7 @@ def of(site: str, host: Host, catalog: Catalog) -> Facts:
         "mapping_ip": host.mapping_ip,
         "install_path": host.install_path,
         "tls10": bool(host.get("dss_tls10")),
+        "portal_certificate": host.vars.get(PORTAL_CERTIFICATE),
         "ports": _differing(host.ports, plain),
         "center": {"name": center.name, "address": center.address, "ports": _differing(center.ports, plain)}
         if center
@@ -67,7 +71,7 @@ def host_of(facts: Facts, catalog: Catalog) -> Host:
         facts["install_path"],
         there,
         plain | facts["ports"],
-        facts["vars"] | {"dss_tls10": facts["tls10"]},
+        facts["vars"] | {"dss_tls10": facts["tls10"], PORTAL_CERTIFICATE: facts.get("portal_certificate")},
     )
 
 
@@ -105,8 +109,8 @@ def needed(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> dict
 
 def _drift(facts: Facts, overrides: Mapping[str, Any], plain: Mapping[str, int]) -> Iterator[Drift]:
     for key in PLAIN:
-        if key in overrides and overrides[key] != facts[key]:
-            yield Drift(key, overrides[key], facts[key])
+        if key in overrides and overrides[key] != facts.get(key):
+            yield Drift(key, overrides[key], facts.get(key))
     yield from _port_drift("ports", overrides.get("ports", {}), plain | facts["ports"])
     center, mine = overrides.get("center") or {}, facts["center"]
     if mine and center.get("address", mine["address"]) != mine["address"]:

@@ -17,7 +17,7 @@ GENERATED = "Written by the deployment from the inventory; changes made here are
 PYTHON = "/opt/dss/current/venv/bin/python"
 UNITS = "/etc/systemd/system"
 FIREWALL_UNIT = "dss-firewall.service"
-BACKUP_TIMER = "dss-backup.timer"
+BACKUP_TIMER, CERTIFICATE_TIMER = "dss-backup.timer", "dss-certificate.timer"
 PKI_KEYS = {"node.key", "ca.key"}
 
 

@@ -1,9 +1,12 @@
 """Configuration of the engines: nginx, MariaDB, Redis, NATS."""
 
 import zlib
+from typing import Any
 
+from services.facts import PORTAL_CERTIFICATE
 from services.manifest import Manifest
 from services.render_context import File, NodeView, bracket
+from services.render_node import as_text
 
 ENGINES = "/etc/dss/engines"
 
@@ -20,11 +23,17 @@ def files(view: NodeView) -> dict[str, File]:
 def nginx(view: NodeView) -> dict[str, File]:
     """The whole configuration of DSS_NGINX, with a route for every service that has one."""
     affects = ("nginx.service",)
+    imported = portal_certificate(view)
     built = [s for s in view.services if s.id != "nginx"]
     text = view.text(
         "nginx.conf.j2",
         listen=view.listen(),
-        tls10=view.host.get("dss_tls10") is True,
+        kinds=[
+            "own",
+            *(["legacy"] if view.host.get("dss_tls10") is True else []),
+            *(["customer"] if imported else []),
+        ],
+        portal_certificate=imported,
         routes=[_route(view, s, r) for s in built for r in s.routes if view.role in r.role],
         cluster=_cluster(view, built),
         health=_health(view, built),
@@ -34,12 +43,24 @@ def nginx(view: NodeView) -> dict[str, File]:
         found[f"{ENGINES}/nginx-{part}.conf"] = File(view.text(f"nginx-{part}.conf.j2"), affects=affects)
     # It holds a secret, and nginx reads it as root.
     found[f"{ENGINES}/nginx-node.conf"] = File(view.text("nginx-node.conf.j2"), "0600", affects=affects)
+    if imported:
+        found["/etc/dss/portal-certificate.json"] = File(as_text(imported), affects=affects)
     if center := view.host.center:
         port = "" if center.https_port == 443 else f":{center.https_port}"
         url = f"https://{bracket(center.address)}{port}/"
         page = view.text("page.html.j2", topology_site=view.site, main_url=url)
         found[f"{ENGINES}/page/index.html"] = File(page)
     return found
+
+
+def portal_certificate(view: NodeView) -> dict[str, Any] | None:
+    """The certificate imported for the portal and the names it is shown for: none that nodes use."""
+    found = view.host.get(PORTAL_CERTIFICATE)
+    if not found or view.role != "main":
+        return None
+    own = {view.host.name.lower(), "localhost"}
+    names = [name for name in found["names"] if name not in own and not name.endswith(".dss")]
+    return {"fingerprint": found["fingerprint"], "names": names} if names else None
 
 
 def _number(view: NodeView, service: str, port: str) -> int:

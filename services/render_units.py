@@ -3,10 +3,20 @@
 from hashlib import sha256
 
 from services.manifest import MEMORY, Manifest, Unit
-from services.render_context import BACKUP_TIMER, PYTHON, UNITS, File, NodeView, credential_path, credentials
+from services.render_context import (
+    BACKUP_TIMER,
+    CERTIFICATE_TIMER,
+    PYTHON,
+    UNITS,
+    File,
+    NodeView,
+    credential_path,
+    credentials,
+)
 from services.render_node import node
 
 CHANGE_UNITS = ("dss-change@.service", "dss-change-resume.service")
+CERTIFICATE_UNITS = (CERTIFICATE_TIMER, "dss-certificate.service")
 ONCE = ("version", "site", "name", "role", "install_path")
 BIN = PYTHON.rpartition("/")[0]
 
@@ -14,7 +24,7 @@ BIN = PYTHON.rpartition("/")[0]
 def files(view: NodeView) -> dict[str, File]:
     """Unit files, drop-ins and the polkit rule of a node."""
     names = view.unit_names()
-    extra = (BACKUP_TIMER,) if view.host.get("dss_backup_key") else ()
+    extra = (CERTIFICATE_TIMER, *((BACKUP_TIMER,) if view.host.get("dss_backup_key") else ()))
     found = {
         f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=(*names, *extra))),
         f"{UNITS}/dss-recover.service": File(
@@ -26,6 +36,9 @@ def files(view: NodeView) -> dict[str, File]:
     }
     for name in CHANGE_UNITS:
         found[f"{UNITS}/{name}"] = File(view.text(f"{name}.j2", units=names))
+    for name in CERTIFICATE_UNITS:
+        affects = (name,) if name == CERTIFICATE_TIMER else ()
+        found[f"{UNITS}/{name}"] = File(view.text(f"{name.removeprefix('dss-')}.j2"), affects=affects)
     for memory in MEMORY:
         found[f"{UNITS}/dss-{memory}.slice"] = File(view.text("dss.slice.j2", memory=memory))
     for service, unit in view.units():

@@ -135,6 +135,23 @@ KEYS: dict[str, Key] = {
             "false",
         ),
         _key(
+            "dss_portal_certificate",
+            "text",
+            "main",
+            None,
+            "PEM file on the deploying machine: the customer's certificate for the portal and its chain. If "
+            "absent, the portal shows the certificate of the site's own authority.",
+            "secrets/portal-chain.pem",
+        ),
+        _key(
+            "dss_portal_key",
+            "text",
+            "main",
+            None,
+            "PEM file with the key of `dss_portal_certificate`; it may be encrypted by ansible-vault.",
+            "secrets/portal.key",
+        ),
+        _key(
             "dss_confirm_seconds",
             "number",
             NODES,

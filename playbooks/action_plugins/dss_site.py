@@ -22,11 +22,12 @@ class ActionModule(Action):
         try:
             site = self.site()
             deploy.need_agreement(site)
+            remarks = deploy.need_portal_certificates(site, self.text)
             manifest = deploy.bundle(site)
         except InventoryErrors as mistakes:
             display.display("\n".join(["", *deploy.inventory_table(mistakes.errors), ""]))
             return {"failed": True, "msg": "The inventory has mistakes; the table above lists them."}
-        for line in site.left_untouched():
+        for line in [*site.left_untouched(), *remarks]:
             display.display(line)
         size = sum(entry.size for entry in manifest.files.values()) >> 20
         display.display(

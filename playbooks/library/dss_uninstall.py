@@ -52,7 +52,7 @@ UNITS, FIREWALL, TABLE = "/etc/systemd/system", "dss-firewall.service", ("inet",
 SECRETS = (f"{ETC}/credentials", f"{ETC}/pki")
 WORKING = (
     *("apt", "backup", "bundle", "bundle.new", "bundle.old", "pending", "restore.tar", "switch", "trees"),
-    "footprint.json",
+    *("certificate-told", "footprint.json"),
 )
 SERVICE = re.compile(r"[A-Za-z0-9@_.-]+\.(service|timer|target|slice)")
 SECONDS = 600

@@ -1,6 +1,7 @@
 """What the action plugins of these playbooks have in common."""
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
@@ -58,6 +59,10 @@ class Action(ActionBase):
     def site(self) -> deploy.Site:
         """The inventory of this run, understood; raises InventoryErrors."""
         return deploy.load(self.sources, self.extra)
+
+    def text(self, path: Path) -> str:
+        """A file of the controller, opened by ansible-vault where it is encrypted; OSError, AnsibleError."""
+        return Path(self._loader.get_real_file(str(path))).read_text()
 
     def module(self, name: str, args: Answer) -> Answer:
         """What a module answers on the host, without its arguments: a tree in them is long."""

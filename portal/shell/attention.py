@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from flask import url_for
 
 from portal.shell.names import service_code
-from services.smc import backups
+from services.smc import backups, certificates
+from services.smc.certificates import Certificate
 from services.smc.nodes import Node
 from services.smc.topology import Graph
 
@@ -28,7 +29,15 @@ def items(nodes: list[Node], graph: Graph) -> list[Item]:
         if missing:
             text = f"{missing} of {vertex.cameras} devices on {vertex.label} {_are(missing)} not online."
             found.append(Item("bad", text, url_for("devices.page", show="trouble"), "Show them"))
+    found += [_of_certificate(one) for one in certificates.of_nodes(nodes) if one.state != "good"]
     return sorted(found, key=lambda item: item.kind != "bad")
+
+
+def _of_certificate(one: Certificate) -> Item:
+    what = {"node": "The certificate", "portal": "The portal's certificate"}.get(one.purpose, "The authority")
+    when = f"ends in {one.days_left} days" if one.days_left > 1 else "ends within two days"
+    text = f"{what} {one.subject} on {one.node} {'has ended' if one.state == 'expired' else when}."
+    return Item("warn" if one.state == "ending" else "bad", text, url_for("certificates.page"), "Show it")
 
 
 def _of_node(node: Node) -> list[Item]:

@@ -35,6 +35,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("ports.page", "Port matrix", "plug", "network.view"),
             Link("dmz.scenario", "Router mapping", "router", "network.view"),
             Link("changes.first", "Settings", "sliders", "network.view"),
+            Link("certificates.page", "Certificates", "seal", "network.view"),
         ),
     ),
     (

@@ -1,6 +1,5 @@
 """DSS_MTS as a service: its streams, its listeners, its routes."""
 
-import ssl
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -10,7 +9,7 @@ from services.mts.assignment import Assignment
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.mts.tokens import Gate
-from services.runtime import auth, config
+from services.runtime import auth, config, tls
 from services.runtime.app import Context
 
 
@@ -29,12 +28,12 @@ async def build(context: Context) -> None:
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub, gate, context.health, dms)
     ports = context.service.ports
-    tls = _tls()
+    shown = tls.server_context()
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         servers = [
             await rtsp_server.listen(hub, gate, ports["rtsp"]),
-            await rtsp_server.listen(hub, gate, ports["rtsps"], tls),
+            await rtsp_server.listen(hub, gate, ports["rtsps"], shown),
         ]
         yield
         for server in servers:
@@ -46,10 +45,4 @@ async def build(context: Context) -> None:
     context.app.add_routes(live.routes(hub, gate))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.pki("node.pem"), config.credential_path("node.key"))
-    return context
+    context.background("certificate", lambda: tls.keep_current(shown))

@@ -43,8 +43,29 @@ def _certificate() -> str:
     left = pki.Store(files.ETC / "pki").days_left()
     if left is None:
         return "Certificate: none yet"
-    renew = "" if left >= pki.RENEW_DAYS else "; run site.yml now, it makes a new one"
+    renew = "" if left >= pki.RENEW_DAYS else "; it was not renewed: see `dss certificate renew`"
     return f"Certificate: good for {left} days{renew}"
+
+
+def certificate(args: argparse.Namespace) -> int:
+    """list, renew, trust and rotate."""
+    if args.action == "list":
+        from services.node import held
+
+        rows = held.listing()
+        text = [f"{r['purpose']:10} {r['not_after'][:10]} {r['subject']} from {r['issuer']}" for r in rows]
+        print(json.dumps(rows) if args.json else "\n".join(text))
+        return 0
+    if args.action == "rotate":
+        from services.node import authority
+
+        print(authority.STEPS[args.step](args.wait).as_json())
+        return 0
+    from services.node import certificate as own
+
+    done = own.renew(args.authority) if args.action == "renew" else own.rely_on(sys.stdin.read())
+    print(done.as_json())
+    return 0
 
 
 def act(args: argparse.Namespace) -> int:
@@ -186,6 +207,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-n", "--lines", type=int, default=50)
     add("ports", ports, "port matrix of this node")
     _node_words(add("node", node, "join tokens, joining, enabling"))
+    _certificate_words(add("certificate", certificate, "certificates of this node: list, renew, rotate"))
     one = add("change", change, "changes made at run time: list them, keep or undo the open one")
     one.add_argument("action", choices=("list", "keep", "undo", "carry-out", "resume"))
     one.add_argument("id", nargs="?", default="")
@@ -200,6 +222,19 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("step")
     one.add_argument("--check", action="store_true", help="say what would change, change nothing")
     return top
+
+
+def _certificate_words(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="what this node holds").add_argument("--json", action="store_true")
+    renew = actions.add_parser(
+        "renew", help="replace the node's certificate if it is due (a timer does this)"
+    )
+    renew.add_argument("--authority", default="", help="sha256:… also when it comes from another one")
+    actions.add_parser("trust", help="trust the authorities on standard input (the playbook calls this)")
+    rotate = actions.add_parser("rotate", help="on main: change the site's authority, step by step")
+    rotate.add_argument("step", choices=("begin", "issue", "drop", "finish"))
+    rotate.add_argument("--wait", type=float, default=30, help="seconds for nodes that are not as far yet")
 
 
 def _release_words(one: argparse.ArgumentParser) -> None:

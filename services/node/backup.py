@@ -1,5 +1,6 @@
 """Backups of a node: database, secrets, certificates and configuration, sealed for the integrator's key."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from services.runtime.errors import Problem
 
 SETTINGS, STATE = files.ETC / "backup.json", Path("/var/lib/dss")
 WORK = STATE / "backup"
+CHOICE = "portal_certificate"
 DATABASE, SUFFIX = "database.sql", ".dssbackup"
 NAME = re.compile(r"[a-z0-9-]+_\d{8}T\d{6}Z_[0-9.]+\.dssbackup")
 
@@ -162,7 +164,24 @@ def restore_files(archive: Path, check: bool = False) -> Report:
                     _folder(files.ETC / parts[1])
                     files.write(files.ETC / parts[1] / parts[2], content.read(), member.mode & 0o777)
                 report.add(f"{parts[1]}/{parts[2]}")
+        report.add("certificate of the portal", _restore_choice(source, check))
     return report
+
+
+def _restore_choice(source: tarfile.TarFile, check: bool) -> bool:
+    """Which imported certificate the portal showed; other changes at run time may not fit the new host."""
+    nothing: dict[str, Any] = {}
+    try:
+        content = source.extractfile("etc/overrides.json")
+    except KeyError:
+        return False
+    before = json.loads(content.read()) if content else nothing
+    if CHOICE not in before:
+        return False
+    if not check:
+        now = files.read_json(files.ETC / "overrides.json", nothing)
+        files.write_json(files.ETC / "overrides.json", now | {CHOICE: before[CHOICE]})
+    return True
 
 
 def _folder(path: Path) -> None:

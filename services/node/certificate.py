@@ -1,12 +1,15 @@
-"""The node certificate in a change at run time: a new one for new addresses, the old one kept beside it."""
+"""The node certificate: renewed by itself, and replaced in changes at run time with the old one kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services import catalog as catalog_module
-from services.node import enrol, files, pki, units
-from services.node.tree import RELOADABLE
+from services.node import change_lock, enrol, files, holders, pki, trust
+from services.node.report import Report
 from services.runtime import config
+from services.runtime.config import Node
+from services.runtime.errors import Problem
 
 FOLDER = files.ETC / "pki"
 PATH = FOLDER / "node.pem"
@@ -24,10 +27,9 @@ def needed(request: dict[str, Any]) -> bytes | None:
     mapping = request.get("mapping_ip", node.mapping_ip)
     names, store = pki.Names.of(node.name, [address, mapping]), pki.Store(FOLDER)
     if node.center is not None:
-        return pki.pem(enrol.renew(FOLDER, node.center, names))
-    ca = store.ca()
-    assert ca is not None
-    return pki.pem(pki.sign(store.ca_key(), ca, store.key().public_key(), names))
+        return pki.pem(enrol.renew(FOLDER, node.center, names)[0])
+    key, ca = trust.signer(store)
+    return pki.pem(pki.sign(key, ca, store.key().public_key(), names))
 
 
 def keep(place: Path) -> None:
@@ -41,12 +43,90 @@ def kept(place: Path) -> bytes | None:
     return place.read_bytes() if place.is_file() else None
 
 
-def users() -> dict[str, str]:
-    """Unit → verb of whoever shows the certificate to clients: the others need no new address in it."""
-    role = units.own_role()
-    found = {}
-    for service in catalog_module.load().on(role):
-        if any(port.tls and port.zone == "wan" for port in service.ports_on(role)):
-            for unit in service.units_on(role):
-                found[unit.name] = "reload" if unit.name in RELOADABLE else "restart"
-    return found
+def renew(authority: str = "") -> Report:
+    """Replace this node's certificate when it is due, and make everybody who holds it use it.
+
+    It is due when a third of its life is left, when names or addresses changed, or when it is not of the
+    `authority` (fingerprint) that is asked for. Safe to repeat, and to interrupt anywhere.
+    """
+    report, node = Report(), config.load_node()
+    store, names = pki.Store(FOLDER), names_of(node)
+    with alone():
+        if why := store.fault(names) or _foreign(store, authority):
+            _replace(store, node, names)
+            report.add(f"certificate of {node.name} ({why})")
+        report.extend(holders.tell())
+    _tell_end(store, report)
+    return report
+
+
+def names_of(node: Node) -> pki.Names:
+    """What a node's certificate has to carry."""
+    return pki.Names.of(node.name, [node.address, node.mapping_ip])
+
+
+def rely_on(text: str) -> Report:
+    """Trust exactly the authorities in a PEM text; Problem if this node's certificate is of none."""
+    report, store = Report(), pki.Store(FOLDER)
+    try:
+        trusted = pki.authorities(text.encode())
+    except ValueError as problem:
+        raise _unusable(str(problem)) from problem
+    with alone():
+        own = store.certificate()
+        if own is None or pki.issuer_of(own, trusted) is None:
+            raise _unusable("this node's own certificate comes from none of them")
+        if store.save_authorities(trusted):
+            report.add("trusted authorities")
+        report.extend(holders.tell())
+    return report
+
+
+def _replace(store: pki.Store, node: Node, names: pki.Names) -> None:
+    if node.center is None:
+        trust.issue(store, names)
+    elif store.certificate() is None or not store.authorities():
+        raise Problem(
+            "not-joined",
+            "The certificate cannot be renewed.",
+            "This node has none that main would know it by.",
+            "Run the deployment (site.yml) for this node: it joins main.",
+        )
+    else:
+        store.save_issued(*enrol.renew(FOLDER, node.center, names))
+
+
+def _foreign(store: pki.Store, authority: str) -> str:
+    ca = store.ca()
+    other = authority and ca is not None and pki.fingerprint(ca) != authority
+    return "it comes from another authority" if other else ""
+
+
+def _tell_end(store: pki.Store, report: Report) -> None:
+    own, ca = store.certificate(), store.ca()
+    if own and ca:
+        report.data |= {"ends": f"{own.not_valid_after_utc:%Y-%m-%d}", "authority": pki.fingerprint(ca)}
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Not while a change of the node is open: undoing it puts back the certificate from before."""
+    with change_lock.alone() as mine:
+        if not mine:
+            raise Problem(
+                "change-open",
+                "The certificate was not touched.",
+                "A change of this node is not confirmed yet.",
+                "Keep or undo it (`dss change list`), then try again; the timer does so by itself.",
+                status=409,
+            )
+        yield
+
+
+def _unusable(why: str) -> Problem:
+    return Problem(
+        "authorities-unusable",
+        "The authorities were not taken over; nothing was written.",
+        f"In detail: {why}.",
+        "Run playbooks/rotate_ca.yml from its beginning: it continues where it stopped.",
+    )

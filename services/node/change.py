@@ -3,24 +3,33 @@
 docs/design/changes.md says why it is done this way.
 """
 
-import fcntl
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from services import catalog as catalog_module
 from services.catalog import Catalog
-from services.node import certificate, change_record, change_request, files, foreign, pending, units, verify
+from services.node import (
+    certificate,
+    change_record,
+    change_request,
+    files,
+    foreign,
+    holders,
+    import_certificate,
+    pending,
+    units,
+    verify,
+)
 from services.node.activate import FIREWALL
+from services.node.change_lock import alone
 from services.node.change_record import Record
 from services.node.tree import Tree, TreeError
 from services.render import render_facts
 from services.runtime.errors import Problem
 
-CONFIRM_SECONDS, HEALTHY_SECONDS, LOCK_SECONDS, POLL = 300, 30.0, 5.0, 0.25
+CONFIRM_SECONDS, HEALTHY_SECONDS, POLL = 300, 30.0, 0.25
 ERRORS = (Problem, TreeError, OSError, ValueError, subprocess.SubprocessError)
 
 
@@ -42,25 +51,6 @@ def carry_out(id: str) -> int:
             _wait(record)
     change_record.forget_old()
     return 0
-
-
-@contextmanager
-def alone() -> Iterator[bool]:
-    """One change at a time on a node; False when another one stays at work."""
-    change_record.RECORDS.mkdir(parents=True, exist_ok=True, mode=0o755)
-    with (change_record.RECORDS / ".lock").open("w") as lock:
-        end = time.monotonic() + LOCK_SECONDS
-        while not (mine := _locked(lock.fileno())) and time.monotonic() < end:
-            time.sleep(POLL)
-        yield mine
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _refuse(record: Record) -> int:
@@ -86,7 +76,9 @@ def _new(id: str) -> Record:
     """A record of a request that passed every check, or of why it did not."""
     record = Record(id, {}, began=time.time())
     try:
-        record.request = change_record.request_of(id)
+        asked = change_record.request_of(id)
+        record.request = import_certificate.without_key(asked)
+        record.request = import_certificate.taken_up(id, asked)
         record.by = str(record.request.get("by", ""))[:128]
         if other := next((one for one in change_record.listing() if one.open), None):
             raise Problem("change-open", "The change was not made.",
@@ -136,12 +128,14 @@ def _install(record: Record, overrides: dict[str, Any], fresh: bytes | None) -> 
     affected = dict(tree.affected)
     if fresh:
         files.write(certificate.PATH, fresh)
-        affected = certificate.users() | affected
     for unit, verb in affected.items():
         record.affected["units"].setdefault(unit, verb)
     record.affected["paths"] = sorted({*record.affected["paths"], *tree.changed})
     record.say(record.state, f"Restarting or reloading: {', '.join(affected) or 'nothing'}.")
     turn(affected, any(path.startswith("/etc/systemd/") for path in tree.changed))
+    for line in holders.tell() if fresh else ():
+        verb, _, unit = line.partition(" ")
+        record.affected["units"].setdefault(unit, verb)
 
 
 def write(overrides: dict[str, Any]) -> Tree:
@@ -183,6 +177,7 @@ def _wait(record: Record) -> None:
     if word == "keep":
         record.certificate.unlink(missing_ok=True)
         record.say("kept", "It was confirmed.")
+        import_certificate.tidy()
     else:
         _undo(record, "It was undone by order." if word else "Nobody confirmed it in time.")
 
@@ -199,6 +194,7 @@ def _undo(record: Record, why: str) -> None:
     try:
         _healthy(failing)
         record.say("undone", "Everything is as before.")
+        import_certificate.tidy()
     except Problem as problem:
         record.say("undone", f"The files are as before, but: {problem.why}")
 

@@ -1,7 +1,8 @@
 """What a change at run time may ask for, checked without trust in whoever wrote the request.
 
 A request is {"id", "by", "at"} and exactly one of: `ports` {service.port: number}, `mapping_ip` (address or
-null), `address`, `tls10` (bool), `center` {"address", "ports"}: the last one comes from the node's centre.
+null), `address`, `tls10` (bool), `portal_certificate` ({"fingerprint", "names"} of an imported pair, null),
+`center` {"address", "ports"}: the last one comes from the node's centre.
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ from services.ports import ssh_port
 from services.runtime.errors import Problem
 from services.topology_types import HIGH, LOW
 
-KINDS = ("ports", "mapping_ip", "address", "tls10", "center")
+KINDS = ("ports", "mapping_ip", "address", "tls10", "portal_certificate", "center")
 ID = re.compile(r"[0-9a-f]{32}")
 CENTER_PORTS = {"nginx.https", "mq.leaf"}
 Holder = Callable[[int, str], str]
@@ -30,7 +31,7 @@ def kind_of(request: object) -> str:
     if len(found) != 1 or set(request) - {"id", "by", "at", *KINDS}:  # type: ignore[call-overload]
         raise refused(
             "change-unclear",
-            "It must ask for exactly one of ports, mapping_ip, address or tls10.",
+            "It must ask for exactly one of ports, mapping_ip, address, tls10 or portal_certificate.",
             "Ask for one change; make the next when this one is kept.",
         )
     return found[0]
@@ -47,6 +48,8 @@ def plan(
         after["ports"] = after.get("ports", {}) | ports
     elif kind == "center":
         after["center"] = _center(request["center"], facts)
+    elif kind == "portal_certificate":
+        after[kind] = _portal_certificate(request[kind], facts)
     else:
         after[kind] = CHECKS[kind](request[kind], node)
     after = facts_module.needed(facts, after, catalog)
@@ -186,6 +189,16 @@ def _address(value: object) -> str:
 def _tls10(value: object, _: Local) -> bool:
     if not isinstance(value, bool):
         raise refused("tls10-unclear", f"{value!r} is neither true nor false.", "Switch it on or off.")
+    return value
+
+
+def _portal_certificate(value: object, facts: Facts) -> dict[str, Any] | None:
+    if facts["center"]:
+        raise refused("portal-none", "This node has no portal.", "Import the certificate on main.")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"fingerprint", "names"}:
+        raise refused("certificate-unclear", "It lacks certificate or key.", "Give both as PEM.")
     return value
 
 

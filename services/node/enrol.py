@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.node import files, pki
+from services.node import pki
 from services.node.report import Report
 from services.runtime.config import Center
 from services.runtime.errors import Problem
@@ -42,25 +42,24 @@ def join(folder: Path, desk: Desk, token: str, names: pki.Names) -> Report:
     answer = _ask(
         desk, ca, {"name": names.name, "token": token, "csr": pki.request(store.key(), names).decode()}
     )
-    certificate = _checked(answer, ca, store.key(), names)
-    files.write(folder / "ca.pem", pki.pem(ca), 0o644)
-    store.save_certificate(certificate)
+    store.save_issued(*_checked(answer, store.key(), names))
     report = Report()
     report.add(f"certificate for {names.name}")
     return report
 
 
-def renew(folder: Path, center: Center, names: pki.Names) -> x509.Certificate:
-    """A certificate with these names from main, for a node that shows its present one; nothing is written."""
+def renew(folder: Path, center: Center, names: pki.Names) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """A certificate with these names from main, and the authorities that main trusts; nothing is written.
+
+    Main knows the node by its present certificate, and is itself verified by what the node trusts.
+    """
     store = pki.Store(folder)
-    ca = store.ca()
-    assert ca is not None
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     context.load_cert_chain(folder / "node.pem", folder / "node.key")
     desk = Desk(center.address, center.https_port, "")
     body = json.dumps({"csr": pki.request(store.key(), names).decode()})
     answer = _talk(desk, context, "POST", body, "/cluster/smc/renew")
-    return _checked(answer, ca, store.key(), names)
+    return _checked(answer, store.key(), names)
 
 
 def _pinned(desk: Desk) -> x509.Certificate:
@@ -72,18 +71,18 @@ def _pinned(desk: Desk) -> x509.Certificate:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     answer = _talk(desk, context, "GET", "")
     try:
-        ca = x509.load_pem_x509_certificate(answer["ca"].encode())
+        known = {pki.fingerprint(ca): ca for ca in x509.load_pem_x509_certificates(answer["ca"].encode())}
     except (KeyError, ValueError) as problem:
         raise _nonsense(desk, f"it named no authority ({problem})") from problem
-    found = pki.fingerprint(ca)
-    if found != desk.ca_fingerprint:
+    found = known.get(desk.ca_fingerprint)
+    if found is None:
         raise Problem(
             "wrong-authority",
             f"{desk.address}:{desk.port} belongs to another authority; no token was sent to it.",
-            f"Its authority is {found}, expected was {desk.ca_fingerprint}.",
+            f"Its authority is {', '.join(known)}, expected was {desk.ca_fingerprint}.",
             "Check the address of main. If main was rebuilt, `dss node token` there prints the new one.",
         )
-    return ca
+    return found
 
 
 def _ask(desk: Desk, ca: x509.Certificate, body: dict[str, str]) -> dict[str, str]:
@@ -123,12 +122,13 @@ def _understood(desk: Desk, status: int, text: bytes) -> dict[str, str]:
 
 
 def _checked(
-    answer: dict[str, str], ca: x509.Certificate, key: ec.EllipticCurvePrivateKey, names: pki.Names
-) -> x509.Certificate:
-    """The certificate in main's answer, only if it is the one asked for."""
+    answer: dict[str, str], key: ec.EllipticCurvePrivateKey, names: pki.Names
+) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """The certificate and the authorities in main's answer, only if it is the certificate asked for."""
     try:
+        trusted = pki.authorities(answer["ca"].encode())
         certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())
-        fault = pki.fault(certificate, ca, pki.key_pem(key), names)
+        fault = pki.fault(certificate, trusted, pki.key_pem(key), names)
     except (KeyError, ValueError, x509.ExtensionNotFound) as problem:
         fault = f"it cannot be read ({problem})"
     if fault:
@@ -138,7 +138,7 @@ def _checked(
             f"About the certificate: {fault}.",
             "Check that name and addresses of this node are the same on main, then join again.",
         )
-    return certificate
+    return certificate, trusted
 
 
 def _unreachable(desk: Desk, problem: Exception) -> Problem:

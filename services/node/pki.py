@@ -1,7 +1,7 @@
 """The site's own certificate authority and the certificates of its nodes (X.509, RFC 5280; ECDSA P-256)."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,9 @@ from services.node import files
 
 CA_DAYS = 3650
 NODE_DAYS = 397
-RENEW_DAYS = 30
+RENEW_DAYS, RENEW_PART = 30, 3
+"""A certificate is replaced when less than a third of its life, or less than 30 days, is left."""
+
 BACKDATE = timedelta(hours=1)
 """Certificates begin an hour ago, so that a peer with a slightly slow clock accepts them."""
 
@@ -90,9 +92,10 @@ def _usage(ca: bool) -> x509.KeyUsage:
     )
 
 
-def make_ca(site: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    """A new authority for a site: it may sign nodes, and no authority below it."""
-    key, now, name = new_key(), datetime.now(UTC), _subject(f"{site[:40]} DSS CA")
+def make_ca(site: str, number: int = 1) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A new authority for a site, its `number`th: it may sign nodes, and no authority below it."""
+    key, now = new_key(), datetime.now(UTC)
+    name = _subject(f"{site[:40]} DSS CA" + (f" {number}" if number > 1 else ""))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -158,11 +161,47 @@ def names_in(certificate: x509.Certificate | x509.CertificateSigningRequest) -> 
     )
 
 
-def fault(certificate: x509.Certificate, ca: x509.Certificate, key: bytes, names: Names) -> str:
+def authorities(text: bytes) -> list[x509.Certificate]:
+    """The authorities in a PEM file, in its order; ValueError when there is none, or one may not sign."""
+    found = x509.load_pem_x509_certificates(text)
+    for one in found:
+        try:
+            may = one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+            one.verify_directly_issued_by(one)
+        except (x509.ExtensionNotFound, TypeError, InvalidSignature) as problem:
+            raise ValueError("it holds a certificate that is no authority of its own") from problem
+        if not may:
+            raise ValueError("it holds a certificate that may not sign others")
+    return found
+
+
+def bundle(trusted: Iterable[x509.Certificate]) -> bytes:
+    """Several certificates as one PEM file, each once."""
+    return b"".join(dict.fromkeys(pem(one) for one in trusted))
+
+
+def issuer_of(certificate: x509.Certificate, trusted: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The one of `trusted` that signed the certificate, or None."""
+    for ca in trusted:
+        try:
+            certificate.verify_directly_issued_by(ca)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return ca
+    return None
+
+
+def owner_of(key: ec.EllipticCurvePrivateKey, trusted: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """The authority that a private key belongs to, or None."""
+    return next((ca for ca in trusted if ca.public_key() == key.public_key()), None)
+
+
+def fault(
+    certificate: x509.Certificate, trusted: Sequence[x509.Certificate], key: bytes, names: Names
+) -> str:
     """Why a node certificate must be replaced, in a few words; empty when it is good."""
-    try:
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
+    ca = issuer_of(certificate, trusted)
+    if ca is None:
         return "it is not signed by this site's authority"
     if certificate.public_key() != load_key(key).public_key():
         return "it does not belong to this node's key"
@@ -173,9 +212,17 @@ def fault(certificate: x509.Certificate, ca: x509.Certificate, key: bytes, names
         set(names.addresses),
     ):
         return "the node's names or addresses have changed"
-    if certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(days=RENEW_DAYS):
+    if ends_soon(certificate, ca):
         return f"it ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
     return ""
+
+
+def ends_soon(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Whether a new certificate is due; never for one that ends with its authority: a new one would, too."""
+    end = certificate.not_valid_after_utc
+    life, left = end - certificate.not_valid_before_utc, end - datetime.now(UTC)
+    due = left < max(life / RENEW_PART, timedelta(days=RENEW_DAYS))
+    return due and end < ca.not_valid_after_utc
 
 
 @dataclass(frozen=True)
@@ -184,33 +231,54 @@ class Store:
 
     folder: Path
 
-    def ca(self) -> x509.Certificate | None:
-        """The site's authority, or None before the first deployment."""
+    def authorities(self) -> list[x509.Certificate]:
+        """Every authority this node trusts, two while it is changed; none before the first deployment."""
         path = self.folder / "ca.pem"
-        return x509.load_pem_x509_certificate(path.read_bytes()) if path.is_file() else None
+        return authorities(path.read_bytes()) if path.is_file() else []
+
+    def certificate(self) -> x509.Certificate | None:
+        """This node's certificate, or None while there is none that can be read."""
+        try:
+            return x509.load_pem_x509_certificate((self.folder / "node.pem").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def ca(self) -> x509.Certificate | None:
+        """The authority that this node's own certificate comes from; without one the first that it trusts."""
+        trusted, own = self.authorities(), self.certificate()
+        found = issuer_of(own, trusted) if own else None
+        return found or next(iter(trusted), None)
 
     def ca_key(self) -> ec.EllipticCurvePrivateKey:
         """The authority's key; FileNotFoundError where this node is not main."""
         return load_key((self.folder / "ca.key").read_bytes())
 
+    def signer(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        """The authority that signs now, key and certificate; ValueError, FileNotFoundError without one.
+
+        Which one it is says the key alone: so one rename of one file changes it.
+        """
+        key = self.ca_key()
+        ca = owner_of(key, self.authorities())
+        if ca is None:
+            raise ValueError("it belongs to none of the authorities in ca.pem")
+        return key, ca
+
     def fault(self, names: Names) -> str:
         """Why this node needs a (new) certificate; empty when it needs none."""
-        key, certificate, ca = self.folder / "node.key", self.folder / "node.pem", self.ca()
-        if ca is None or not key.is_file() or not certificate.is_file():
+        key, certificate = self.folder / "node.key", self.folder / "node.pem"
+        if not ((self.folder / "ca.pem").is_file() and key.is_file() and certificate.is_file()):
             return "there is none yet"
         try:
             loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
-            return fault(loaded, ca, key.read_bytes(), names)
+            return fault(loaded, self.authorities(), key.read_bytes(), names)
         except (ValueError, x509.ExtensionNotFound):
             return "it cannot be read"
 
     def days_left(self) -> int | None:
         """Whole days until this node's certificate ends; None when there is none."""
-        path = self.folder / "node.pem"
-        if not path.is_file():
-            return None
-        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-        return (ends - datetime.now(UTC)).days
+        own = self.certificate()
+        return (own.not_valid_after_utc - datetime.now(UTC)).days if own else None
 
     def save_ca(self, key: ec.EllipticCurvePrivateKey, ca: x509.Certificate) -> None:
         """Write the authority: its key first, so that a certificate without a key can never stand alone."""
@@ -231,3 +299,16 @@ class Store:
     def save_certificate(self, certificate: x509.Certificate) -> None:
         """Replace this node's certificate."""
         files.write(self.folder / "node.pem", pem(certificate), 0o644)
+
+    def save_authorities(self, trusted: Iterable[x509.Certificate]) -> bool:
+        """Trust exactly these; True when that is something new."""
+        return files.write_if_changed(self.folder / "ca.pem", bundle(trusted))
+
+    def save_issued(self, certificate: x509.Certificate, trusted: Sequence[x509.Certificate]) -> None:
+        """Take up a certificate, and whom main trusts by now.
+
+        An authority is dropped last: at each moment the certificate that is shown has its own beside it.
+        """
+        self.save_authorities([*self.authorities(), *trusted])
+        self.save_certificate(certificate)
+        self.save_authorities(trusted)

@@ -9,11 +9,12 @@ from pathlib import Path
 from services.node import (
     accounts,
     activate,
+    certificate,
     credentials,
     enrol,
     files,
+    holders,
     packages,
-    pending,
     pki,
     release,
     release_record,
@@ -28,11 +29,6 @@ STATE = Path("/var/lib/dss")
 
 def _main() -> bool:
     return units.ROLES[config.load_node().role] == "main"
-
-
-def _names() -> pki.Names:
-    node = config.load_node()
-    return pki.Names.of(node.name, [node.address, node.mapping_ip])
 
 
 def _packages(check: bool) -> Report:
@@ -50,18 +46,29 @@ def _trust(check: bool) -> Report:
     """On main: authority and certificate. On a sub: only why it has to join, or `join_needed` empty."""
     report, folder = Report(), files.ETC / "pki"
     if _main():
-        report = trust.ensure_main(folder, config.load_node().site, _names(), check)
+        report = trust.ensure_main(
+            folder, config.load_node().site, certificate.names_of(config.load_node()), check
+        )
     else:
-        report.data["join_needed"] = pki.Store(folder).fault(_names())
-    if report.changes and not check:
-        restart_all()
+        report.data["join_needed"] = pki.Store(folder).fault(certificate.names_of(config.load_node()))
+    if not check:
+        # On a host where nothing runs yet this only notes what the services will start with.
+        holders.tell()
+        _tidy()
     return report
 
 
-def restart_all() -> None:
-    """Note that every unit has to be restarted: each of them holds the node's certificate."""
-    for name in units.names(units.built()):
-        pending.note(name)
+def _tidy() -> None:
+    from services.node import import_certificate
+
+    import_certificate.tidy()
+
+
+def _portal_certificate(check: bool) -> Report:
+    """Standard input: {"certificate", "key"} of the inventory as PEM."""
+    from services.node import import_certificate
+
+    return import_certificate.bring(json.load(sys.stdin), check)
 
 
 def _folders(check: bool) -> Report:
@@ -108,6 +115,7 @@ STEPS: dict[str, Callable[[bool], Report]] = {
     "packages": _packages,
     "credentials": _credentials,
     "trust": _trust,
+    "portal-certificate": _portal_certificate,
     "release": _release,
     "folders": _folders,
     "database": _database,
@@ -131,7 +139,9 @@ def join(args: argparse.Namespace) -> int:
     address = args.center or (center.address if center else "")
     port = args.port or (center.https_port if center else 443)
     desk = enrol.Desk(address, port, args.ca_fingerprint)
-    report = enrol.join(files.ETC / "pki", desk, enrol.read_token(args.token_file), _names())
-    restart_all()
+    report = enrol.join(
+        files.ETC / "pki", desk, enrol.read_token(args.token_file), certificate.names_of(config.load_node())
+    )
+    holders.tell()
     print(report.as_json())
     return 0

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from services.node import pki
 from services.node.report import Report
 from services.runtime.errors import Problem
@@ -16,7 +19,7 @@ def ensure_main(folder: Path, site: str, names: pki.Names, check: bool = False) 
     folder_exists = folder.is_dir()
     if not folder_exists and not check:
         folder.mkdir(parents=True, mode=0o755)
-    if store.ca() is None:
+    if not store.authorities():
         report.add("certificate authority")
         if check:
             return report
@@ -25,17 +28,22 @@ def ensure_main(folder: Path, site: str, names: pki.Names, check: bool = False) 
     if fault:
         report.add(f"node certificate ({fault})")
         if not check:
-            _issue(store, names)
+            issue(store, names)
     ca = store.ca()
     report.data["ca_fingerprint"] = pki.fingerprint(ca) if ca else ""
     return report
 
 
-def _issue(store: pki.Store, names: pki.Names) -> None:
-    ca = store.ca()
-    assert ca is not None
+def issue(store: pki.Store, names: pki.Names) -> None:
+    """Sign main's own certificate anew; Problem when the authority's key is not there."""
+    key, ca = signer(store)
+    store.save_certificate(pki.sign(key, ca, store.key().public_key(), names))
+
+
+def signer(store: pki.Store) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """The authority that signs now; Problem when its key is not there."""
     try:
-        ca_key = store.ca_key()
+        return store.signer()
     except (FileNotFoundError, ValueError) as problem:
         raise Problem(
             "authority-key-missing",
@@ -43,4 +51,3 @@ def _issue(store: pki.Store, names: pki.Names) -> None:
             f"The authority's key {store.folder / 'ca.key'} cannot be read ({problem}).",
             "Restore /etc/dss/pki from a backup of main; a new authority would lock out every sub.",
         ) from problem
-    store.save_certificate(pki.sign(ca_key, ca, store.key().public_key(), names))

@@ -6,6 +6,7 @@ have acknowledged it. The stream, its limits and the rules for readers stand in 
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -60,6 +61,14 @@ class _Waiting:
     stored: asyncio.Future[None]
 
 
+class _Client(Client):
+    """Connects each time, after a break too, with the certificate and the authorities of that moment."""
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        return tls.client_context()
+
+
 class Bus:
     """One connection to this node's DSS_MQ that comes back by itself for as long as the service lives.
 
@@ -73,7 +82,7 @@ class Bus:
         self.health = health
         self._server = server
         self._login = login
-        self._client = Client()
+        self._client: Client = _Client()
         self._up = asyncio.Event()
         self._closed = asyncio.Event()
         self._filled = asyncio.Event()
@@ -176,7 +185,7 @@ class Bus:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _connect_once(self) -> None:
-        self._client = Client()
+        self._client = _Client()
         login = self._login or own_login(self.node)
         await self._client.connect(
             self._server or server_url(),

@@ -103,7 +103,13 @@ class Peers:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         try:
             async with self._open().request(
-                method, url, json=data, headers=headers, timeout=timeout, allow_redirects=False
+                method,
+                url,
+                json=data,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                ssl=tls.client_context(),
             ) as response:
                 answer = Answer(response.status, response.headers, await _body(response))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -114,8 +120,7 @@ class Peers:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(ssl=tls.client_context(), limit_per_host=8)
-            self._session = aiohttp.ClientSession(connector=connector)
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=8))
         return self._session
 
 

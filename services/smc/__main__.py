@@ -15,6 +15,7 @@ from services.smc.agent import entries, probes
 from services.smc.agent.api import Api
 from services.smc.agent.backups import Backups
 from services.smc.agent.beats import Beats
+from services.smc.agent.certificates import Certificates
 from services.smc.agent.changes import Changes
 from services.smc.agent.figures import Meter
 from services.smc.agent.history import History
@@ -34,9 +35,10 @@ async def build(context: Context) -> None:
     monitor = Monitor(entries.load(node.role), prober, meter)
     tasks = Tasks(monitor, config.state_dir() / "tasks.json")
     tasks.recall()
-    backups = Backups(monitor)
-    beats = Beats(node, bus, monitor, meter, lambda: backups.told)
+    backups, certificates = Backups(monitor), Certificates()
+    beats = Beats(node, bus, monitor, meter, lambda: backups.told, certificates)
     monitor.changed, prober.answered = beats.hurry, monitor.judge
+    certificates.changed = beats.hurry
 
     async def probing(_: web.Application) -> AsyncIterator[None]:
         async with probes.new_session() as session:
@@ -51,6 +53,7 @@ async def build(context: Context) -> None:
     context.background("systemd", monitor.watch)
     context.background("health", monitor.tick)
     context.background("backups", backups.watch)
+    context.background("certificates", certificates.run)
     if ROLES[node.role] == "main":
         await _build_main(context, bus, beats)
     context.background("beats", beats.run)

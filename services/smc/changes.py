@@ -1,4 +1,4 @@
-"""Changes at run time of one node: ports, mapping IP, CMS IP, TLS 1.0; undone unless they are confirmed."""
+"""Changes at run time of one node: ports, addresses, TLS 1.0, portal certificate; undone unless confirmed."""
 
 import re
 import time
@@ -15,6 +15,7 @@ from services.smc.accounts import Account
 
 ID = re.compile(r"[0-9a-f]{32}")
 PERMISSION = "network.manage"
+CERTIFICATE = "portal_certificate"
 UNDECIDED = {"asked", "checking"}
 OPEN = {*UNDECIDED, "applying", "waiting", "undoing"}
 PATIENCE, POLL = 12.0, 0.2
@@ -63,7 +64,7 @@ def request(session: Session, node: str, asked: dict[str, Any], account: Account
     check_among_nodes(session, node, asked)
     entry: dict[str, Any] = {"target": node, "actor": account.name, "source": account.source}
     # Before it is sent: a power cut must not hide a change that was made.
-    audit.write(session, "change.request", details=asked, **entry)
+    audit.write(session, "change.request", details=shown(asked), **entry)
     try:
         peer = manager.address(session, node)
         answer = peers.call(peer, "POST", "/changes", asked | {"by": account.name})
@@ -74,6 +75,16 @@ def request(session: Session, node: str, asked: dict[str, Any], account: Account
         details = {"code": problem.code, "why": problem.why}
         audit.write(session, "change.request", outcome="refused", details=details, **entry)
         raise
+
+
+def shown(asked: dict[str, Any]) -> dict[str, Any]:
+    """A request without what nobody may read again: the key of a certificate."""
+    value = asked.get(CERTIFICATE)
+    if not isinstance(value, dict):
+        return asked
+    return asked | {
+        CERTIFICATE: {key: text for key, text in value.items() if key not in {"certificate", "key"}}
+    }
 
 
 def _decided(peer: peers.Peer, node: str, id: str) -> Change:
@@ -138,6 +149,10 @@ def words(asked: dict[str, Any]) -> str:
         return f"mapping IP {asked['mapping_ip'] or 'none'}"
     if "address" in asked:
         return f"CMS IP {asked['address']}"
+    if CERTIFICATE in asked:
+        if asked[CERTIFICATE] is None:
+            return "the site's own certificate for the portal"
+        return f"certificate for the portal: {', '.join(asked[CERTIFICATE].get('names', [])) or 'not usable'}"
     if "tls10" in asked:
         return f"TLS 1.0 {'on' if asked['tls10'] else 'off'}"
     return "address and numbers of main" if "center" in asked else ""
@@ -184,7 +199,7 @@ def read(node: str, row: dict[str, Any]) -> Change:
         affected = row["affected"]
         return Change(
             row["id"], node, row["by"], row["state"],
-            {key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}},
+            shown({key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}}),
             affected["units"], parts(affected["paths"], node), left, row["healthy_after"], row["problem"],
             [Line(one["at"], one["text"]) for one in row["log"]], row["began"],
         )  # fmt: skip
@@ -202,6 +217,7 @@ PARTS = {
     "/etc/dss/firewall.nft": "firewall",
     "/etc/dss/ports.json": "port matrix and router rules",
     "/etc/dss/node.json": "addresses in every answer",
+    "/etc/dss/portal-certificate.json": "certificate of the portal",
 }
 
 

@@ -4,10 +4,9 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from services.runtime import config
+from services.runtime import config, tls
 from services.runtime.errors import Problem
 
 TIMEOUT = 3.0
@@ -49,7 +48,7 @@ def _connection(peer: Peer) -> http.client.HTTPConnection:
     if peer.address is None:
         port = config.load_service("smc").ports["http"]
         return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    return _NamedHTTPS(peer, peer.port or _https_port(), _context())
+    return _NamedHTTPS(peer, peer.port or _https_port(), tls.client_context())
 
 
 class _NamedHTTPS(http.client.HTTPSConnection):
@@ -71,19 +70,6 @@ def _local() -> tuple[str, dict[str, str]]:
 
 def _https_port() -> int:
     return config.load_service("nginx").ports.get("https", 443)
-
-
-@lru_cache(maxsize=1)
-def _loaded(stamp: float) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(config.pki("ca.pem")))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.pki("node.pem"), config.credential_path("node.key"))
-    return context
-
-
-def _context() -> ssl.SSLContext:
-    # A renewed certificate is used from the next call on.
-    return _loaded(config.pki("node.pem").stat().st_mtime)
 
 
 def _read(peer: Peer, status: int, body: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -32,6 +32,7 @@ class Agent:
     beats: bool = True
     changes: list[dict[str, Any]] = field(default_factory=list)
     upkeep: Upkeep = field(default_factory=Upkeep)
+    certificates: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -43,6 +44,7 @@ class Agent:
             "disk": {"total": 931 * GB, "free": 604 * GB},
             "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
             "backup": summary(self.upkeep.backups()),
+            "certificates": self.certificates,
         }  # fmt: skip
 
     def order(self, service: str, verb: str) -> str:
@@ -123,6 +125,19 @@ def service(id: str, state: str = "Running", reason: str = "", hours: float = 52
     }  # fmt: skip
 
 
+def certificate(purpose: str, subject: str, days: float, *names: str) -> dict[str, Any]:
+    """A certificate of a beat that ends in so many days."""
+    now = datetime.now(UTC)
+    ends, begins = (clock.iso(now + timedelta(days=d)) for d in (days, days - 90))
+    return {
+        "purpose": purpose, "subject": subject, "names": list(names), "issuer": "City Hall DSS CA",
+        "not_before": begins, "not_after": ends, "fingerprint": f"sha256:{subject}", "signed_by": "",
+    }  # fmt: skip
+
+
+AUTHORITY = certificate("authority", "City Hall DSS CA", 3000)
+
+
 def port_rows(files: dict[str, File], silent: str = "") -> list[dict[str, Any]]:
     """Rows of a rendered ports.json with what listens; `silent` names the service that does not."""
     rows: list[dict[str, Any]] = json.loads(files["/etc/dss/ports.json"].text)
@@ -135,7 +150,10 @@ def port_rows(files: dict[str, File], silent: str = "") -> list[dict[str, Any]]:
 def main_agent(files: dict[str, File]) -> Agent:
     """A main on which everything runs."""
     ids = ("nginx", "mysql", "redis", "mq", "smc", "dms", "mts")
-    return Agent("main-a", [service(id) for id in ids], port_rows(files), upkeep=busy("main-a"))
+    held = [certificate("node", "main-a", 300.5, "main-a", "198.18.0.10"), AUTHORITY]
+    return Agent(
+        "main-a", [service(id) for id in ids], port_rows(files), certificates=held, upkeep=busy("main-a")
+    )
 
 
 def sub_agent(files: dict[str, File]) -> Agent:
@@ -143,5 +161,6 @@ def sub_agent(files: dict[str, File]) -> Agent:
     failed = service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute.")
     running = [service(id) for id in ("nginx", "mq", "smc", "dms")]
     undone = record({"ports": {"mts.rtsp": 19100}}, "undone", "f" * 32)
+    held = [certificate("node", "sub-1", 5.5, "sub-1", "127.0.0.21"), AUTHORITY]
     rows = port_rows(files, "mts")
-    return Agent("sub-1", [*running, failed], rows, changes=[undone], upkeep=empty())
+    return Agent("sub-1", [*running, failed], rows, changes=[undone], certificates=held, upkeep=empty())

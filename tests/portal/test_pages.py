@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from tests.portal.visitor import Visitor
 
 PAGES = {
-    "/": ["Devices", "1 of 2", "sub-2 has joined and waits", "MTS on sub-1 is Unavailable"],
+    "/": ["Devices", "1 of 2", "sub-2 has joined and waits", "MTS on sub-1 is Unavailable",
+          "The certificate sub-1 on sub-1 ends in 5 days"],
     "/servers": ["main-a", "sub-1", "Waiting to be enabled", "127.0.0.21", "203.0.113.21"],
     "/servers/sub-1": ["Reachable", "Mapping IP", "203.0.113.21", "Yard"],
     "/services/main-a": ["DSS_NGINX", "MySQL", "Running", "Planned", "Not in this release", "Restart all"],
@@ -20,6 +21,8 @@ PAGES = {
     "/ports": ["Port matrix", "9100", "must be mapped", "Not listening", "Planned",
                "Listens, but is not in the matrix", "8888", "this server only"],
     "/settings/sub-1": ["CMS IP", "127.0.0.21", "Mapping IP", "203.0.113.21", "mts.rtsp to port 19100"],
+    "/certificates": ["main-a, 198.18.0.10", "City Hall DSS CA", "Ends within days", "300",
+                      "Import the certificate"],
     "/services/main-a/mts/ports": ["rtsp (tcp)", "9100", "DSS_MTS restarts", "must map the new number"],
     "/ports?reach=1": ["From main", "on the server only"],
     "/dmz": ["Clients in the WAN", "VPN"],

@@ -98,14 +98,19 @@ def old_gateway(catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFa
 
 
 def started(
-    catalog: Catalog, pki: Path, tmp_path_factory: pytest.TempPathFactory, more: dict[str, object]
+    catalog: Catalog,
+    pki: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    more: dict[str, object],
+    overrides: dict[str, object] | None = None,
 ) -> Iterator[Gateway]:
+    """nginx with the configuration of a standalone main; `overrides` are what was changed at run time."""
     folder = tmp_path_factory.mktemp("gateway")
     folder.chmod(0o755)
     https, plain, old = free_ports()
     with echoes(https) as ports:
         own = ports | {"nginx.https": https, "nginx.http": plain, "nginx.tls10": old}
-        configure(folder, pki, catalog, {"dss_ports": own, **more})
+        configure(folder, pki, catalog, {"dss_ports": own, **more}, overrides)
         process = subprocess.Popen(["nginx", "-c", folder / "engines/nginx.conf", "-g", "daemon off;"])
         try:
             found = Gateway(https, ports, pki, old)
@@ -145,12 +150,18 @@ def echoes(https: int) -> Iterator[dict[str, int]]:
             server.server_close()
 
 
-def configure(folder: Path, pki: Path, catalog: Catalog, settings: dict[str, object]) -> None:
+def configure(
+    folder: Path,
+    pki: Path,
+    catalog: Catalog,
+    settings: dict[str, object],
+    overrides: dict[str, object] | None = None,
+) -> None:
     """The rendered configuration of the engines, moved from a node's paths to `folder` and `pki`."""
     site = topology.load(ROOT / "inventories/standalone", settings, catalog)
     moved = {"/etc/dss/pki": str(pki), "/etc/dss": str(folder), "/run/nginx.pid": f"{folder}/nginx.pid",
              "@@credential:node-token@@": TOKEN}  # fmt: skip
-    for path, file in render(catalog, site, "main-a").items():
+    for path, file in render(catalog, site, "main-a", overrides).items():
         if path.startswith("/etc/dss/engines/"):
             text = file.text
             for old, new in moved.items():

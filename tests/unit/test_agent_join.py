@@ -67,7 +67,7 @@ async def test_a_node_with_its_token_gets_a_certificate_of_its_own_names(
     status, body = await post(name="sub-1", token=token(platform), csr=pki.request(key, names).decode())
     assert status == 200
     certificate = x509.load_pem_x509_certificate(body["certificate"].encode())
-    assert pki.fault(certificate, ca, pki.key_pem(key), names) == ""
+    assert pki.fault(certificate, [ca], pki.key_pem(key), names) == ""
 
 
 async def test_a_token_works_once(platform: "Platform", post: Post) -> None:

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.smc import audit, manager, nodes, peers, ports
+from services.smc import audit, manager, nodes, ports
 from services.smc.accounts import Account
 
 if TYPE_CHECKING:
@@ -231,7 +231,6 @@ def authority(platform: "Platform") -> Authority:
     (platform.files.etc / "pki" / "node.pem").write_bytes(certificate.read_bytes())
     (platform.files.etc / "pki" / "ca.pem").write_bytes(one.pem())
     (platform.files.credentials / "node.key").write_bytes(key.read_bytes())
-    peers._loaded.cache_clear()
     with platform.session() as session:
         nodes.register(session, "sub-1", "sub", "127.0.0.1", None, "1")
     return one

@@ -29,8 +29,7 @@ def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str,
 
     A request that is refused for its own sake does not use up the token.
     """
-    ca = x509.load_pem_x509_certificate(config.pki("ca.pem").read_bytes())
-    ca_key = pki.load_key(config.credential("ca.key").encode())
+    signer = _signer()
     with store.session() as session:
         try:
             names, key = _checked(main, name, csr, _taken(session, name))
@@ -40,14 +39,12 @@ def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str,
                         outcome="refused", details=details)  # fmt: skip
             raise
         nodes.redeem_token(session, name, token, source)
-    certificate = pki.sign(ca_key, ca, key, names)
-    return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
+    return signer(names, key)
 
 
 def renew(main: Node, name: str, csr: str, source: str) -> dict[str, str]:
     """Sign anew for a node that is known by its certificate; audited, a refusal too."""
-    ca = x509.load_pem_x509_certificate(config.pki("ca.pem").read_bytes())
-    ca_key = pki.load_key(config.credential("ca.key").encode())
+    signer = _signer()
     with store.session() as session:
         entry = {"actor": name[:63], "source": source}
         try:
@@ -60,8 +57,28 @@ def renew(main: Node, name: str, csr: str, source: str) -> dict[str, str]:
             raise
         addresses = ", ".join(names.addresses)
         audit.write(session, "node.renew", name, details={"addresses": addresses}, **entry)
-    certificate = pki.sign(ca_key, ca, key, names)
-    return {"certificate": pki.pem(certificate).decode(), "ca": pki.pem(ca).decode()}
+    return signer(names, key)
+
+
+def _signer() -> Callable[[pki.Names, ec.EllipticCurvePublicKey], dict[str, str]]:
+    """Makes `{"certificate", "ca"}`: signed with the key DSS_SMC holds, and all authorities that count."""
+    trusted = pki.authorities(config.pki("ca.pem").read_bytes())
+    ca_key = pki.load_key(config.credential("ca.key").encode())
+    ca = pki.owner_of(ca_key, trusted)
+    if ca is None:
+        raise Problem(
+            "authority-changed",
+            "The certificate was not signed.",
+            "DSS_SMC of main still holds the key of an authority that is not trusted any more.",
+            "Restart it there: dss restart smc.",
+            status=500,
+        )
+
+    def sign(names: pki.Names, key: ec.EllipticCurvePublicKey) -> dict[str, str]:
+        certificate = pki.sign(ca_key, ca, key, names)
+        return {"certificate": pki.pem(certificate).decode(), "ca": pki.bundle(trusted).decode()}
+
+    return sign
 
 
 def _checked(main: Node, name: str, csr: str, taken: set[str]) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:

@@ -10,6 +10,7 @@ from services.runtime import clock, config
 from services.runtime.bus import Bus
 from services.runtime.config import Node
 from services.runtime.message import beat_subject
+from services.smc.agent.certificates import Certificates
 from services.smc.agent.figures import Meter
 from services.smc.agent.monitor import Monitor
 
@@ -27,6 +28,7 @@ class Beats:
     monitor: Monitor
     meter: Meter
     backups: Callable[[], dict[str, Any]]
+    certificates: Certificates
     fallback: Taker | None = None
     _now: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,4 +67,5 @@ class Beats:
             **self.meter.host(),
             "services": self.monitor.as_list(),
             "backup": self.backups(),
+            "certificates": self.certificates.held,
         }

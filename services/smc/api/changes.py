@@ -1,6 +1,6 @@
 """Changes at run time: ports, mapping IP, CMS IP, TLS 1.0."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from services.smc import changes
@@ -39,17 +39,35 @@ class Tls10Change:
     tls10: bool
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A certificate with its chain, and its private key, both PEM; the key is never shown again."""
+
+    certificate: Annotated[str, Text(1, 32 * 1024)]
+    key: Annotated[str, Text(1, 16 * 1024, secret=True)]
+
+
+@dataclass(frozen=True)
+class CertificateChange:
+    """A customer's certificate for the portal, on main only; null for the site's own again."""
+
+    portal_certificate: Pair | None
+
+
+Asked = PortChange | MappingChange | AddressChange | Tls10Change | CertificateChange
+
+
 @operation("GET", "/nodes/<name>/changes", answer=list[Change], permission="network.view", problems=AWAY)
 def list_changes(call: Call, name: str) -> list[Change]:
     """The last changes of a node, newest first."""
     return changes.listing(call.session, name)
 
 
-@operation("POST", "/nodes/<name>/changes", body=PortChange | MappingChange | AddressChange | Tls10Change,
+@operation("POST", "/nodes/<name>/changes", body=Asked,
            answer=Change, status=202, permission=changes.PERMISSION, problems=AWAY)  # fmt: skip
 def request_change(call: Call, name: str) -> Change:
     """Change a node; it is undone by itself unless it is confirmed in time."""
-    return changes.request(call.session, name, dict(vars(call.body)), call.account)
+    return changes.request(call.session, name, asdict(call.body), call.account)
 
 
 @operation("GET", "/nodes/<name>/changes/<id>", answer=Change, permission="network.view", problems=AWAY)
