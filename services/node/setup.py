@@ -31,7 +31,7 @@ def _main() -> bool:
 
 def _names() -> pki.Names:
     node = config.load_node()
-    return pki.Names.of(node.name, [node.address, node.mapping_ip])
+    return pki.Names.of(node.name, [node.address, node.mapping_ip, *node.addresses.values()])
 
 
 def _packages(check: bool) -> Report:
@@ -106,6 +106,7 @@ STEPS: dict[str, Callable[[bool], Report]] = {
     "database": _database,
     "restore-files": _restore_files,
     "restore-database": _restore_database,
+    "networks": activate.networks,
     "firewall": activate.firewall,
     "activate": activate.activate,
 }

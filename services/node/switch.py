@@ -107,6 +107,7 @@ def _change(wanted: str, wish: dict[str, str], migrate: bool) -> None:
         _files(wanted)
         release.record(RECORD, wish)
         now = now.at("started")
+        activate.networks()
         activate.firewall()
         activate.activate()
         _gate(wanted)
@@ -151,6 +152,7 @@ def recover(boot: bool = False) -> Report:
     _undo(found, boot)
     report.add(f"back to release {found.old}, {found.new} was not complete")
     if not boot:
+        activate.networks()
         activate.firewall()
         activate.activate()
         return report
@@ -167,6 +169,7 @@ def _undone(now: Journal, problem: BaseException) -> Problem:
     why = f"{problem.what} {problem.why}" if isinstance(problem, Problem) else f"{problem}"
     _undo(now, boot=False)
     try:
+        activate.networks()
         activate.firewall()
         activate.activate()
         state = f"The node is back on {now.old}, all services run."
