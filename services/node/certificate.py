@@ -22,7 +22,8 @@ def needed(request: dict[str, Any]) -> bytes | None:
     node = config.load_node()
     address = request.get("address", node.address)
     mapping = request.get("mapping_ip", node.mapping_ip)
-    names, store = pki.Names.of(node.name, [address, mapping]), pki.Store(FOLDER)
+    names = pki.Names.of(node.name, [address, mapping, *node.addresses.values()])
+    store = pki.Store(FOLDER)
     if node.center is not None:
         return pki.pem(enrol.renew(FOLDER, node.center, names))
     ca = store.ca()

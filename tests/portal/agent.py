@@ -28,6 +28,7 @@ class Agent:
     steps: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     beats: bool = True
     changes: list[dict[str, Any]] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -38,7 +39,7 @@ class Agent:
             "memory": {"total": 16 * GB, "available": self.available},
             "disk": {"total": 931 * GB, "free": 604 * GB},
             "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
-        }  # fmt: skip
+        } | ({"addresses": self.addresses} if self.addresses else {})  # fmt: skip
 
     def order(self, service: str, verb: str) -> str:
         """Do what was ordered, at once; returns the task's id."""
