@@ -86,6 +86,8 @@ def networks(check: bool = False) -> Report:
     if there:
         units.systemctl("enable", "--quiet", NETWORKS)
         _begin_networks()
+    else:
+        units.systemctl("disable", "--quiet", NETWORKS, check=False)
     pending.done([NETWORKS])
     return report
 

@@ -34,6 +34,7 @@ NUMBER = {"management": 0, "cluster": 1, "client": 2, "device": 3}
 INSIDE = {"management": "eth0", "cluster": "eth1", "client": "eth2", "device": "eth0.30"}
 HOST = {MAIN: 10, SUB: 21}
 GATEWAY, GATEWAY_MAC, FAR = "198.18.2.254", "02:00:5e:10:02:fe", "192.0.2.50"
+ONE_NETWORK = ("-e", json.dumps({"dss_networks": {}, "dss_addresses": {}}))
 COUNTING = f"""table inet foreign {{
     set kept {{ type ipv4_addr; elements = {{ 192.0.2.99 }}; }}
     chain input {{
@@ -66,9 +67,11 @@ def nets(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
     keep = request.config.getoption("--keep-lab")
     if not keep:
         lab.down()
+    # A VLAN of a kept lab would go with its cable at a deployment with one network.
+    runs: list[tuple[str, ...]] = [] if lab.exists else [ONE_NETWORK]
     lab.up(INVENTORY)
     site = Site(lab, INVENTORY, LISTEN)
-    for options in (("-e", json.dumps({"dss_networks": {}, "dss_addresses": {}})), ()):
+    for options in [*runs, ()]:
         site.first = site.play(*options)
         assert site.first.code == 0, site.first.output[-6000:]
     lab.forward(LISTEN, "198.18.0.10:443")
@@ -343,3 +346,13 @@ def test_uninstalling_takes_vlans_routes_and_tables_away_and_leaves_foreign_ones
     words = ["nsenter", "-t", str(nets.lab.host(SUB).leader), "-n", "nft", "list", "tables"]
     left = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert left.split("\n") == ["table inet foreign", ""]
+
+
+def test_a_node_may_go_back_to_one_network(nets: Site) -> None:
+    play = nets.play("--limit", MAIN, *ONE_NETWORK)
+    assert play.code == 0, play.output[-4000:]
+    assert "eth0.30" not in nets.on(MAIN, "ip", "-br", "link")
+    assert "198.18.2.10" not in nets.on(MAIN, "ip", "rule", "show")
+    assert nets.on(MAIN, "nft", "list", "tables").split("\n") == ["table inet dss", ""]
+    assert "dss-networks" not in nets.on(MAIN, "find", "/etc/systemd")
+    assert listening(nets, MAIN)["tcp", 9100] >= {"0.0.0.0"}  # noqa: S104 - what is read, nothing is bound
