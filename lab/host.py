@@ -9,7 +9,7 @@ from pathlib import Path
 from lab import base, keys
 from lab.inventory import Machine
 from lab.layers import Disks, baked
-from lab.network import BRIDGES, INSIDE, Network
+from lab.network import Network
 from lab.tools import LabError, Process, launch, run, save, until
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -148,8 +148,8 @@ class Host:
                 root / "etc/ssh/ssh_host_ed25519_key",
             )
         for bridge, address in self.machine.links.items():
-            file = root / f"etc/systemd/network/10-{INSIDE[bridge]}.network"
-            if not file.exists():
+            file = root / f"etc/systemd/network/10-{self.machine.inside(bridge)}.network"
+            if not file.exists() and bridge not in self.machine.bare:
                 save(
                     file,
                     _network_file(bridge, address, self.machine),
@@ -187,8 +187,10 @@ class Host:
 
 def _network_file(bridge: str, address: str, machine: Machine) -> str:
     """Static addressing (systemd.network(5)); `lab_gateway` of the inventory gives a default route."""
-    network = BRIDGES[bridge]
-    lines = ["[Match]", f"Name={INSIDE[bridge]}", "", "[Network]", f"Address={address}/{network.prefixlen}"]
+    network, mac = machine.network(bridge), machine.macs.get(bridge)
+    lines = ["[Match]", f"Name={machine.inside(bridge)}", ""]
+    lines += ["[Link]", f"MACAddress={mac}", ""] if mac else []
+    lines += ["[Network]", f"Address={address}/{network.prefixlen}"]
     lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no", "ConfigureWithoutCarrier=yes"]
     gateway = machine.vars.get("lab_gateway")
     if gateway and ipaddress.ip_address(str(gateway)) in network:

@@ -4,14 +4,15 @@ Nothing in here has a route out, and the controller does not forward: routing is
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
-from lab.inventory import LAN, WAN, Machine
+from lab.inventory import BRIDGES, Machine
 from lab.tools import LabError, run, until
 
-BRIDGES = {"lan": LAN, "wan": WAN}
-INSIDE = {"lan": "host0", "wan": "wan0"}
-PREFIX = {"lan": "vb-", "wan": "vw-"}
+PREFIX = {"lan": "vb-", "wan": "vw-", "management": "vm-", "cluster": "vc-", "client": "vl-", "device": "vd-"}
+SPARE = 253
+"""Number of the controller's address in a network where a router has the first one."""
 
 
 class Network:
@@ -21,18 +22,26 @@ class Network:
         self.name = name
         self.path = Path("/run/netns") / name
 
-    def up(self) -> None:
-        """Make the namespace and both switches; nothing happens when they are there."""
+    def up(self, machines: Iterable[Machine] = ()) -> None:
+        """Make the namespace and every switch that the machines need; nothing happens when they are there.
+
+        The controller has an address in LAN and WAN alone: it is no part of a node's further networks.
+        """
         if self.path.exists():
             return
+        machines = list(machines)
         run("ip", "netns", "add", self.name)
         lines = ["link set lo up"]
+        taken = {address for machine in machines for address in machine.links.values()}
         for bridge, network in BRIDGES.items():
+            own = network[SPARE] if str(network[1]) in taken else network[1]
             lines += [
                 f"link add {bridge} type bridge",
-                f"address add {network[1]}/{network.prefixlen} dev {bridge}",
+                f"address add {own}/{network.prefixlen} dev {bridge}",
                 f"link set {bridge} up",
             ]
+        for bridge in sorted({b for machine in machines for b in machine.networks}):
+            lines += [f"link add {bridge} type bridge", f"link set {bridge} up"]
         self._batch(lines)
         for switch in ("ipv4.ip_forward", "ipv6.conf.all.forwarding"):
             run(*self.enter("sysctl", "-q", "-w", f"net.{switch}=0"))
@@ -56,7 +65,7 @@ class Network:
 
     def cables(self, machine: Machine) -> list[str]:
         """Options that make systemd-nspawn lay a cable to each switch, under our own names."""
-        return [f"--network-veth-extra={PREFIX[b] + machine.name}:{INSIDE[b]}" for b in machine.links]
+        return [f"--network-veth-extra={PREFIX[b] + machine.name}:{machine.inside(b)}" for b in machine.links]
 
     def connect(self, machine: Machine) -> None:
         """Plug the cables of a host that is just starting into their switches."""
@@ -73,9 +82,11 @@ class Network:
         space = self.space(machine.name).name
         run("ip", "netns", "add", space)
         for bridge, address in machine.links.items():
-            outer, inner, mac = PREFIX[bridge] + machine.name, INSIDE[bridge], self._mac(machine.name, bridge)
+            outer, inner = PREFIX[bridge] + machine.name, machine.inside(bridge)
+            mac = machine.macs.get(bridge) or self._mac(machine.name, bridge)
             self._batch([f"link add {outer} type veth peer name {inner} address {mac} netns {space}"])
-            run("ip", "-n", space, "address", "add", f"{address}/{BRIDGES[bridge].prefixlen}", "dev", inner)
+            prefix = machine.network(bridge).prefixlen
+            run("ip", "-n", space, "address", "add", f"{address}/{prefix}", "dev", inner)
             run("ip", "-n", space, "link", "set", inner, "up")
         run("ip", "-n", space, "link", "set", "lo", "up")
         self.connect(machine)

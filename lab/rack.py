@@ -52,7 +52,7 @@ class Lab:
             if any(not m.is_camera for m in machines):
                 base.ensure(release, say)
             self._note(path, release, layer, machines)
-            self.network.up()
+            self.network.up(machines)
             hosts = self.hosts()
             self._each(hosts, lambda host: host.boot(release, layer))
             self._each(hosts, lambda host: self._await(host, say))

@@ -34,10 +34,10 @@ def enable_subs(admin: Admin) -> None:
             admin.post(f"/nodes/{node['name']}/enable")
 
 
-def add_cameras(admin: Admin) -> list[dict[str, Any]]:
-    """Add the demo's cameras where they are missing; returns the devices once all are online."""
+def add_cameras(admin: Admin, cameras: tuple[tuple[str, str, str], ...] = CAMERAS) -> list[dict[str, Any]]:
+    """Add cameras, the demo's by default, where they are missing; returns the devices once all are online."""
     known = {device["name"] for device in admin.get("/devices")}
-    for name, host, node in CAMERAS:
+    for name, host, node in cameras:
         if name not in known:
             admin.post("/devices", name=name, kind="dahua", host=host, node=node, channels=1, **CAMERA_LOGIN)
 

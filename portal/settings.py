@@ -14,7 +14,7 @@ def host_names(node: Node, hosts: str) -> frozenset[str]:
     Besides its own names these are the names of its addresses in `hosts`, the text of hosts(5). DNS is not
     asked: on a network without it, each question would hold up the start.
     """
-    own = {"127.0.0.1", "127.0.1.1", "::1", node.address, node.mapping_ip}
+    own = {"127.0.0.1", "127.0.1.1", "::1", node.address, node.mapping_ip, *node.addresses.values()}
     lines = [line.partition("#")[0].split() for line in hosts.splitlines()]
     listed = {name for address, *names in filter(None, lines) if address in own for name in names}
     names = {node.name, f"{node.name}.node.dss", socket.gethostname()} | listed

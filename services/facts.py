@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from services import networks
 from services.catalog import Catalog
 from services.topology import Center, Host
 
@@ -42,7 +43,7 @@ def of(site: str, host: Host, catalog: Catalog) -> Facts:
     """The facts of a host; JSON that says everything `host_of` needs."""
     plain, center = defaults(catalog), host.center
     own = {key: host.vars[key] for key in RENDERED if host.vars.get(key) is not None}
-    return {
+    found = {
         "site": site,
         "name": host.name,
         "role": host.role,
@@ -52,17 +53,24 @@ def of(site: str, host: Host, catalog: Catalog) -> Facts:
         "tls10": bool(host.get("dss_tls10")),
         "portal_certificate": host.vars.get(PORTAL_CERTIFICATE),
         "ports": _differing(host.ports, plain),
-        "center": {"name": center.name, "address": center.address, "ports": _differing(center.ports, plain)}
-        if center
-        else None,
+        "center": _center(center, plain) if center else None,
         "vars": own,
     }
+    return found | ({"networks": networks.as_facts(host.networks)} if host.networks else {})
+
+
+def _center(center: Center, plain: Mapping[str, int]) -> Facts:
+    found = {"name": center.name, "address": center.address, "ports": _differing(center.ports, plain)}
+    return found | ({"client": center.client} if center.client != center.address else {})
 
 
 def host_of(facts: Facts, catalog: Catalog) -> Host:
     """The host that facts describe."""
     plain, center = defaults(catalog), facts["center"]
-    there = Center(center["name"], center["address"], plain | center["ports"]) if center else None
+    there = None
+    if center:
+        client = center.get("client", center["address"])
+        there = Center(center["name"], center["address"], plain | center["ports"], client)
     return Host(
         facts["name"],
         facts["role"],
@@ -72,12 +80,13 @@ def host_of(facts: Facts, catalog: Catalog) -> Host:
         there,
         plain | facts["ports"],
         facts["vars"] | {"dss_tls10": facts["tls10"], PORTAL_CERTIFICATE: facts.get("portal_certificate")},
+        networks.from_facts(facts.get("networks", ())),
     )
 
 
 def changed(facts: Facts, overrides: Mapping[str, Any]) -> Facts:
     """Facts with the overrides laid over them."""
-    found = deepcopy(facts) | {key: overrides[key] for key in PLAIN if key in overrides}
+    found = deepcopy(facts) | {key: overrides[key] for key in _plain(facts) if key in overrides}
     found["ports"] |= overrides.get("ports", {})
     if found["center"] and (center := overrides.get("center")):
         ports = found["center"]["ports"] | center.get("ports", {})
@@ -108,7 +117,7 @@ def needed(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> dict
 
 
 def _drift(facts: Facts, overrides: Mapping[str, Any], plain: Mapping[str, int]) -> Iterator[Drift]:
-    for key in PLAIN:
+    for key in _plain(facts):
         if key in overrides and overrides[key] != facts.get(key):
             yield Drift(key, overrides[key], facts.get(key))
     yield from _port_drift("ports", overrides.get("ports", {}), plain | facts["ports"])
@@ -117,6 +126,11 @@ def _drift(facts: Facts, overrides: Mapping[str, Any], plain: Mapping[str, int])
         yield Drift("center.address", center["address"], mine["address"])
     if mine:
         yield from _port_drift("center.ports", center.get("ports", {}), plain | mine["ports"])
+
+
+def _plain(facts: Facts) -> tuple[str, ...]:
+    """Plain values that may be changed at run time; with several networks, addresses are the inventory's."""
+    return tuple(key for key in PLAIN if key != "address" or not facts.get("networks"))
 
 
 def _port_drift(where: str, mine: Mapping[str, int], theirs: Mapping[str, int]) -> Iterator[Drift]:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.networks import PURPOSES
+
 ROLES = ("main", "sub")
 ZONES = ("local", "cluster", "lan", "wan")
 OUTSIDE = ("clients", "devices")
 MEMORY = ("core", "basic", "full")
 STATUS = ("built", "planned")
+OUTSIDE_NETWORK = {"clients": "client", "devices": "device"}
 PEERS = {"local": "this node", "cluster": "other nodes", "lan": "local network", "wan": "everyone"}
 
 
@@ -19,7 +22,8 @@ class Port:
     wan = everyone, so that a router must map it. `outside` says who out there needs it. `origin` says where
     the number comes from: published by the vendor of the manual, upstream (the engine's own), or ours.
     `center`: this outward connection goes to that `service.port` of the node's centre. `switch`:
-    it is there only where dss_<switch> is true.
+    it is there only where dss_<switch> is true. `networks`: purposes of the networks on which it is
+    reached, or over which it connects, where they do not follow from zone and `outside`.
     """
 
     name: str
@@ -35,6 +39,14 @@ class Port:
     origin: str = "ours"
     center: str = ""
     switch: str = ""
+    networks: tuple[str, ...] = ()
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """Purposes of the networks that this port belongs to, in their usual order; () for loopback alone."""
+        usual = {"local": (), "cluster": ("cluster",), "lan": ("device",)}
+        named = self.networks or usual.get(self.zone) or tuple(OUTSIDE_NETWORK[o] for o in self.outside)
+        return tuple(one for one in PURPOSES if one in named)
 
 
 @dataclass(frozen=True)

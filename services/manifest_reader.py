@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from services.manifest import MEMORY, OUTSIDE, ROLES, STATUS, ZONES, Health, Manifest, Port, Route, Unit
+from services.networks import PURPOSES
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "status": STATUS,
@@ -109,6 +110,7 @@ def _check(found: Manifest, where: str) -> None:
         if not 0 < port.port < 65536:
             raise CatalogError(f"{where}: the port {port.name} is {port.port}, but it must be 1 to 65535.")
         _check_outside(port, where)
+        _check_networks(port, where)
 
 
 def _check_outside(port: Port, where: str) -> None:
@@ -118,6 +120,16 @@ def _check_outside(port: Port, where: str) -> None:
         words = ", ".join(OUTSIDE)
         must = f"it must name some of: {words}" if mapped else "only a listener of zone wan has it"
         raise CatalogError(f"{where}: the port {port.name} has outside {list(port.outside)!r}, but {must}.")
+
+
+def _check_networks(port: Port, where: str) -> None:
+    if strange := set(port.networks) - set(PURPOSES):
+        words = ", ".join(PURPOSES)
+        raise CatalogError(
+            f"{where}: the port {port.name} has the network {min(strange)!r}, but there are: {words}."
+        )
+    if port.networks and port.zone == "local":
+        raise CatalogError(f"{where}: the port {port.name} is of zone local; no network reaches it.")
 
 
 __all__ = ["CatalogError", "Port", "Route", "Unit", "manifest"]

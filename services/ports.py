@@ -4,19 +4,29 @@ import csv
 import html
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 
 from services.catalog import Catalog
-from services.manifest import PEERS, Manifest, Port
+from services.manifest import OUTSIDE_NETWORK, PEERS, Manifest, Port
+from services.networks import Network
 from services.topology import Host, Topology
 
 SSH = 22
+SEEN_FROM = {
+    "management": "administrators",
+    "cluster": "other nodes",
+    "client": "clients",
+    "device": "devices",
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of connection. `direction` is seen from the host: in = it listens, out = it connects."""
+    """One kind of connection. `direction` is seen from the host: in = it listens, out = it connects.
+
+    `network` and `address` say on which of the host's networks; they are empty where it has only one.
+    """
 
     host: str
     role: str
@@ -32,13 +42,17 @@ class Row:
     zone: str
     must_map: bool
     status: str
+    network: str = ""
+    address: str = ""
 
     def as_dict(self) -> dict[str, str | int | bool]:
-        """The row as JSON has it; the key of `from_` is "from"."""
-        return {key.rstrip("_"): value for key, value in asdict(self).items()}
+        """The row as JSON has it; the key of `from_` is "from", and nothing is said of an only network."""
+        said = asdict(self).items()
+        return {key.rstrip("_"): value for key, value in said if value != "" or key not in NETWORK_COLUMNS}
 
 
-COLUMNS = tuple(f.name.rstrip("_") for f in fields(Row))
+NETWORK_COLUMNS = ("network", "address")
+COLUMNS = tuple(f.name.rstrip("_") for f in fields(Row) if f.name not in NETWORK_COLUMNS)
 
 
 def matrix(catalog: Catalog, topology: Topology, host: Host | None = None) -> list[Row]:
@@ -51,13 +65,38 @@ def rows_of(catalog: Catalog, host: Host) -> list[Row]:
     role = host.catalogue_role
     if role is None:
         return []
-    rows = [_ssh(host)]
+    rows = list(_placed(_ssh(host), host, ("management",)))
     for service in catalog.ordered:
-        if role in service.role:
-            rows += [
-                _row(service, port, host) for port in service.ports if role in port.role and host.offers(port)
-            ]
+        for port in service.ports if role in service.role else ():
+            if role in port.role and host.offers(port):
+                rows += _placed(_row(service, port, host), host, port.purposes, port)
     return rows
+
+
+def _placed(row: Row, host: Host, purposes: tuple[str, ...], port: Port | None = None) -> Iterator[Row]:
+    """The row once for each network of the host that it belongs to."""
+    mine = [(n, set(n.purposes) & set(purposes)) for n in host.networks]
+    mine = [(network, served) for network, served in mine if served]
+    for network, served in mine:
+        yield _on(row, host, network, served if len(mine) > 1 else set(), port)
+    if not mine:
+        yield row
+
+
+def _on(row: Row, host: Host, network: Network, served: set[str], port: Port | None) -> Row:
+    """The row for one network; `served` names its purposes where the others are seen on other networks."""
+    place = f"{host.name} ({network.address})"
+    found = replace(row, network=network.name, address=network.address)
+    if row.direction == "out":
+        return replace(found, from_=place)
+    peers = " and ".join(SEEN_FROM[one] for one in SEEN_FROM if one in served) or row.from_
+    outside = {OUTSIDE_NETWORK[one] for one in port.outside} if port else set()
+    return replace(
+        found,
+        to=place,
+        from_=peers,
+        must_map=row.must_map and bool(outside & set(network.purposes)),
+    )
 
 
 def ssh_port(host: Host) -> int:
@@ -118,8 +157,8 @@ def as_json(rows: Iterable[Row]) -> str:
 
 def as_csv(rows: Iterable[Row]) -> str:
     """RFC 4180, with a heading."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS)
+    rows, text = list(rows), io.StringIO()
+    writer = csv.DictWriter(text, _columns(rows))
     writer.writeheader()
     writer.writerows(
         {k: _word(v) if isinstance(v, bool) else v for k, v in r.as_dict().items()} for r in rows
@@ -127,21 +166,32 @@ def as_csv(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
+def _columns(rows: list[Row]) -> tuple[str, ...]:
+    """The columns of a table, with those about networks where a host has several."""
+    return COLUMNS + (NETWORK_COLUMNS if any(row.network for row in rows) else ())
+
+
+def _cells(rows: list[Row]) -> list[list[str]]:
+    columns = _columns(rows)
+    return [[_word(row.as_dict().get(name, "")) for name in columns] for row in rows]
+
+
 def as_markdown(rows: Iterable[Row]) -> str:
     """A table that is readable as it is."""
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_word(v).replace('|', '/') for v in r.as_dict().values())} |" for r in rows]
+    rows = list(rows)
+    columns = _columns(rows)
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(word.replace('|', '/') for word in line)} |" for line in _cells(rows)]
     return "\n".join(lines) + "\n"
 
 
 def as_html(rows: Iterable[Row]) -> str:
     """A page with one table and nothing to load."""
-    head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    rows = list(rows)
+    head = "".join(f"<th>{name}</th>" for name in _columns(rows))
     body = "\n".join(
-        f'<tr class="{r.status}">'
-        + "".join(f"<td>{html.escape(_word(v))}</td>" for v in r.as_dict().values())
-        + "</tr>"
-        for r in rows
+        f'<tr class="{row.status}">' + "".join(f"<td>{html.escape(word)}</td>" for word in line) + "</tr>"
+        for row, line in zip(rows, _cells(rows), strict=True)
     )
     style = (
         "table{border-collapse:collapse;font:14px sans-serif}"

@@ -55,6 +55,7 @@ def judge(host: str, found: Measured, limits: Limits) -> list[Row]:
         _system(found),
         *_machine(found, limits),
         *_network(found, limits),
+        *(_separate(one) for one in found.get("networks", ())),
         *_disks(found, limits),
         *_time(found),
     ]
@@ -101,6 +102,14 @@ def _network(found: Measured, limits: Limits) -> list[Judged]:
         ("duplicate address", other, "none", BAD if address["duplicate"] else OK),
         ("ports", ports, "free, or held by DSS itself", BAD if found["taken"] else OK),
     ]
+
+
+def _separate(network: Mapping[str, str]) -> Judged:
+    """One of several networks: its interface, and its address where the host itself has to bring it."""
+    needed = " on ".join(filter(None, (network["address"], network["interface"])))
+    twice = f"also at {network['duplicate']}" if network["duplicate"] else ""
+    wrong = network["state"] or twice
+    return f"network {network['name']}", wrong or "on this host", needed, BAD if wrong else OK
 
 
 def _disks(found: Measured, limits: Limits) -> list[Judged]:

@@ -29,6 +29,8 @@ TYPES = {
     "choice list": "list of",
     "port map": "`service.port: number`",
     "wan map": "`service.port: number`",
+    "networks": "`purpose: {network, interface, vlan, gateway, gateway_mac, allow}`",
+    "address map": "`purpose: address`",
     "host": "name of a host",
     "host list": "list of hosts",
     "allow list": "list of addresses",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services import facts as facts_module
-from services import render_engines, render_firewall, render_node, render_units
+from services import render_engines, render_firewall, render_networks, render_node, render_units
 from services.catalog import Catalog
 from services.render_context import File, NodeView
 from services.topology import Host, Topology
@@ -20,6 +20,7 @@ PARTS: tuple[Callable[[NodeView], dict[str, File]], ...] = (
     render_units.files,
     render_engines.files,
     render_firewall.files,
+    render_networks.files,
 )
 
 

@@ -18,6 +18,7 @@ PYTHON = "/opt/dss/current/venv/bin/python"
 UNITS = "/etc/systemd/system"
 FIREWALL_UNIT = "dss-firewall.service"
 BACKUP_TIMER, CERTIFICATE_TIMER = "dss-backup.timer", "dss-certificate.timer"
+NETWORKS_UNIT = "dss-networks.service"
 PKI_KEYS = {"node.key", "ca.key"}
 
 
@@ -72,8 +73,20 @@ class NodeView:
             if unit.kind != "engine" and (service.id == id_ or (id_ in service.after and not gateway))
         )
 
-    def listen(self) -> list[str]:
-        """Every address, in nginx's words; IPv6 only where the node has one, since a kernel may lack it."""
+    def bound(self, key: str) -> list[str]:
+        """Addresses that a listener `service.port` is bound to; [] where that is every one."""
+        port = self.catalog.port(key)
+        assert port
+        mine = (n.address for n in self.host.networks if set(n.purposes) & set(port.purposes))
+        return list(dict.fromkeys(mine))
+
+    def listen(self, key: str) -> list[str]:
+        """The same with loopback, in nginx's words, or every one.
+
+        IPv6 only where the node has an address of it, since a kernel may lack it.
+        """
+        if bound := self.bound(key):
+            return [bracket(one) for one in ("127.0.0.1", *bound)]
         addresses = (self.host.address, self.host.mapping_ip or "")
         return ["0.0.0.0", "[::]"] if any(":" in a for a in addresses) else ["0.0.0.0"]  # noqa: S104
 

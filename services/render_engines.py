@@ -27,7 +27,7 @@ def nginx(view: NodeView) -> dict[str, File]:
     built = [s for s in view.services if s.id != "nginx"]
     text = view.text(
         "nginx.conf.j2",
-        listen=view.listen(),
+        listen={name: view.listen(f"nginx.{name}") for name in ("http", "https", "tls10")},
         kinds=[
             "own",
             *(["legacy"] if view.host.get("dss_tls10") is True else []),
@@ -47,7 +47,7 @@ def nginx(view: NodeView) -> dict[str, File]:
         found["/etc/dss/portal-certificate.json"] = File(as_text(imported), affects=affects)
     if center := view.host.center:
         port = "" if center.https_port == 443 else f":{center.https_port}"
-        url = f"https://{bracket(center.address)}{port}/"
+        url = f"https://{bracket(center.client)}{port}/"
         page = view.text("page.html.j2", topology_site=view.site, main_url=url)
         found[f"{ENGINES}/page/index.html"] = File(page)
     return found
@@ -109,7 +109,8 @@ def redis(view: NodeView) -> dict[str, File]:
 
 def nats(view: NodeView) -> dict[str, File]:
     """Messages: clients on loopback, leaf nodes to or from the centre; it holds secrets."""
-    text = view.text("nats.conf.j2", any_address="0.0.0.0" if len(view.listen()) == 1 else "[::]")  # noqa: S104
+    # It listens once: on the address for other nodes, or on every address.
+    text = view.text("nats.conf.j2", leaf_address=view.listen("mq.leaf")[-1])
     return {f"{ENGINES}/nats.conf": File(text, "0640", group="nats", affects=("nats-server.service",))}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from services import version
 from services.catalog import Catalog
 from services.manifest import Manifest
+from services.networks import PURPOSES
 from services.ports import as_json, rows_of
 from services.render_context import BACKUP_TIMER, UNITS, File, NodeView
 from services.topology import Host
@@ -51,7 +52,7 @@ def node(view: NodeView) -> dict[str, Any]:
         "center": {"name": center.name, "address": center.address, "https_port": center.https_port}
         if center
         else None,
-    }
+    } | ({"addresses": {one: host.at(one) for one in PURPOSES}} if host.networks else {})
 
 
 def backups(view: NodeView) -> dict[str, File]:
@@ -71,6 +72,8 @@ def backups(view: NodeView) -> dict[str, File]:
 def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
     """One service with the final numbers of this node."""
     settings = service.settings | (service.settings_main if view.role == "main" else {})
+    listen = {p.name: view.bound(f"{service.id}.{p.name}") for p in service.ports_on(view.role)}
+    listen = {name: addresses for name, addresses in listen.items() if addresses}
     return {
         "id": service.id,
         "code": service.code,
@@ -80,7 +83,7 @@ def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
             if view.host.offers(p)
         },
         "settings": _filled(settings, view.host),
-    }
+    } | ({"listen": listen} if listen else {})
 
 
 def _filled(value: Any, host: Host) -> Any:  # noqa: ANN401 - settings are any JSON

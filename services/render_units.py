@@ -43,7 +43,9 @@ def files(view: NodeView) -> dict[str, File]:
         found[f"{UNITS}/dss-{memory}.slice"] = File(view.text("dss.slice.j2", memory=memory))
     for service, unit in view.units():
         if unit.kind == "engine":
-            text = view.text(f"{unit.name}.conf.j2", **_common(view, service, unit))
+            text = view.text(
+                f"{unit.name}.conf.j2", bound=_bound(view, service), **_common(view, service, unit)
+            )
             found[f"{UNITS}/{unit.name}.d/dss.conf"] = File(text, affects=(unit.name,))
         else:
             found[f"{UNITS}/{unit.name}"] = File(own_unit(view, service, unit), affects=(unit.name,))
@@ -67,6 +69,12 @@ def digest(view: NodeView) -> str:
     """Stands for what a service reads once at its start and no change at run time touches."""
     about = node(view)
     return sha256("\n".join(str(about[key]) for key in ONCE).encode()).hexdigest()[:16]
+
+
+def _bound(view: NodeView, service: Manifest) -> list[str]:
+    """Addresses that any port of a service is bound to; [] where all of them are bound to every one."""
+    found = (view.bound(f"{service.id}.{port.name}") for port in service.ports_on(view.role))
+    return sorted({address for addresses in found for address in addresses})
 
 
 def _common(view: NodeView, service: Manifest, unit: Unit) -> dict[str, object]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from services import catalog as catalog_module
+from services import networks as networks_module
 from services.catalog import Catalog
 from services.manifest import Port
+from services.networks import Network
 from services.topology_checks import check
 from services.topology_inventory import Inventory, Vars, read
 from services.topology_relations import check_relations
@@ -28,11 +30,15 @@ class InventoryErrors(Exception):  # noqa: N818 - it holds all of them
 
 @dataclass(frozen=True)
 class Center:
-    """The main of a node's site, as that node reaches it; `ports` has its numbers by `service.port`."""
+    """The main of a node's site, as that node reaches it; `ports` has its numbers by `service.port`.
+
+    `client` is where users reach it.
+    """
 
     name: str
     address: str
     ports: Mapping[str, int]
+    client: str
 
     @property
     def https_port(self) -> int:
@@ -42,7 +48,10 @@ class Center:
 
 @dataclass(frozen=True)
 class Host:
-    """One host of the site; `role` is its inventory group, `ports` the final numbers by `service.port`."""
+    """One host of the site; `role` is its inventory group, `ports` the final numbers by `service.port`.
+
+    `address` is where other nodes reach it. `networks` is empty where that one address serves everything.
+    """
 
     name: str
     role: str
@@ -52,11 +61,17 @@ class Host:
     center: Center | None
     ports: Mapping[str, int]
     vars: Mapping[str, Any] = field(repr=False)
+    networks: tuple[Network, ...] = ()
 
     @property
     def catalogue_role(self) -> str | None:
         """`main` or `sub`; None for a router or a camera, which run no service."""
         return CATALOGUE_ROLE.get(self.role)
+
+    def at(self, purpose: str) -> str:
+        """The address that serves a purpose."""
+        found = networks_module.serving(self.networks, purpose)
+        return found.address if found else self.address
 
     def offers(self, port: Port) -> bool:
         """Whether a port of the manifests is there on this host: some hang on a switch."""
@@ -154,14 +169,27 @@ def _host(
         center,
         defaults | mine["dss_ports"] if mine.get("dss_ports") and role in NODE_GROUPS else defaults,
         mine,
+        _networks(name, mine),
     )
 
 
 def _center(name: str, plain: dict[str, dict[str, Any]], defaults: dict[str, int]) -> Center:
     theirs = plain[name]
     ports = defaults | (theirs.get("dss_ports") or {})
-    return Center(name, _address(name, theirs), ports)
+    address = _address(name, theirs)
+    client = networks_module.serving(_networks(name, theirs), "client")
+    return Center(name, address, ports, client.address if client else address)
 
 
 def _address(name: str, found: Mapping[str, Any]) -> str:
+    """Where other nodes reach a host."""
+    cluster = networks_module.serving(_networks(name, found), "cluster")
+    return cluster.address if cluster else _service(name, found)
+
+
+def _networks(name: str, found: Mapping[str, Any]) -> tuple[Network, ...]:
+    return networks_module.of(found, _service(name, found))
+
+
+def _service(name: str, found: Mapping[str, Any]) -> str:
     return str(found.get("dss_address") or found.get("ansible_host") or name)

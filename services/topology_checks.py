@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from services.catalog import Catalog
 from services.topology_inventory import Inventory, Vars
 from services.topology_schema import GROUPS, KEYS, NODE_GROUPS, RENAMED
-from services.topology_types import complaints, is_address, suggest
+from services.topology_types import complaints
+from services.topology_words import is_address, suggest
 from services.topology_yaml import Entry, Mistake
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from services.catalog import Catalog
 from services.topology_inventory import Inventory, Vars
+from services.topology_networks import networks
 from services.topology_routers import routers
 from services.topology_schema import CATALOGUE_ROLE, GROUPS
-from services.topology_types import suggest
+from services.topology_words import suggest
 from services.topology_yaml import Mistake
 
 MAX_LEVEL = 3
@@ -54,6 +55,7 @@ def check_relations(
     site = Site(inventory, groups, merged, catalog)
     return [
         *addresses(site),
+        *networks(site),
         *ports(site),
         *mapped_ports(site),
         *wan_ports(site),

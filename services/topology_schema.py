@@ -111,6 +111,26 @@ KEYS: dict[str, Key] = {
             "198.18.0.21",
         ),
         _key(
+            "dss_networks",
+            "networks",
+            NODES,
+            {},
+            "Networks by what they are for: `management`, `cluster`, `client`, `device`. Each has "
+            "`network` and `interface`; if it has a `vlan`, the deployment makes that VLAN on the interface. "
+            "`gateway`, `gateway_mac` and `allow` mean what `dss_gateway`, `dss_gateway_mac` and `dss_allow` "
+            "mean, for this network alone. A purpose that is not named stays on the service address. "
+            "See networks.md.",
+            "{device: {network: 198.18.3.0/24, interface: eth0, vlan: 30}}",
+        ),
+        _key(
+            "dss_addresses",
+            "address map",
+            NODES,
+            {},
+            "The node's address in each of its `dss_networks`.",
+            "{device: 198.18.3.10}",
+        ),
+        _key(
             "dss_mapping_ip",
             "ip",
             NODES,
@@ -173,7 +193,8 @@ KEYS: dict[str, Key] = {
             "ip",
             NODES,
             None,
-            "Address of the gateway whose MAC address is bound.",
+            "Address of the gateway whose MAC address is bound. With `dss_networks`, this is the one of the "
+            "service address.",
             "198.18.0.1",
         ),
         _key(

@@ -1,18 +1,15 @@
 """Whether a value of the inventory has the form that its key asks for."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from services import topology_network_types
 from services.catalog import Catalog
 from services.topology_schema import Key
+from services.topology_words import MAC, Complaint, is_address, is_allowed, is_network, suggest
 from services.topology_yaml import Secret
 
-Complaint = tuple[object, str, str]
-"""(key or index inside the value or None, what is wrong, what to do)"""
-
-MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,31}")
 HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,2}")
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -109,10 +106,7 @@ def _network(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
 
 
 def _allowed(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
-    words = str(value).split()
-    macs = [w for w in words if MAC.fullmatch(w)]
-    networks = [w for w in words if is_network(w)]
-    if not words or len(macs) > 1 or len(networks) > 1 or len(macs) + len(networks) != len(words):
+    if not is_allowed(value):
         yield (
             None,
             f"{value!r} is neither an address, a network, a MAC address nor an address with its MAC address.",
@@ -176,30 +170,6 @@ def allowed(number: int) -> bool:
     return LOW <= number <= HIGH or number in PRIVILEGED
 
 
-def is_address(value: object) -> bool:
-    """Whether it is an IPv4 or IPv6 address as text."""
-    try:
-        return isinstance(value, str) and bool(ipaddress.ip_address(value))
-    except ValueError:
-        return False
-
-
-def is_network(value: object) -> bool:
-    """Whether it is an address or a network in CIDR notation, as text."""
-    try:
-        return isinstance(value, str) and bool(ipaddress.ip_network(value))
-    except ValueError:
-        return False
-
-
-def suggest(word: str, known: tuple[str, ...]) -> str:
-    """'Did you mean …?' or, when nothing is near, nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "No known name is near to it."
-
-
 CHECKS: dict[str, Check] = {
     "text": _text,
     "bool": _bool,
@@ -233,4 +203,6 @@ CHECKS: dict[str, Check] = {
     "allow list": _each(_allowed),
     "port map": _ports,
     "wan map": _ports,
+    "networks": lambda _key, value, _: topology_network_types.networks(value),
+    "address map": lambda _key, value, _: topology_network_types.addresses(value),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playbooks.plugin_utils.dss_action import Action, Answer, fell
-from services import preflight, version
+from services import networks, preflight, version
 
 
 class ActionModule(Action):
@@ -20,7 +20,8 @@ class ActionModule(Action):
         wanted = {
             "install_path": host.install_path,
             "picture_paths": host.get("dss_picture_paths"),
-            "address": host.address,
+            "address": host.at("management"),
+            "networks": networks.on_host(host.networks),
             "ports": site.listeners(host),
             "units": [unit for units in site.units(host).values() for unit in units],
         }

@@ -29,8 +29,13 @@ options:
     type: list
     elements: path
     default: []
+  networks:
+    description: Networks of the node's own, each with name, interface, and address unless yet to be made.
+    type: list
+    elements: dict
+    default: []
   address:
-    description: Service address of the node.
+    description: Address for administration of the node.
     type: str
     required: true
   ports:
@@ -235,6 +240,20 @@ def addresses(address: str) -> dict[str, Any]:
         return {"present": True, "duplicate": "", "unknown": str(problem)}
 
 
+def network(wanted: dict[str, str]) -> dict[str, Any]:
+    """An interface that must be there, and the address that it must have unless that is empty."""
+    name, address = wanted["interface"], wanted["address"]
+    found = interface_of(address) if address else None
+    if address and found is None:
+        state = "not configured on this host"
+    elif address and found[0] != name:
+        state = f"on {found[0]}"
+    else:
+        state = "" if os.path.isdir(f"/sys/class/net/{name}") else "there is no such interface"
+    again = duplicate(address, found) if found and not state else ""
+    return {**wanted, "state": state, "duplicate": again}
+
+
 def zone() -> str:
     link = os.path.realpath("/etc/localtime")
     return link.partition("zoneinfo/")[2] or read("/etc/timezone").strip() or "UTC"
@@ -261,6 +280,7 @@ def measure(params: dict[str, Any]) -> dict[str, Any]:
         "zone": zone(),
         "taken": taken(params["ports"], params["units"]),
         "address": addresses(params["address"]),
+        "networks": [network(one) for one in params["networks"]],
         "now": time.time(),
     }
 
@@ -271,6 +291,7 @@ def main() -> None:
             "install_path": {"type": "path", "required": True},
             "picture_paths": {"type": "list", "elements": "path", "default": []},
             "address": {"type": "str", "required": True},
+            "networks": {"type": "list", "elements": "dict", "default": []},
             "ports": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
         },

@@ -48,7 +48,7 @@ kept:
 
 ETC, STATE, PROGRAMS, RUN = "/etc/dss", "/var/lib/dss", "/opt/dss", "/run/dss"
 INSTALLED, FOOTPRINT = f"{ETC}/installed.json", f"{STATE}/footprint.json"
-UNITS, FIREWALL, TABLE = "/etc/systemd/system", "dss-firewall.service", ("inet", "dss")
+UNITS, FIREWALL, TABLES = "/etc/systemd/system", "dss-firewall.service", (("inet", "dss"), ("arp", "dss"))
 SECRETS = (f"{ETC}/credentials", f"{ETC}/pki")
 WORKING = (
     *("apt", "backup", "bundle", "bundle.new", "bundle.old", "pending", "restore.tar", "switch", "trees"),
@@ -164,9 +164,10 @@ class Host:
             # The slice above ours comes with them, without a file of its own.
             run("systemctl", "stop", *units, "dss.slice", check=False)
             run("systemctl", "disable", "--quiet", *(u for u in units if u.startswith("dss")), check=False)
-        # Only our own table: the rules of others, and the way in for whoever runs this, stay as they are.
+        # Only our own tables: the rules of others, and the way in for whoever runs this, stay as they are.
         if not self.check and shutil.which("nft"):
-            run("nft", "delete", "table", *TABLE, check=False)
+            for table in TABLES:
+                run("nft", "delete", "table", *table, check=False)
 
     def remove_files(self) -> None:
         for path in sorted(self.paths):

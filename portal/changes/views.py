@@ -100,11 +100,13 @@ def _settings(name: str) -> dict[str, Any]:
 def _numbers(name: str, service: str) -> dict[str, Any]:
     session = work.session()
     node = nodes.get(session, name)
-    rows = [
-        row
+    # A port on several networks has several rows, and one number.
+    found = {
+        row["name"]: row
         for row in ports.of_node(session, name).rows
         if row["service"] == service and row["direction"] == "in" and row["status"] == "built"
-    ]
+    }
+    rows = list(found.values())
     if not rows or service == "ssh":
         raise Problem("ports-none", "There is no port to change.", f"{service} has none on {name}.",
                       "Look at the port matrix.", 404)  # fmt: skip

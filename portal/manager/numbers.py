@@ -17,10 +17,11 @@ def port_numbers(session: Session, node: Node) -> dict[str, str]:
     at, known = _known.get(node.name, (0.0, {}))
     if time.monotonic() - at < KEEP_SECONDS or node.reach == "unreachable":
         return known
-    found = defaultdict(list)
+    # A port on several networks has several rows; it is one number all the same.
+    found: dict[str, dict[str, None]] = defaultdict(dict)
     for row in ports.of_node(session, node.name).rows:
         if row.get("direction") == "in":
-            found[row["service"]].append(str(row["port"]))
+            found[row["service"]][str(row["port"])] = None
     if found:
         _known[node.name] = time.monotonic(), {id: ", ".join(numbers) for id, numbers in found.items()}
         return _known[node.name][1]

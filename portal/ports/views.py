@@ -28,6 +28,8 @@ COLUMNS = (
     "zone",
     "must_map",
     "status",
+    "network",
+    "address",
     "listening",
 )
 SHOWS = ("all", "map", "in", "out", "trouble")

@@ -27,13 +27,13 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub, gate, context.health, dms)
-    ports = context.service.ports
+    ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         servers = [
-            await rtsp_server.listen(hub, gate, ports["rtsp"]),
-            await rtsp_server.listen(hub, gate, ports["rtsps"], shown),
+            await rtsp_server.listen(hub, gate, ports["rtsp"], hosts.get("rtsp")),
+            await rtsp_server.listen(hub, gate, ports["rtsps"], hosts.get("rtsps"), shown),
         ]
         yield
         for server in servers:

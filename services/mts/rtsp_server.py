@@ -269,13 +269,15 @@ class Connection(asyncio.Protocol):
         self._viewer = None
 
 
-async def listen(hub: Hub, gate: Gate, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
-    """Serve players on every address; raises Problem when the port is taken."""
+async def listen(
+    hub: Hub, gate: Gate, port: int, hosts: list[str] | None = None, tls: ssl.SSLContext | None = None
+) -> asyncio.Server:
+    """Serve players on these addresses, None is every one; raises Problem when the port is taken."""
     limits = Limits()
     loop = asyncio.get_running_loop()
     try:
         return await loop.create_server(
-            lambda: Connection(hub, gate, limits), None, port, ssl=tls, backlog=256
+            lambda: Connection(hub, gate, limits), hosts, port, ssl=tls, backlog=256
         )
     except OSError as error:
         what, remedy = (

@@ -94,7 +94,8 @@ def ports(args: argparse.Namespace) -> int:
     nothing: list[dict[str, object]] = []
     for row in files.read_json(files.ETC / "ports.json", nothing):
         port = f"{row['port']!s:>6}/{row['protocol']:4} {row['direction']:3}"
-        print(f"{port} {row['service']:10} {row['zone']:8} {row['purpose']}")
+        where = f" ({row['network']} network, {row['address']})" if row.get("network") else ""
+        print(f"{port} {row['service']:10} {row['zone']:8} {row['purpose']}{where}")
     return 0
 
 

@@ -3,14 +3,18 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from services.node import pending, units
+from services.node import files, pending, units
 from services.node.report import Report
 from services.node.units import Unit
 from services.runtime.errors import Problem
 
 TARGET = "dss.target"
 FIREWALL = "dss-firewall.service"
+NETWORKS = "dss-networks.service"
+RULES = files.ETC / "firewall.nft"
+UNITS = Path("/etc/systemd/system")
 WAIT_SECONDS = 60
 
 
@@ -57,8 +61,48 @@ def firewall(check: bool = False) -> Report:
             units.log(FIREWALL, 10) or str(failed),
             "Check dss_lan_networks, dss_allow and dss_gateway in the inventory, then run it again.",
         ) from failed
+    _forget_arp()
     pending.done([FIREWALL])
     return report
+
+
+def _forget_arp() -> None:
+    """Take our table for ARP away when the rules have none any more; what they have, they replace."""
+    if "table arp dss" not in RULES.read_text():
+        subprocess.run(["nft", "delete", "table", "arp", "dss"], capture_output=True, check=False, timeout=30)
+
+
+def networks(check: bool = False) -> Report:
+    """Bring the node's VLANs and routes to what the unit says; what it said before is taken down first."""
+    report, changed = Report(), NETWORKS in pending.units()
+    there = (UNITS / NETWORKS).exists()
+    running = units.show([NETWORKS])[0].state == "Running"
+    report.add("networks", changed or (there and (not running or _disabled(NETWORKS))))
+    if check or not report.changes:
+        return report
+    # Before systemd reads the new file: only the old one knows what it made.
+    units.systemctl("stop", NETWORKS, check=False)
+    units.systemctl("daemon-reload")
+    if there:
+        units.systemctl("enable", "--quiet", NETWORKS)
+        _begin_networks()
+    else:
+        units.systemctl("disable", "--quiet", NETWORKS, check=False)
+    pending.done([NETWORKS])
+    return report
+
+
+def _begin_networks() -> None:
+    try:
+        units.systemctl("start", NETWORKS)
+    except subprocess.CalledProcessError as failed:
+        raise Problem(
+            "networks-refused",
+            "The node's networks could not be made.",
+            units.log(NETWORKS, 10) or str(failed),
+            "Compare dss_networks and dss_addresses of the inventory with `ip -brief address` on the node; a "
+            "VLAN needs the kernel module 8021q. Then run it again.",
+        ) from failed
 
 
 def start_alone(name: str) -> None:

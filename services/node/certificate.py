@@ -25,7 +25,8 @@ def needed(request: dict[str, Any]) -> bytes | None:
     node = config.load_node()
     address = request.get("address", node.address)
     mapping = request.get("mapping_ip", node.mapping_ip)
-    names, store = pki.Names.of(node.name, [address, mapping]), pki.Store(FOLDER)
+    names = pki.Names.of(node.name, [address, mapping, *node.addresses.values()])
+    store = pki.Store(FOLDER)
     if node.center is not None:
         return pki.pem(enrol.renew(FOLDER, node.center, names)[0])
     key, ca = trust.signer(store)
@@ -62,7 +63,7 @@ def renew(authority: str = "") -> Report:
 
 def names_of(node: Node) -> pki.Names:
     """What a node's certificate has to carry."""
-    return pki.Names.of(node.name, [node.address, node.mapping_ip])
+    return pki.Names.of(node.name, [node.address, node.mapping_ip, *node.addresses.values()])
 
 
 def rely_on(text: str) -> Report:

@@ -85,7 +85,8 @@ def _new(id: str) -> Record:
                           f"The change by {other.by} is not confirmed yet.",
                           "Keep or undo that one first.", 409)  # fmt: skip
         catalog, facts, record.before = state()
-        local = change_request.Local(foreign.holder, foreign.addresses())
+        separate = bool(facts.get("networks"))
+        local = change_request.Local(foreign.holder, foreign.addresses(), separate)
         record.after = change_request.plan(catalog, facts, record.before, record.request, local)
     except ERRORS as error:
         record.problem = _words(error)

@@ -61,10 +61,13 @@ def plan(
 
 
 class Local:
-    """What only the node itself knows; `holder` names foreign listeners, `addresses` are its own."""
+    """What only the node itself knows; `holder` names foreign listeners, `addresses` are its own.
 
-    def __init__(self, holder: Holder, addresses: set[str]) -> None:
-        self.holder, self.addresses = holder, addresses
+    `separate`: it has several networks, see services/networks.py.
+    """
+
+    def __init__(self, holder: Holder, addresses: set[str], separate: bool = False) -> None:
+        self.holder, self.addresses, self.separate = holder, addresses, separate
 
 
 def _ports(asked: object, catalog: Catalog, facts: Facts) -> dict[str, int]:
@@ -164,6 +167,12 @@ def _mapping_ip(value: object, node: Local) -> str | None:
 
 
 def _own_address(value: object, node: Local) -> str:
+    if node.separate:
+        raise refused(
+            "address-by-network",
+            "This node has a network of its own for each purpose; its addresses follow from them.",
+            "Change dss_addresses in the inventory and run the deployment of this node.",
+        )
     found = _address(value)
     if found not in node.addresses:
         raise refused(

@@ -121,6 +121,7 @@ STEPS: dict[str, Callable[[bool], Report]] = {
     "database": _database,
     "restore-files": _restore_files,
     "restore-database": _restore_database,
+    "networks": activate.networks,
     "firewall": activate.firewall,
     "activate": activate.activate,
 }

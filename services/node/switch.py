@@ -116,6 +116,7 @@ def _change(wanted: str, wish: dict[str, str], kind: str, operator: str, migrate
         release.record(RECORD, wish)
         now = now.at("started")
         told.say("The services start, and the node is checked.")
+        activate.networks()
         activate.firewall()
         activate.activate()
         _gate(wanted)
@@ -164,6 +165,7 @@ def recover(boot: bool = False) -> Report:
     release_record.cut_off(installed())
     report.add(f"back to release {found.old}, {found.new} was not complete")
     if not boot:
+        activate.networks()
         activate.firewall()
         activate.activate()
         return report
@@ -180,6 +182,7 @@ def _undone(now: Journal, problem: BaseException) -> Problem:
     why = f"{problem.what} {problem.why}" if isinstance(problem, Problem) else f"{problem}"
     _undo(now, boot=False)
     try:
+        activate.networks()
         activate.firewall()
         activate.activate()
         state = f"The node is back on {now.old}, all services run."

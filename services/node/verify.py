@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
@@ -16,6 +17,10 @@ LOG_LINES = 12
 WAIT_SECONDS = 30
 PORTAL = "dss-portal.service"
 LOOPBACK = "127.0.0.1"
+Place = tuple[int, str, str]
+"""(port, protocol, address); an empty address is every one."""
+
+Places = dict[Place, str]
 
 
 @dataclass(frozen=True)
@@ -101,34 +106,63 @@ def _https_port() -> int:
 
 def _listeners() -> list[Check]:
     """The listening sockets of this node's own units against ports.json, both ways."""
-    held = {row["id"] for row in units.built() if _withheld(row)}
     nothing: list[dict[str, Any]] = []
     rows = [r for r in files.read_json(files.ETC / "ports.json", nothing) if r["direction"] == "in"]
     ours = (r for r in rows if r["status"] == "built" and r["service"] != "ssh")
-    wanted = {(r["port"], r["protocol"]): r["service"] for r in ours}
-    found = own_listeners(set(units.names(units.built())))
-    missing = [
-        Check(f"{port}/{proto}", False, f"nothing listens, {service} should")
-        for (port, proto), service in wanted.items()
-        if (port, proto) not in found and service not in held
-    ]
-    extra = [
-        Check(f"{port}/{proto}", False, f"{unit} listens, the port matrix does not know it")
-        for (port, proto), unit in found.items()
-        if (port, proto) not in wanted
-    ]
-    return missing + extra or [Check("listeners", True, f"{len(found)} as in the port matrix")]
+    wanted = {(r["port"], r["protocol"], r.get("address", "")): r["service"] for r in ours}
+    bound = own_sockets(set(units.names(units.built())))
+    wrong = [*_missing(wanted, bound), *_extra(wanted, bound)]
+    number = len({place[:2] for place in bound})
+    return wrong or [Check("listeners", True, f"{number} as in the port matrix")]
+
+
+def _missing(wanted: Places, bound: Places) -> Iterator[Check]:
+    held = {row["id"] for row in units.built() if _withheld(row)}
+    for place, service in wanted.items():
+        if not _bound(place, bound) and service not in held:
+            yield Check(_row(place), False, f"nothing listens, {service} should")
+
+
+def _extra(wanted: Places, bound: Places) -> Iterator[Check]:
+    known = {place[:2] for place in wanted}
+    for (port, proto), unit in {place[:2]: unit for place, unit in bound.items()}.items():
+        if (port, proto) not in known:
+            yield Check(f"{port}/{proto}", False, f"{unit} listens, the port matrix does not know it")
+    for place, unit in bound.items():
+        if _stray(place, wanted):
+            yield Check(_row(place), False, f"{unit} listens there, the port matrix names other addresses")
+
+
+def _row(place: Place) -> str:
+    port, proto, address = place
+    return f"{port}/{proto}" + (f" at {address}" if address else "")
+
+
+def _bound(place: Place, bound: Places) -> bool:
+    """Whether something listens at a place of the matrix; an address of its own is asked for exactly."""
+    return place in bound if place[2] else any(one[:2] == place[:2] for one in bound)
+
+
+def _stray(place: Place, wanted: Places) -> bool:
+    """Whether a socket is bound to an address that the matrix lacks for its port; loopback is free."""
+    named = {address for port, proto, address in wanted if (port, proto) == place[:2]}
+    return bool(named) and "" not in named and place[2] not in named | {LOOPBACK}
 
 
 def own_listeners(names: set[str]) -> dict[tuple[int, str], str]:
     """(port, protocol) → unit of every listening socket that belongs to one of the units."""
-    found: dict[tuple[int, str], str] = {}
+    return {place[:2]: unit for place, unit in own_sockets(names).items()}
+
+
+def own_sockets(names: set[str]) -> dict[Place, str]:
+    """The same with the address that each is bound to."""
+    found: dict[Place, str] = {}
     for connection in psutil.net_connections("inet"):
         proto = "tcp" if connection.type.name == "SOCK_STREAM" else "udp"
         bound = connection.status == psutil.CONN_LISTEN or (proto == "udp" and not connection.raddr)
         unit = unit_of(connection.pid) if bound and connection.pid else ""
         if unit in names and connection.laddr:
-            found[connection.laddr.port, proto] = unit
+            found[connection.laddr.port, proto, connection.laddr.ip] = unit
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.catalog import Catalog
-from services.manifest import Manifest, Port
+from services.manifest import OUTSIDE_NETWORK, Manifest, Port
 from services.topology import Host, Topology
 
 TAG_MAX = 32
@@ -114,7 +114,7 @@ def _mapping(node: Host, service: Manifest, port: Port) -> Mapping:
         port=node.ports[key],
         wan=str(node.mapping_ip),
         # A pair of main and standby is reached at the address of whichever is in charge.
-        lan=str(node.get("dss_virtual_ip") or node.address),
+        lan=str(node.get("dss_virtual_ip") or node.at(OUTSIDE_NETWORK[port.outside[0]])),
         scopes=port.outside,
         tls=port.tls,
         purpose=port.purpose,

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ class Center:
 
 @dataclass(frozen=True)
 class Node:
-    """This server; `role` is its inventory group, `center` is None on main."""
+    """This server; `role` is its inventory group, `center` is None on main.
+
+    `addresses` by purpose (management, cluster, client, device); empty where `address` serves everything.
+    """
 
     version: str
     site: str
@@ -30,16 +33,21 @@ class Node:
     mapping_ip: str | None
     install_path: Path
     center: Center | None
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Service:
-    """One resolved service of this node: final port numbers and settings."""
+    """One resolved service of this node: final port numbers and settings.
+
+    `listen` has the addresses of each port that is not to be bound to every one.
+    """
 
     id: str
     code: str
     ports: dict[str, int]
     settings: dict[str, Any]
+    listen: dict[str, list[str]] = field(default_factory=dict)
 
 
 def root() -> Path:

@@ -94,7 +94,9 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnsw
 
 def _urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
     wan = f"{scheme}://{_host(node.mapping_ip)}:{port}/{path}" if node.mapping_ip else None
-    return Urls(f"{scheme}://{_host(node.address)}:{port}/{path}", wan)
+    # A node with several networks serves players on the one for clients alone.
+    lan = node.addresses.get("client", node.address)
+    return Urls(f"{scheme}://{_host(lan)}:{port}/{path}", wan)
 
 
 def _host(address: str) -> str:

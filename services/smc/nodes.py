@@ -46,6 +46,12 @@ class Node:
     stale: bool = True
     beat: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Its addresses by purpose as the last beat says; {} where `address` serves everything."""
+        found: dict[str, str] = self.beat.get("addresses") or {}
+        return found
+
 
 @dataclass(frozen=True)
 class JoinToken:

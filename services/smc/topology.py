@@ -1,6 +1,6 @@
 """The site as a graph: nodes, the links between them, and how many cameras each serves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -15,7 +15,7 @@ class Vertex:
     """A node. `state`: waiting, enabled, disabled; `reach`: reachable, unreachable, unknown.
 
     `stale`: grey it. `cpu` in percent, memory in bytes, None while there is no beat; `services_bad` counts
-    the Unavailable ones.
+    the Unavailable ones. `addresses` by purpose, {} where `address` serves everything.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Vertex:
     services_bad: int
     cameras: int
     cameras_online: int
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _vertex(node: nodes.Node, cameras: int, online: int) -> Vertex:
     return Vertex(
         node.name, node.name, node.role, node.address, node.mapping_ip, node.version, node.state, node.reach,
         node.stale, node.age, node.beat.get("cpu"), memory.get("total"), memory.get("available"),
-        len(services), bad, cameras, online,
+        len(services), bad, cameras, online, node.addresses,
     )  # fmt: skip
 
 

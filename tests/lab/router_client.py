@@ -43,8 +43,7 @@ def main(base: str, ca: str, password: str, seconds: str) -> dict[str, Any]:
         found = list(pool.map(lambda device: look(admin, device, float(seconds)), devices))
     result = {device["name"]: one for device, one in zip(devices, found, strict=True)}
     for one in result.values():
-        if one["rtsp"]["wan"]:
-            one["rtsp_frames"] = play(one["rtsp"]["wan"])
+        one["rtsp_frames"] = play(one["rtsp"]["wan"] or one["rtsp"]["lan"])
     return result
 
 

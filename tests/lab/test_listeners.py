@@ -7,24 +7,11 @@ import subprocess
 
 import pytest
 
+from lab.listeners import listening
 from lab.site import MAIN, SUB, Site
 
 # The host's own SSH server is how the host was reached before DSS came; the matrix covers what DSS adds.
 SSH = ("tcp", 22)
-
-
-def listening(site: Site, host: str) -> dict[tuple[str, int], set[str]]:
-    """Every listening TCP and bound UDP port of a host, with the addresses it is bound to."""
-    program = (
-        "import json, psutil, socket\n"
-        "kinds = {socket.SOCK_STREAM: 'tcp', socket.SOCK_DGRAM: 'udp'}\n"
-        "print(json.dumps([[kinds[c.type], c.laddr.port, c.laddr.ip] for c in psutil.net_connections('inet')"
-        " if c.status == 'LISTEN' or (c.type == socket.SOCK_DGRAM and not c.raddr)]))"
-    )
-    found: dict[tuple[str, int], set[str]] = {}
-    for proto, port, address in json.loads(site.on(host, "/opt/dss/current/venv/bin/python", "-c", program)):
-        found.setdefault((proto, port), set()).add(address)
-    return found
 
 
 def promised(site: Site, host: str) -> dict[tuple[str, int], str]:

@@ -42,6 +42,21 @@ def test_a_recommended_machine_is_ok_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "duplicate", "level"),
+    [
+        ("", "", preflight.OK),
+        ("not configured on this host", "", preflight.BAD),
+        ("on eth7", "", preflight.BAD),
+        ("", "02:00:00:00:00:01", preflight.BAD),
+    ],
+)
+def test_each_network_has_its_address_on_its_interface(state: str, duplicate: str, level: str) -> None:
+    one = {"name": "client", "interface": "eth1", "address": "198.18.2.10"}
+    found = levels(GOOD | {"networks": [one | {"state": state, "duplicate": duplicate}]})
+    assert found["network client"] == level
+
+
+@pytest.mark.parametrize(
     ("check", "change", "level"),
     [
         ("operating system", {"os": {"ID": "debian", "VERSION_ID": "11"}}, preflight.BAD),

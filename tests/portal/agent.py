@@ -33,6 +33,7 @@ class Agent:
     changes: list[dict[str, Any]] = field(default_factory=list)
     upkeep: Upkeep = field(default_factory=Upkeep)
     certificates: list[dict[str, Any]] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -45,7 +46,7 @@ class Agent:
             "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
             "backup": summary(self.upkeep.backups()),
             "certificates": self.certificates,
-        }  # fmt: skip
+        } | ({"addresses": self.addresses} if self.addresses else {})  # fmt: skip
 
     def order(self, service: str, verb: str) -> str:
         """Do what was ordered, at once; returns the task's id."""

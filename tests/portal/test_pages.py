@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.portal.site import Site
     from tests.portal.visitor import Visitor
 
 PAGES = {
@@ -45,3 +46,16 @@ def test_page_shows_what_the_platform_knows(admin: Visitor, path: str) -> None:
     assert answer.status_code == 200, text
     for words in PAGES[path]:
         assert words in text, words
+
+
+@pytest.mark.parametrize("path", ["/servers", "/servers/sub-1", "/topology?view=table&node=sub-1"])
+def test_a_server_with_several_networks_is_shown_with_each_address(
+    site: Site, admin: Visitor, path: str
+) -> None:
+    own = {"management": "198.18.0.21", "cluster": "198.18.1.21", "client": "198.18.2.21"}
+    site.agents["sub-1"].addresses = own
+    site.tell()
+    text = admin.get(path).get_data(as_text=True).lower()
+    for purpose, address in own.items():
+        assert purpose in text
+        assert address in text

@@ -21,15 +21,18 @@ PROGRAMS = (
     "/bin/kill",
     "/bin/sh",
     "/lib/systemd/systemd-journald",
+    "/lib/systemd/systemd-sysctl",
     "/opt/dss/current/venv/bin/gunicorn",
     "/opt/dss/current/venv/bin/python",
     "/sbin/start-stop-daemon",
     "/usr/bin/dbus-daemon",
     "/usr/bin/redis-server",
+    "/usr/sbin/ip",
     "/usr/sbin/mariadbd",
     "/usr/sbin/nats-server",
     "/usr/sbin/nft",
     "/usr/sbin/nginx",
+    "/usr/sbin/sysctl",
 )
 """What the units of a node start, ours and Debian's."""
 

@@ -41,6 +41,13 @@ def test_going_back_to_the_inventory_leaves_no_override(catalog: Catalog) -> Non
     assert after == {"mapping_ip": "203.0.113.21"}
 
 
+def test_a_node_with_several_networks_keeps_its_addresses(catalog: Catalog) -> None:
+    separate = Local(lambda *_: "", {"198.18.0.21", "10.0.0.21"}, separate=True)
+    with pytest.raises(Problem, match="dss_addresses") as refused:
+        plan(catalog, facts(catalog), {}, {"address": "10.0.0.21"}, separate)
+    assert refused.value.code == "address-by-network"
+
+
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"ports": {"mts.rtsp": 9102}}, "port-clash", "DSS_MTS (rtsps)"),
     ({"ports": {"mts.rtsp": 22}}, "port-privileged", "below 1024"),

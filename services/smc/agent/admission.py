@@ -87,7 +87,7 @@ def _checked(main: Node, name: str, csr: str, taken: set[str]) -> tuple[pki.Name
     allowed = pki.Names.of(name, [])
     if name == main.name or names.name != name or not set(names.dns) <= set(allowed.dns):
         raise _refused("csr-names", "The request asks for names that are not this node's own.")
-    own = {main.address, main.mapping_ip} | taken
+    own = {main.address, main.mapping_ip, *main.addresses.values()} | taken
     if own & set(names.addresses):
         raise _refused("csr-addresses", "The request asks for an address that another node has.")
     return pki.Names.of(name, names.addresses), key
@@ -111,7 +111,8 @@ def read_request(text: str) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:
 
 def _taken(session: Session, name: str) -> set[str]:
     others = [node for node in nodes.listing(session) if node.name != name]
-    return {address for node in others for address in (node.address, node.mapping_ip) if address}
+    known = ((node.address, node.mapping_ip, *node.addresses.values()) for node in others)
+    return {address for addresses in known for address in addresses if address}
 
 
 def _refused(code: str, why: str) -> Problem:

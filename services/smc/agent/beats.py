@@ -61,6 +61,7 @@ class Beats:
             "version": node.version,
             "address": node.address,
             "mapping_ip": node.mapping_ip,
+            **({"addresses": node.addresses} if node.addresses else {}),
             "https_port": config.load_service("nginx").ports["https"],
             "ports": self._ports(),
             "at": clock.iso(clock.now()),

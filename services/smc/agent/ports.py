@@ -11,6 +11,7 @@ from services.runtime import config
 
 NET = Path("/proc/net")
 
+EVERY = {"0.0.0.0", "::"}  # noqa: S104 - what the kernel says, nothing is bound here
 # Connection states of /proc/net/{tcp,udp} (proc(5)): a listening TCP socket, an unconnected UDP one.
 TABLES = {"tcp": (("tcp", "tcp6"), "0A"), "udp": (("udp", "udp6"), "07")}
 
@@ -20,16 +21,22 @@ OVERFLOW = 65534
 
 @dataclass(frozen=True)
 class Socket:
-    """One listening socket; `user` holds it, "" if not known; `local`: it hears this machine only."""
+    """One listening socket; `user` holds it, "" if not known."""
 
+    address: str
     port: int
     user: str
-    local: bool
+
+    @property
+    def local(self) -> bool:
+        """Whether it hears this machine only."""
+        own = ipaddress.ip_address(self.address)
+        return (getattr(own, "ipv4_mapped", None) or own).is_loopback
 
 
 def matrix(net: Path = NET) -> list[dict[str, Any]]:
     """The rows of ports.json, each with `listening`."""
-    open_ports = {protocol: {one.port for one in listening(net, protocol)} for protocol in TABLES}
+    open_ports = {protocol: listening(net, protocol) for protocol in TABLES}
     return [row | {"listening": _open(row, open_ports)} for row in _rows()]
 
 
@@ -44,7 +51,8 @@ def unlisted(net: Path = NET) -> list[dict[str, Any]]:
         for one in listening(net, protocol):
             key, before = (protocol, one.port), found.get((protocol, one.port))
             if key not in known and not (protocol == "udp" and one.port >= _ephemeral()):
-                found[key] = Socket(one.port, one.user, one.local and (before is None or before.local))
+                # What hears others tells more than what hears this machine only.
+                found[key] = one if before is None or before.local else before
     return [
         {"protocol": protocol, "port": port, "user": one.user, "local": one.local}
         for (protocol, port), one in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
@@ -56,8 +64,12 @@ def _rows() -> list[dict[str, Any]]:
     return found
 
 
-def _open(row: dict[str, Any], open_ports: dict[str, set[int]]) -> bool:
-    return row["direction"] == "in" and row["port"] in open_ports.get(row["protocol"], set())
+def _open(row: dict[str, Any], open_ports: dict[str, list[Socket]]) -> bool:
+    """A row of one network is open when its own address is, or every address."""
+    found = open_ports.get(row["protocol"], ())
+    places = {one.address for one in found if one.port == row["port"]}
+    wanted = row.get("address")
+    return row["direction"] == "in" and bool(places & {wanted, *EVERY} if wanted else places)
 
 
 def listening(net: Path, protocol: str) -> list[Socket]:
@@ -69,17 +81,15 @@ def listening(net: Path, protocol: str) -> list[Socket]:
         lines = path.read_text().splitlines()[1:] if path.exists() else []
         for fields in map(str.split, lines):
             if fields[3] == wanted:
-                address, _, port = fields[1].rpartition(":")
-                found.append(Socket(int(port, 16), _user(int(fields[7])), _loopback(address)))
+                at, _, port = fields[1].rpartition(":")
+                found.append(Socket(_address(at), int(port, 16), _user(int(fields[7]))))
     return found
 
 
-def _loopback(address: str) -> bool:
-    """Whether an address of these tables, hex in the host's byte order, is of this machine only."""
-    words = (int(address[at : at + 8], 16) for at in range(0, len(address), 8))
-    found = ipaddress.ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+def _address(text: str) -> str:
+    """An address of these tables: words of four bytes in the machine's order."""
+    words = (int(text[at : at + 8], 16) for at in range(0, len(text), 8))
+    return str(ipaddress.ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words)))
 
 
 def _user(number: int) -> str:
