@@ -24,14 +24,14 @@ BIN = PYTHON.rpartition("/")[0]
 def files(view: NodeView) -> dict[str, File]:
     """Unit files, drop-ins and the polkit rule of a node."""
     names = view.unit_names()
-    extra = (CERTIFICATE_TIMER, *((BACKUP_TIMER,) if view.host.get("dss_backup_key") else ()))
+    backups = (BACKUP_TIMER,) if view.host.get("dss_backup_key") else ()
     found = {
-        f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=(*names, *extra))),
+        f"{UNITS}/dss.target": File(view.text("dss.target.j2", units=(*names, CERTIFICATE_TIMER, *backups))),
         f"{UNITS}/dss-recover.service": File(
             view.text("recover.service.j2", units=[n for n in names if n.startswith("dss-")])
         ),
         "/etc/polkit-1/rules.d/50-dss.rules": File(
-            view.text("polkit.rules.j2", names=(*names, "dss.target"), backups=bool(extra))
+            view.text("polkit.rules.j2", names=(*names, "dss.target"), backups=bool(backups))
         ),
     }
     for name in CHANGE_UNITS:
