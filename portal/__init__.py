@@ -24,6 +24,7 @@ from portal import (
     live,
     manager,
     ports,
+    recovery,
     releases,
     servers,
     shell,
@@ -35,7 +36,7 @@ from portal.static_files import install as install_static
 from services.smc import api, cluster
 
 PAGES = (
-    *(account, home, live, servers, manager, topology, devices, ports, dmz, changes, certificates),
+    *(account, recovery, home, live, servers, manager, topology, devices, ports, dmz, changes, certificates),
     *(tasks, backups, releases, about, shell),
 )
 

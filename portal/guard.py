@@ -16,11 +16,14 @@ from services.smc import accounts, certificates, sessions
 from services.smc.accounts import Account
 
 # The whole list of what opens without a login. Nothing else does.
-OPEN = frozenset({"static", "about.health", "account.login", "account.initialise", "account.password_rules"})
+OPEN = frozenset(
+    {"static", "about.health", "account.login", "account.initialise", "account.password_rules",
+     "recovery.forgotten", "recovery.reset"}
+)  # fmt: skip
 # These prove their callers themselves: by Bearer token, and by the node certificate that nginx checked.
 OWN_PROOF = frozenset({"api", "cluster"})
 # What may be opened before the first account exists.
-BEFORE_FIRST_ACCOUNT = OPEN - {"account.login"}
+BEFORE_FIRST_ACCOUNT = OPEN - {"account.login", "recovery.forgotten", "recovery.reset"}
 
 VISIT = "__Host-dss-visit"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

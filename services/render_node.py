@@ -12,7 +12,7 @@ from services.ports import as_json, rows_of
 from services.render_context import BACKUP_TIMER, UNITS, File, NodeView
 from services.topology import Host
 
-PORT_OF = "@port:"
+PORT_OF, VARIABLE = "@port:", "@var:"
 
 
 def files(view: NodeView) -> dict[str, File]:
@@ -87,13 +87,15 @@ def resolved(service: Manifest, view: NodeView) -> dict[str, Any]:
 
 
 def _filled(value: Any, host: Host) -> Any:  # noqa: ANN401 - settings are any JSON
-    """Settings with "@port:service.port" replaced by the number of this node."""
+    """Settings with "@port:service.port" and "@var:name" replaced by what this node has there."""
     if isinstance(value, dict):
         return {key: _filled(one, host) for key, one in value.items()}
     if isinstance(value, list):
         return [_filled(one, host) for one in value]
     if isinstance(value, str) and value.startswith(PORT_OF):
         return host.ports[value.removeprefix(PORT_OF)]
+    if isinstance(value, str) and value.startswith(VARIABLE):
+        return host.get(value.removeprefix(VARIABLE))
     return value
 
 

@@ -172,6 +172,17 @@ KEYS: dict[str, Key] = {
             "secrets/portal.key",
         ),
         _key(
+            "dss_password_profile",
+            "choice",
+            "main standby cascade",
+            "classic",
+            "Rules for passwords. `classic`: 8 to 32 characters of two kinds, and protection questions. "
+            "`modern`: 15 characters or more, none that attackers know, and recovery codes.",
+            "modern",
+            "classic",
+            "modern",
+        ),
+        _key(
             "dss_confirm_seconds",
             "number",
             NODES,

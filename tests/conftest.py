@@ -56,6 +56,12 @@ class NodeFiles:
         data = {"id": id, "code": f"DSS_{id.upper()}", "ports": ports, "settings": settings or {}}
         (self.etc / "services" / f"{id}.json").write_text(json.dumps(data))
 
+    def setting(self, id: str, **changed: object) -> None:
+        """Change settings of a service that is there."""
+        path = self.etc / "services" / f"{id}.json"
+        data = json.loads(path.read_text())
+        path.write_text(json.dumps(data | {"settings": data["settings"] | changed}))
+
     def credential(self, name: str, value: str) -> None:
         (self.credentials / name).write_text(value + "\n")
 

@@ -4,18 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.runtime.errors import Problem
+from services.smc import passwords
 from services.smc.accounts import QUESTIONS, Answer
-
-SUGGESTED = (
-    "What was the name of your first pet?",
-    "In which street did you live as a child?",
-    "What was your first teacher called?",
-    "Where did your parents meet?",
-    "What was the first dish you learned to cook?",
-    "What was the name of your best friend at school?",
-    "Which was the first concert you went to?",
-    "What was your first job?",
-)
+from services.smc.recovery import SUGGESTED
 
 
 @dataclass
@@ -30,8 +21,8 @@ class InitialiseForm:
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> "InitialiseForm":
-        """From the submitted form; fields that are missing are empty."""
-        numbers = range(1, QUESTIONS + 1)
+        """From the submitted form; fields that are missing are empty. Only `classic` has questions."""
+        numbers = range(1, QUESTIONS + 1) if passwords.profile() == passwords.CLASSIC else ()
         answers = [Answer(form.get(f"question-{n}", ""), form.get(f"answer-{n}", "")) for n in numbers]
         return cls(form.get("name", "").strip(), form.get("password", ""), form.get("again", ""), answers)
 

@@ -2,13 +2,15 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
 
 from portal import guard, work
-from portal.account.forms import SUGGESTED, InitialiseForm
+from portal.account.forms import InitialiseForm
+from portal.recovery.pages import codes_page
 from services.runtime.errors import Problem
-from services.smc import accounts, passwords, sessions
+from services.smc import accounts, passwords, recovery, recovery_codes, sessions
 
 blueprint = Blueprint("account", __name__)
 
@@ -27,19 +29,23 @@ def initialise() -> ResponseReturnValue:
     if accounts.initialised(work.session()):
         return render_template("account/done.html"), 200 if request.method == "GET" else 409
     form = InitialiseForm.read(request.form) if request.method == "POST" else InitialiseForm.blank()
-    if request.method == "POST" and form.complete() and _initialise(form):
-        return _welcome(form.name, form.password, url_for("home.page"))
+    codes = recovery_codes.draw() if passwords.profile() == passwords.MODERN else []
+    if request.method == "POST" and form.complete() and _initialise(form, codes):
+        opened = _open(form.name, form.password)
+        return _with_cookie(codes_page(codes) if codes else redirect(url_for("home.page"), code=303), opened)
     rules = passwords.rules("", form.name)
-    page = render_template("account/initialise.html", form=form, rules=rules, suggested=SUGGESTED)
+    page = render_template("account/initialise.html", form=form, rules=rules, suggested=recovery.SUGGESTED,
+                           profile=passwords.profile())  # fmt: skip
     return page, 422 if form.wrong else 200
 
 
-@blueprint.post("/initialise/password-rules")
+@blueprint.post("/password-rules")
 def password_rules() -> ResponseReturnValue:
     """Which rules the typed password breaks: the page shows it while typing, the platform judges again."""
     password = request.form.get("password", "")[:200]
-    broken = [rule for rule, bad, _ in passwords.rules(password, request.form.get("name", "")[:200]) if bad]
-    return jsonify(broken=broken, empty=not password)
+    rules = passwords.rules(password, request.form.get("name", "")[:200])
+    broken = [one.rule for one in rules if one.kept is False]
+    return jsonify(broken=broken, open=[one.rule for one in rules if one.kept is None], empty=not password)
 
 
 @blueprint.get("/login")
@@ -68,20 +74,30 @@ def logout() -> ResponseReturnValue:
     return response
 
 
-def _initialise(form: InitialiseForm) -> bool:
+def _initialise(form: InitialiseForm, codes: list[str]) -> bool:
     try:
-        accounts.initialise(work.session(), form.name, form.password, form.answers, guard.source())
+        accounts.initialise(work.session(), form.name, form.password, form.answers, guard.source(), codes)
     except Problem as problem:
         form.take(problem)
     return not form.wrong
 
 
 def _welcome(name: str, password: str, onward: str) -> ResponseReturnValue:
+    return _with_cookie(redirect(onward, code=303), _open(name, password))
+
+
+def _open(name: str, password: str) -> accounts.Login:
     result = accounts.login(work.session(), name, password, guard.source())
     # Whoever logs in again in this browser leaves no second session behind.
     if old := guard.token():
         sessions.end(old)
     g.pop("visit", None)
-    response = redirect(onward, code=303)
-    response.set_cookie(sessions.COOKIE, result.token, **guard.COOKIE_FLAGS)  # type: ignore[arg-type]
+    # A form on the page that answers this request belongs to the new session.
+    g.login = result.session
+    return result
+
+
+def _with_cookie(page: str | BaseResponse, opened: accounts.Login) -> Response:
+    response = make_response(page)
+    response.set_cookie(sessions.COOKIE, opened.token, **guard.COOKIE_FLAGS)  # type: ignore[arg-type]
     return response

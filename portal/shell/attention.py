@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from flask import url_for
 
 from portal.shell.names import service_code
-from services.smc import backups, certificates
+from services.smc import backups, certificates, passwords
 from services.smc.certificates import Certificate
 from services.smc.nodes import Node
+from services.smc.recovery import Recovery
 from services.smc.topology import Graph
+
+FEW_CODES = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,19 @@ def items(nodes: list[Node], graph: Graph) -> list[Item]:
             found.append(Item("bad", text, url_for("devices.page", show="trouble"), "Show them"))
     found += [_of_certificate(one) for one in certificates.of_nodes(nodes) if one.state != "good"]
     return sorted(found, key=lambda item: item.kind != "bad")
+
+
+def of_recovery(own: Recovery) -> list[Item]:
+    """What the own account lacks to come back from a forgotten password."""
+    codes = own.codes
+    if own.profile == passwords.CLASSIC or (codes.kept_at and codes.left >= FEW_CODES):
+        return []
+    text = f"{codes.left} of your recovery codes {_are(codes.left)} left."
+    if not codes.made_at:
+        text = "You have no recovery codes."
+    elif not codes.kept_at:
+        text = "Nobody said that your recovery codes are kept."
+    return [Item("warn", text, url_for("recovery.own"), "Make new ones")]
 
 
 def _of_certificate(one: Certificate) -> Item:

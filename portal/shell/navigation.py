@@ -51,6 +51,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
 NEEDS = {link.blueprint: link.needs for _, links in PAGES for link in links} | {
     "shell": None,
     "account": None,
+    "recovery": None,
 }
 
 

@@ -10,7 +10,7 @@ from portal import figures, guard, work
 from portal.shell import attention
 from portal.shell.names import service_code
 from portal.shell.navigation import pages_for
-from services.smc import devices, nodes, topology
+from services.smc import devices, nodes, recovery, topology
 
 blueprint = Blueprint("shell", __name__)
 blueprint.add_app_template_global(service_code)
@@ -46,7 +46,8 @@ def to_look_at() -> list[attention.Item]:
     if "nodes.view" not in guard.account().permissions:
         return []
     found = site()
-    return attention.items(found.nodes, found.graph)
+    own = recovery.of_account(work.session(), guard.account())
+    return attention.items(found.nodes, found.graph) + attention.of_recovery(own)
 
 
 def site() -> Site:

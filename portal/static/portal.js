@@ -146,11 +146,14 @@ function checkRules(form) {
   clearTimeout(rulesTimer);
   rulesTimer = setTimeout(async () => {
     const list = form.querySelector("[data-rules]");
-    const answer = await fetch(list.dataset.rules, { method: "POST", body: new FormData(form) });
+    // Nothing else of the form leaves the page before it is sent: it holds answers or a recovery code.
+    const asked = new URLSearchParams(["csrf", "name", "password"].map((name) => [name, form.elements[name].value]));
+    const answer = await fetch(list.dataset.rules, { method: "POST", body: asked });
     if (!answer.ok) return;
-    const { broken, empty } = await answer.json();
+    const { broken, open, empty } = await answer.json();
     every("[data-rule]", list).forEach((rule) => {
-      rule.dataset.met = empty ? "" : broken.includes(rule.dataset.rule) ? "no" : "yes";
+      const name = rule.dataset.rule;
+      rule.dataset.met = empty || open.includes(name) ? "" : broken.includes(name) ? "no" : "yes";
     });
   }, 200);
 }
@@ -191,7 +194,7 @@ document.addEventListener("input", (event) => {
   if (field.matches("[data-filters]")) filterRows(field);
   if (field.matches("[data-type-to-confirm]")) allowConfirm(field);
   if (field.matches("#jump-text")) drawJump(field.value);
-  if (field.closest("form")?.querySelector("[data-rules]")) checkRules(field.form);
+  if (/^(name|password)$/.test(field.name) && field.form?.querySelector("[data-rules]")) checkRules(field.form);
 });
 
 document.addEventListener("change", (event) => {

@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   dss status                     every service of this node and its state
   dss restart mts                one service; `all` for every one, in order
   dss logs smc -n 100            its last log lines
+  dss password admin             on main: a new password for an account, where nothing else helps
   dss node token sub-2           on main: a token with which sub-2 may join within 15 minutes
   dss node join --center 198.18.0.10 --ca-fingerprint sha256:… --token-file -    on a sub
 """
@@ -153,6 +154,14 @@ def backup(_args: argparse.Namespace) -> int:
     return 0
 
 
+def password(args: argparse.Namespace) -> int:
+    """Set a new password for an account of the platform; it is asked for, or read from standard input."""
+    from services.node import password as passwords
+
+    passwords.replace(args.account)
+    return 0
+
+
 def support(args: argparse.Namespace) -> int:
     """Write the support bundle and say where it is."""
     from services.node import support as bundle
@@ -217,6 +226,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true")
     _release_words(add("release", release, "releases on this node, and changing between them"))
     add("backup", backup, "write an encrypted backup of this node now")
+    one = add("password", password, "on main: set a new password for an account of the platform")
+    one.add_argument("account")
     one = add("support", support, "collect logs, states and settings, without secrets, into one file")
     one.add_argument("--out", default="/var/tmp", help="folder for it; default /var/tmp")  # noqa: S108
     one = add("setup", step, "one step of a deployment (the playbooks call this)")

@@ -1,6 +1,7 @@
 """Accounts: first-time initialisation, login, logout, change of password."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.smc import audit, lockout, models, passwords, sessions
+from services.smc import audit, lockout, models, passwords, recovery_codes, sessions
 from services.smc.store import unit_of_work
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,31}")
@@ -99,15 +100,31 @@ def need_initialised(session: Session) -> None:
         )
 
 
-def initialise(session: Session, name: str, password: str, answers: list[Answer], source: str) -> Account:
-    """Make the first administrator, with exactly three protection answers. Works once, whoever races."""
+def initialise(
+    session: Session,
+    name: str,
+    password: str,
+    answers: list[Answer],
+    source: str,
+    codes: Sequence[str] = (),
+) -> Account:
+    """Make the first administrator. Works once, whoever races.
+
+    The way back from a forgotten password is the profile's: three protection answers, or the ten `codes` of
+    `recovery_codes.draw`, which the caller shows afterwards.
+    """
     if initialised(session):
         raise _once()
     check_name(name)
     passwords.check(password, name)
-    check_answers(answers)
-    hashes = [passwords.hashed(passwords.normalised(one.answer)) for one in answers]
-    return _initialise(session, name, passwords.hashed(password), answers, hashes, source)
+    check_way_back(answers, codes)
+    # No connection is held while a core works a second.
+    session.rollback()
+    way_back = _WayBack(
+        [(one.question.strip(), passwords.hashed(passwords.normalised(one.answer))) for one in answers],
+        recovery_codes.hashes(codes),
+    )
+    return _initialise(session, name, passwords.hashed(password), way_back, source)
 
 
 def login(session: Session, name: str, password: str, source: str, kind: str = "cookie") -> Login:
@@ -153,16 +170,22 @@ def profile(session: Session, account: Account) -> Profile:
 
 def change_password(session: Session, account: Account, old: str, new: str, keep: str | None = None) -> None:
     """Replace the own password; ends all other sessions of the account (`keep`: id of the one that stays)."""
-    lockout.check(session, account.name, account.source)
-    row = session.get_one(models.Account, account.id)
-    name, known = row.name, row.password_hash
-    session.rollback()
-    if not passwords.matches(known, old):
-        _refuse(session, name, account.source, "password.change")
+    name = prove_password(session, account, old, "password.change")
     passwords.check(new, name)
     _store_hash(session, account.id, passwords.hashed(new), changed=True)
     audit.write(session, "password.change", name, actor=name, source=account.source)
     sessions.end_all(account.id, keep)
+
+
+def prove_password(session: Session, account: Account, password: str, action: str) -> str:
+    """The name of the own account if `password` is right; else it counts as a failed `action`."""
+    lockout.check(session, account.name, account.source)
+    row = session.get_one(models.Account, account.id)
+    name, known = row.name, row.password_hash
+    session.rollback()
+    if not passwords.matches(known, password):
+        _refuse(session, name, account.source, action)
+    return name
 
 
 def check_name(name: str) -> None:
@@ -173,6 +196,20 @@ def check_name(name: str) -> None:
             "This account name cannot be used.",
             "It needs 1 to 32 letters, digits, dots, hyphens or underscores, and begins with a letter.",
             "Choose another name.",
+            status=422,
+        )
+
+
+def check_way_back(answers: list[Answer], codes: Sequence[str]) -> None:
+    """Raise the Problem of answers or codes that do not go with the profile in force."""
+    if passwords.profile() == passwords.CLASSIC:
+        check_answers(answers)
+    elif answers or len(codes) != recovery_codes.COUNT:
+        raise Problem(
+            "protection-codes",
+            "Protection questions are not used here.",
+            f"The password profile is {passwords.MODERN}: recovery codes take their place.",
+            "Leave the questions out.",
             status=422,
         )
 
@@ -192,10 +229,27 @@ def check_answers(answers: list[Answer]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _WayBack:
+    """Stored for a forgotten password: (question, hash) of each answer, hashes of codes by first group."""
+
+    answers: list[tuple[str, str]]
+    codes: dict[str, str]
+
+    def store(self, session: Session, account_id: int) -> None:
+        """Part of the caller's unit of work."""
+        for number, (question, hash) in enumerate(self.answers, 1):
+            session.add(
+                models.ProtectionAnswer(
+                    account_id=account_id, number=number, question=question, answer_hash=hash
+                )
+            )
+        if self.codes:
+            recovery_codes.store(session, account_id, self.codes)
+
+
 @unit_of_work
-def _initialise(
-    session: Session, name: str, hash: str, answers: list[Answer], hashes: list[str], source: str
-) -> Account:
+def _initialise(session: Session, name: str, hash: str, way_back: _WayBack, source: str) -> Account:
     now = clock.now()
     try:
         with session.begin_nested():
@@ -212,12 +266,7 @@ def _initialise(
     )
     session.add(row)
     session.flush()
-    for number, (one, answer_hash) in enumerate(zip(answers, hashes, strict=True), 1):
-        session.add(
-            models.ProtectionAnswer(
-                account_id=row.id, number=number, question=one.question.strip(), answer_hash=answer_hash
-            )
-        )
+    way_back.store(session, row.id)
     audit.write(session, "initialise", name, actor=name, source=source)
     return Account(row.id, row.name, row.role, source)
 

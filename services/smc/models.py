@@ -69,6 +69,18 @@ class ProtectionAnswer(Base):
     answer_hash: Mapped[str] = mapped_column(String(255))
 
 
+class RecoveryCode(Base):
+    """One of an account's one-time codes; `selector` is its first group, the rest is known as a hash."""
+
+    __tablename__ = "recovery_codes"
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    selector: Mapped[str] = mapped_column(String(4), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(255))
+    made_at: Mapped[datetime]
+    kept_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
 class Lockout(Base):
     """Failed logins of one account or source: `recent` holds their times (epoch seconds, bounded)."""
 

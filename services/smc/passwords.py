@@ -1,73 +1,50 @@
-"""Passwords: the policy of the manual's chapter on initialisation, and Argon2id hashes (RFC 9106)."""
+"""Passwords: the rules of the profile in force, and Argon2id hashes (RFC 9106)."""
 
 import os
 import threading
 from functools import lru_cache
-from itertools import pairwise
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.runtime import config
 from services.runtime.errors import Problem
+from services.smc import password_rules
+from services.smc.password_rules import CLASSIC, LENGTH, MODERN, Rule
 
-SHORTEST, LONGEST = 8, 32
-BARRED = "'\";:&"
-RUN = 3
+__all__ = ["CLASSIC", "LENGTH", "MODERN", "Rule", "check", "hashed", "matches", "profile", "rules"]
+
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # More hashes at once than cores would only make every login slower, and memory unbounded.
 _cores = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
+def profile() -> Literal["classic", "modern"]:
+    """The profile in force, `classic` or `modern`, as the inventory says in `dss_password_profile`."""
+    found = config.load_service("smc").settings.get("password_profile", CLASSIC)
+    return "modern" if found == MODERN else "classic"
+
+
 def check(password: str, account: str) -> None:
     """Raise the Problem of the first rule that `password` breaks."""
-    for rule, broken, text in rules(password, account):
-        if broken:
+    for one in rules(password, account):
+        if not one.kept:
             raise Problem(
-                f"password-{rule}",
+                f"password-{one.rule}",
                 "This password cannot be used.",
-                text,
+                one.text,
                 "Choose another password and try again.",
                 status=422,
             )
 
 
-def rules(password: str, account: str) -> list[tuple[str, bool, str]]:
-    """All rules of the profile `manual`: (name, broken, what it says); the portal shows them while typing."""
-    folded, name = password.casefold(), account.casefold()
-    named = {name, name[::-1]} - {""}
-    return [
-        ("length", not SHORTEST <= len(password) <= LONGEST, f"It needs {SHORTEST} to {LONGEST} characters."),
-        ("blank", has_blank(password), "It must not hold blanks or control characters."),
-        ("barred", any(c in BARRED for c in password), "It must not hold any of ' \" ; : &."),
-        ("classes", classes(password) < 2, "It needs two of: upper case, lower case, digits, special ones."),
-        ("account-name", folded in named, "It must not be the account name or its reverse."),
-        ("run", has_run(folded), "It must not hold three neighbours of alphabet or digits (abc, 321)."),
-        ("repeat", has_repeat(password), "It must not hold the same character three times in a row (111)."),
-    ]  # fmt: skip
-
-
-def has_blank(text: str) -> bool:
-    """Whether a character cannot be seen."""
-    return any(c.isspace() or not c.isprintable() for c in text)
-
-
-def classes(password: str) -> int:
-    """How many of upper case, lower case, digits and special characters occur."""
-    kinds = {
-        "upper" if c.isupper() else "lower" if c.islower() else "digit" if c.isdigit() else "special"
-        for c in password
-    }
-    return len(kinds)
-
-
-def has_run(text: str) -> bool:
-    """Whether three neighbours climb or fall by one, as 123, abc or cba do; letters and digits only."""
-    return any(_steps(text[at : at + RUN]) in ({1}, {-1}) for at in range(len(text) - RUN + 1))
-
-
-def has_repeat(text: str) -> bool:
-    """Whether one character stands three times in a row."""
-    return any(len(set(text[at : at + RUN])) == 1 for at in range(len(text) - RUN + 1))
+def rules(password: str, account: str) -> list[Rule]:
+    """All rules of the profile in force; pages show them while somebody types."""
+    if profile() == CLASSIC:
+        return password_rules.classic(password, account)
+    with _cores:
+        return password_rules.modern(password, account, [config.load_node().site, "dss"])
 
 
 def hashed(secret: str) -> str:
@@ -99,9 +76,3 @@ def normalised(answer: str) -> str:
 @lru_cache(maxsize=1)
 def _nobody() -> str:
     return HASHER.hash(os.urandom(16).hex())
-
-
-def _steps(part: str) -> set[int]:
-    if not (part.isascii() and (part.isdigit() or part.isalpha())):
-        return set()
-    return {ord(b) - ord(a) for a, b in pairwise(part)}

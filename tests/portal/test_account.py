@@ -63,7 +63,7 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_is_lost(
 def test_rules_of_the_password_are_judged_while_typing(first_visitor: Visitor) -> None:
     def broken(password: str) -> set[str]:
         form = {"name": "admin", "password": password}
-        answer = first_visitor.post("/initialise/password-rules", form, "/initialise")
+        answer = first_visitor.post("/password-rules", form, "/initialise")
         return set(answer.get_json()["broken"])
 
     assert broken("Correct.Horse7") == set()

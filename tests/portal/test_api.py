@@ -28,7 +28,7 @@ FIRST = {
     "questions": [{"question": f"Question {n}?", "answer": "yes"} for n in range(3)],
 }
 RTSP = {"kind": "rtsp", "name": "Gate", "node": "main-a", "url": f"rtsp://admin:{CAMERA}@198.18.0.101/live"}
-EARLY = {"/status", "/initialise", "/openapi.json"}
+EARLY = {"/status", "/initialise", "/password-rules", "/openapi.json"}
 
 
 class Api:
@@ -87,7 +87,8 @@ def filled(one: Operation) -> str:
 
 
 def test_nothing_but_status_and_initialisation_opens_before_it_is_done(api: Api) -> None:
-    assert api.get("/status") == {"initialised": False, "version": "1.2.3", "site": "Test"}
+    about = {"version": "1.2.3", "site": "Test", "password_profile": "classic"}
+    assert api.get("/status") == {"initialised": False, **about}
     for one in TABLE:
         if one.path not in EARLY:
             problem(api.call(one.method, filled(one)), 409, "not_initialised")
@@ -97,6 +98,46 @@ def test_initialisation_opens_the_platform_once(admin: Api) -> None:
     assert admin.get("/status")["initialised"] is True
     problem(admin.call("POST", "/initialise", FIRST), 409, "already-initialised")
     assert admin.get("/account")["role"] == "administrator"
+
+
+def test_the_rules_of_the_profile_in_force_are_told_before_login(api: Api, platform: "Platform") -> None:
+    def kept(password: str) -> dict[str, bool | None]:
+        answer = api.call("POST", "/password-rules", {"name": "admin", "password": password})
+        return {one["rule"]: one["kept"] for one in answer.get_json()}
+
+    assert kept("abc")["run"] is False
+    platform.files.setting("smc", password_profile="modern")
+    assert api.get("/status")["password_profile"] == "modern"
+    assert kept("abc") == {"length": False, "known": None}
+    assert kept("passwordpassword") == {"length": True, "known": False}
+    assert kept("correct horse battery staple") == {"length": True, "known": True}
+
+
+def test_a_recovery_code_of_the_api_sets_a_new_password_once(api: Api, platform: "Platform") -> None:
+    platform.files.setting("smc", password_profile="modern")
+    old, new = "gq7 mwu zrk ptb", "a quite new one, 15 long"
+    problem(api.call("POST", "/initialise", FIRST | {"password": old}), 422, "protection-codes")
+    made = api.call("POST", "/initialise", {"name": "admin", "password": old}).get_json()
+    assert len(made["recovery_codes"]) == 10
+    body = {"name": "admin", "code": made["recovery_codes"][0], "password": new}
+    assert api.call("POST", "/recovery/code", body).status_code == 204
+    problem(api.call("POST", "/recovery/code", body), 401, "wrong-recovery")
+    api.token = api.call("POST", "/login", {"name": "admin", "password": new}).get_json()["token"]
+    assert api.get("/account/recovery")["codes_left"] == 9
+    assert api.call("POST", "/account/recovery/kept").status_code == 204
+    assert api.get("/account/recovery")["kept_at"]
+    fresh = api.call("POST", "/account/recovery/codes", {"password": new}).get_json()["codes"]
+    assert not set(fresh) & set(made["recovery_codes"])
+    problem(api.call("POST", "/recovery/questions", {"name": "admin"}), 409, "recovery-way")
+
+
+def test_protection_answers_of_the_api_set_a_new_password(admin: Api) -> None:
+    assert admin.call("POST", "/recovery/questions", {"name": "admin"}).get_json()[2] == "Question 2?"
+    body = {"name": "admin", "answers": ["yes", "yes", "no"], "password": "Fresh#9753"}
+    problem(admin.call("POST", "/recovery/answers", body), 401, "wrong-recovery")
+    assert admin.call("POST", "/recovery/answers", body | {"answers": ["yes"] * 3}).status_code == 204
+    problem(admin.call("GET", "/account"), 401, "not-logged-in")
+    assert admin.get("/status")["initialised"] is True
 
 
 def test_every_operation_but_the_open_ones_needs_a_login(admin: Api) -> None:

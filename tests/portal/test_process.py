@@ -55,6 +55,28 @@ def test_each_process_stays_below_sixty_megabytes_after_work(portal: Portal) -> 
     assert max(found.values()) < 60
 
 
+def test_looking_up_known_passwords_leaves_nothing_behind(portal: Portal) -> None:
+    portal.site.platform.files.setting("smc", password_profile="modern")
+    with requests.Session() as session:
+        session.verify, session.trust_env = str(portal.ca), False
+        page = session.get(f"{portal.url}/login").text
+        form = {"csrf": page.split('name="csrf" value="')[1].split('"')[0], "name": "admin"}
+
+        def look_up(number: int) -> list[str]:
+            data = form | {"password": f"P4ssw0rdP4ssw0rd{number % 10}"}
+            broken: list[str] = session.post(f"{portal.url}/password-rules", data=data).json()["broken"]
+            return broken
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(look_up, range(8))) == [["known"]] * 8
+            before = memory(portal.gunicorn.pid)
+            assert list(pool.map(look_up, range(24))) == [["known"]] * 24
+    after = memory(portal.gunicorn.pid)
+    print("PSS before", before, "after", after)
+    assert max(after.values()) < 60
+    assert after["worker"] - before["worker"] < 2
+
+
 def start(site: Site, notify: Path, seconds: float) -> subprocess.Popen[bytes]:
     """gunicorn as a unit of Type=notify with a watchdog starts it."""
     words = [sys.executable, "-m", "gunicorn", "--config", "python:portal.gunicorn", "portal.wsgi:app"]

@@ -9,6 +9,7 @@ from services.smc.api import (
     dmz,
     document,
     nodes,
+    recovery,
     services,
     site,
     upkeep,
@@ -17,5 +18,5 @@ from services.smc.api.route import blueprint
 
 __all__ = [
     "accounts", "audit", "blueprint", "certificates", "changes", "devices", "dmz", "document", "nodes",
-    "services", "site", "upkeep",
+    "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

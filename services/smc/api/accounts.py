@@ -1,12 +1,12 @@
 """Initialisation, login, the own account, who is online, locks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import accounts, audit, lockout, sessions
+from services.smc import accounts, audit, lockout, passwords, recovery_codes, sessions
 from services.smc.accounts import Profile
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Items, Text
@@ -23,6 +23,7 @@ class Status:
     initialised: bool
     version: str
     site: str
+    password_profile: Literal["classic", "modern"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,18 @@ class Question:
 
 @dataclass(frozen=True)
 class Initialisation:
-    """The first administrator."""
+    """The first administrator; three questions in the password profile classic, none in modern."""
 
     name: Name
     password: Password
-    questions: Annotated[list[Question], Items(3, 3)]
+    questions: Annotated[list[Question], Items(0, 3)] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Initialised(Profile):
+    """The first administrator; the recovery codes of the profile modern are shown here once."""
+
+    recovery_codes: list[str]
 
 
 @dataclass(frozen=True)
@@ -92,17 +100,20 @@ class Subject:
 def get_status(call: Call) -> Status:
     """Whether the platform is initialised, its version and its name."""
     node = config.load_node()
-    return Status(accounts.initialised(call.session), node.version, node.site)
+    known = accounts.initialised(call.session)
+    return Status(known, node.version, node.site, passwords.profile())
 
 
-@operation("POST", "/initialise", body=Initialisation, answer=Profile, open=True, early=True, status=201,
+@operation("POST", "/initialise", body=Initialisation, answer=Initialised, open=True, early=True, status=201,
            problems=(409,))  # fmt: skip
-def initialise(call: Call) -> Profile:
+def initialise(call: Call) -> Initialised:
     """Make the first administrator; works once."""
     body: Initialisation = call.body
     answers = [accounts.Answer(one.question, one.answer) for one in body.questions]
-    account = accounts.initialise(call.session, body.name, body.password, answers, call.source)
-    return accounts.profile(call.session, account)
+    codes = recovery_codes.draw() if passwords.profile() == passwords.MODERN else []
+    account = accounts.initialise(call.session, body.name, body.password, answers, call.source, codes)
+    made = accounts.profile(call.session, account)
+    return Initialised(**vars(made), recovery_codes=codes)
 
 
 @operation("POST", "/login", body=Credentials, answer=Token, open=True, problems=(401, 429))
