@@ -1,0 +1,21 @@
+"""Devices that register by themselves have an id by which they do so.
+
+Revision: 0002, after 0001.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """One column, empty for every device that is reached by its address."""
+    op.execute("ALTER TABLE devices ADD COLUMN IF NOT EXISTS register_id VARCHAR(64) AFTER rtsp_port")
+
+
+def downgrade() -> None:
+    """The way back is the dump that was taken before."""
+    raise NotImplementedError
