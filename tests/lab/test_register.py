@@ -1,4 +1,4 @@
-"""Devices on the other side of a router: they come in by the register port and nothing else, or are called."""
+"""Devices on the other side of a router come in by the register port alone, or are called."""
 
 import json
 import os
@@ -134,6 +134,7 @@ def test_the_service_stays_small(edge: Edge) -> None:
 def test_after_the_removal_script_nothing_is_reachable_and_the_device_is_off_line(
     edge: Edge, admin: Admin
 ) -> None:
+    comes(admin, "Gate", "online")
     words = ["./dss", "dmz", "-i", str(INVENTORY), "--remove", "--out", str(edge.lab.folder / "dmz")]
     subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
     edge.on(EDGE, "sh", "-c", (edge.lab.folder / "dmz" / "dmz-remove.sh").read_text())

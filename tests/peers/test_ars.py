@@ -1,6 +1,7 @@
 """DSS_ARS as a process: lab devices dial in, and clients written by others ask them through its bridge."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -20,10 +21,14 @@ from dss_site import free_port, until
 
 from lab.device import register
 from lab.device.cgi import Device as LabDevice
+from services.dms.checker import Checker, State
+from services.dms.devices import Channel, Device
+from services.dms.refusals import Refusals
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFiles
 
+CONNECT = b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\n"
 PASSWORD, TOKEN, ID = "Camera.2468", "node-secret", "GATE-7"
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 40 + b"\xff\xd9"
 
@@ -140,10 +145,8 @@ class Dialler:
         return thread
 
     def _run(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             register.once(self.device, "127.0.0.1", self.site.register, self.id, lambda: PICTURE)
-        except OSError:
-            pass
 
 
 async def online(site: Site) -> threading.Thread:
@@ -210,10 +213,10 @@ async def test_a_device_that_falls_silent_is_offline_after_three_misses(site: Si
     dialled.close()
 
 
-def answer_by_hand(dialled: socket.socket, token: str = "t") -> None:
+def answer_by_hand(dialled: socket.socket) -> None:
     """Register and let the platform in whatever it sends; afterwards say nothing any more."""
     body = json.dumps({"DevClass": "IPC", "DeviceID": ID, "ServerIP": ""}).encode()
-    dialled.sendall(b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\nHost: x\r\n"
+    dialled.sendall(CONNECT + b"Host: x\r\n"
                     b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
     head = b""
     while b"global/login" not in head or not head.endswith(b"\r\n\r\n"):
@@ -223,7 +226,7 @@ def answer_by_hand(dialled: socket.socket, token: str = "t") -> None:
     head = b""
     while b"Authorization: Digest" not in head or not head.endswith(b"\r\n\r\n"):
         head += read(dialled)
-    body = json.dumps({"Token": token}).encode()
+    body = json.dumps({"Token": "t"}).encode()
     dialled.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
@@ -246,7 +249,7 @@ async def test_the_newest_connection_wins_only_after_its_login(site: Site) -> No
     await online(site)
     stranger = site.dial()
     body = json.dumps({"DevClass": "IPC", "DeviceID": ID}).encode()
-    stranger.sendall(b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\nHost: x\r\n"
+    stranger.sendall(CONNECT + b"Host: x\r\n"
                      b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
     await asyncio.sleep(0.5)
     assert b"serialNumber" not in await asyncio.to_thread(read, stranger)
@@ -282,7 +285,7 @@ async def test_a_wrong_password_is_sent_once_and_again_when_the_record_changes(s
     tries = 0
     with site.dial() as dialled:
         body = json.dumps({"DeviceID": ID}).encode()
-        dialled.sendall(b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\nHost: x\r\n"
+        dialled.sendall(CONNECT + b"Host: x\r\n"
                         b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
         tries += bool(await asyncio.to_thread(dialled.recv, 4096))
     assert tries == 0, "a restart forgets no refusal"
@@ -305,9 +308,9 @@ async def test_a_removed_device_is_hung_up_on(site: Site) -> None:
         (b"\x16\x03\x01\x02\x00", "tls"),
         (b"GET / HTTP/1.1\r\n\r\n", "other"),
         (b"POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "garbled"),
-        (b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\nContent-Length: 9\r\nHost: x\r\n\r\nnot json!", "garbled"),
-        (b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 9000, "garbled"),
-        (b"POST /cgi-bin/api/autoRegist/connect HTTP/1.1\r\n" + b"A: b\r\n" * 9000, "garbled"),
+        (CONNECT + b"Content-Length: 9\r\nHost: x\r\n\r\nnot json!", "garbled"),
+        (CONNECT + b"Host: x\r\n\r\n" + b"x" * 9000, "garbled"),
+        (CONNECT + b"A: b\r\n" * 9000, "garbled"),
     ],
 )  # fmt: skip
 async def test_what_is_no_registration_is_refused_and_counted(site: Site, first: bytes, reason: str) -> None:
@@ -337,6 +340,28 @@ async def test_strangers_cannot_use_the_door_up(site: Site) -> None:
 
     await asyncio.to_thread(check)
     await online(site)
+
+
+async def test_the_device_check_of_dms_knows_it_by_what_ars_says(
+    site: Site, node_files: "NodeFiles", tmp_path: Path
+) -> None:
+    node_files.credential("node-token", TOKEN)
+    channel = Channel("d1-1", "Gate", 1, ("main",))
+    device = Device("d1", "Gate", "register", None, "", 0, 0, "admin", PASSWORD, (channel,), "1", ID)
+    assert device.source(channel, "main") == "", "no picture is promised"
+    told: list[State] = []
+    refusals = Refusals(tmp_path / "refusals.json")
+    checker = Checker(device, refusals, lambda _, state: told.append(state), asyncio.Semaphore(1))
+    task = asyncio.create_task(checker.run())
+    await until(lambda: bool(told))
+    assert told[0].state == "offline"
+    await online(site)
+    await until(lambda: told[-1].state == "online")
+    assert told[-1].info["serial"] == LabDevice("cam-1", "admin", PASSWORD).serial
+    site.kill()
+    await until(lambda: told[-1].state == "unreachable")
+    assert "DSS_ARS" in told[-1].reason
+    task.cancel()
 
 
 async def test_an_idle_service_stays_small(site: Site) -> None:

@@ -28,6 +28,7 @@ class Agent:
     steps: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     beats: bool = True
     changes: list[dict[str, Any]] = field(default_factory=list)
+    asking: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -72,6 +73,8 @@ class Agent:
         parts = path.partition("?")[0].strip("/").split("/")
         if method == "GET" and parts == ["services"]:
             return 200, self.services
+        if method == "GET" and parts in (["asking"], ["cluster", "ars", "asking"]):
+            return 200, self.asking
         if method == "GET" and parts == ["ports"]:
             return 200, self.ports
         if method == "GET" and parts[0] == "logs":

@@ -14,8 +14,3 @@ depends_on = None
 def upgrade() -> None:
     """One column, empty for every device that is reached by its address."""
     op.execute("ALTER TABLE devices ADD COLUMN IF NOT EXISTS register_id VARCHAR(64) AFTER rtsp_port")
-
-
-def downgrade() -> None:
-    """The way back is the dump that was taken before."""
-    raise NotImplementedError
