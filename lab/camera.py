@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from lab.device import register
 from lab.inventory import Machine
 from lab.network import Network
 from lab.tools import LabError, Process, launch, until
@@ -34,6 +35,17 @@ class Camera:
         return wanted
 
     @property
+    def register_at(self) -> list[str]:
+        """The host variable `lab_register`, HOST:PORT/ID of the platform it dials; nothing without one."""
+        wanted = self.machine.vars.get("lab_register")
+        try:
+            if wanted is not None:
+                register.split(str(wanted))
+        except ValueError as why:
+            raise LabError(f"{self.name}: lab_register: {why}. Correct it.") from None
+        return [] if wanted is None else [str(wanted)]
+
+    @property
     def running(self) -> bool:
         return self._process() is not None
 
@@ -41,7 +53,7 @@ class Camera:
         """Switch it on; returns at once. Release and layer are of no interest to a camera."""
         if self.running:
             return
-        words = [PYTHON, "-m", "lab.device", self.name, self.variant]
+        words = [PYTHON, "-m", "lab.device", self.name, self.variant, *self.register_at]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.network.plug(self.machine)
         launch(self._inside(*words), self.folder, {"PYTHONPATH": str(Path(__file__).resolve().parents[1])})

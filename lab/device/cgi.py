@@ -41,6 +41,8 @@ def answer(device: Device, path: str, query: dict[str, str]) -> str | None:
     action = query.get("action")
     if path == "/cgi-bin/global.cgi":
         return _clock(device, action, query)
+    if path == "/cgi-bin/devVideoInput.cgi":
+        return "result=1\r\n" if action == "getCollect" else None
     bodies = {
         "getSystemInfo": "deviceType=LAB-IPC\r\nhardwareVersion=1.00\r\nprocessor=lab\r\n"
         f"serialNumber={device.serial}\r\n",

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.runtime.errors import Problem
-from services.smc.devices import NewDahua, NewRtsp
+from services.smc.devices import New, NewDahua, NewRegister, NewRtsp
 
 # Which field a refusal of the platform is about.
 PLACES = {
     "device-name": "name",
     "device-url": "url",
     "device-host": "host",
+    "device-register-id": "register_id",
     "device-port": "port",
     "device-login": "username",
     "device-user": "username",
@@ -19,7 +20,8 @@ PLACES = {
     "node-not-enabled": "node",
     "node-unknown": "node",
 }
-DEFAULTS = {"kind": "dahua", "port": "80", "rtsp_port": "554", "channels": "1"}
+KINDS = ("dahua", "rtsp", "register")
+DEFAULTS = {"kind": "dahua", "port": "80", "rtsp_port": "554", "channels": "1", "register_channels": "1"}
 
 
 @dataclass
@@ -35,19 +37,32 @@ class DeviceForm:
         return cls({key: value if key == "password" else value.strip() for key, value in form.items()})
 
     @classmethod
-    def blank(cls, node: str) -> "DeviceForm":
-        """An empty form with the usual ports, for the server `node`."""
-        return cls(DEFAULTS | {"node": node})
+    def blank(cls, node: str, register_id: str = "") -> "DeviceForm":
+        """An empty form with the usual ports, for the server `node`, or for a device that registers there."""
+        kind = {"kind": "register", "register_id": register_id} if register_id else {}
+        return cls(DEFAULTS | {"node": node} | kind)
+
+    @property
+    def kind(self) -> str:
+        """The chosen kind; the first one for what nobody knows."""
+        return self.get("kind") if self.get("kind") in KINDS else KINDS[0]
 
     def get(self, name: str) -> str:
         """The value of a field, "" if it is not there."""
         return self.values.get(name, "")
 
-    def new(self) -> NewRtsp | NewDahua | None:
+    def new(self) -> New | None:
         """What to add; None if a number is no number, which then stands in `wrong`."""
         name, node, user, password = (self.get(key) for key in ("name", "node", "username", "password"))
         if self.get("kind") == "rtsp":
             return NewRtsp(name, node, self.get("url"), user, password)
+        if self.kind == "register":
+            channels = self._number("register_channels")
+            return (
+                None
+                if self.wrong
+                else NewRegister(name, node, self.get("register_id"), user, password, channels)
+            )
         port, rtsp_port, channels = (self._number(key) for key in ("port", "rtsp_port", "channels"))
         if self.wrong:
             return None
@@ -58,6 +73,8 @@ class DeviceForm:
         place = PLACES.get(problem.code, "form")
         if place == "port" and "rtsp" in problem.what:
             place = "rtsp_port"
+        if place == "channels" and self.kind == "register":
+            place = "register_channels"
         self.wrong[place] = f"{problem.what} {problem.why} {problem.remedy}"
 
     def _number(self, name: str) -> int:

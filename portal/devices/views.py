@@ -10,7 +10,7 @@ from portal.devices.forms import DeviceForm
 from portal.devices.words import word
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import devices, nodes
+from services.smc import devices, nodes, registrations
 
 blueprint = Blueprint("devices", __name__)
 blueprint.add_app_template_global(word, "device_word")
@@ -28,10 +28,17 @@ def table() -> ResponseReturnValue:
     return render_template("devices/table.html", **_listing())
 
 
+@blueprint.get("/devices/asking")
+def asking() -> ResponseReturnValue:
+    """Devices that ask to register and that nobody added, without the frame."""
+    return render_template("devices/asking.html", asking=registrations.asking(work.session()))
+
+
 @blueprint.get("/devices/add")
 def add_form() -> ResponseReturnValue:
-    """The empty form."""
-    return _form(DeviceForm.blank(request.args.get("node", config.load_node().name)))
+    """The empty form; `register_id` fills in one that asks to register."""
+    node = request.args.get("node", config.load_node().name)
+    return _form(DeviceForm.blank(node, request.args.get("register_id", "")))
 
 
 @blueprint.post("/devices/add")

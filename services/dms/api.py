@@ -20,12 +20,32 @@ class Api:
 
     def routes(self) -> list[web.RouteDef]:
         """All routes."""
-        return [web.get("/channels", self.channels), web.get("/media-key", self.media_key)]
+        return [
+            web.get("/channels", self.channels),
+            web.get("/media-key", self.media_key),
+            web.get("/registrations", self.registrations),
+        ]
 
     async def channels(self, _: web.Request) -> web.Response:
         """All channels of this node; `state` is the device's, null until it was checked."""
         devices = self.poller.current.devices
         return web.json_response([self._channel(d, channel) for d in devices for channel in d.channels])
+
+    async def registrations(self, _: web.Request) -> web.Response:
+        """Devices that register by themselves, with what DSS_ARS needs to log in to them."""
+        found = [one for one in self.poller.current.devices if one.kind == "register"]
+        return web.json_response(
+            [
+                {
+                    "device": one.id,
+                    "register_id": one.register_id,
+                    "username": one.username,
+                    "password": one.password,
+                    "changed_at": one.changed_at,
+                }
+                for one in found
+            ]
+        )
 
     async def media_key(self, _: web.Request) -> web.Response:
         """The public key that verifies live tokens, PEM."""
@@ -45,7 +65,7 @@ class Api:
             "device": device.id,
             "name": channel.name,
             "streams": list(channel.streams),
-            "source": {stream: device.source(channel, stream) for stream in channel.streams},
+            "source": {stream: url for stream in channel.streams if (url := device.source(channel, stream))},
             "username": device.username,
             "password": device.password,
             "state": self.watch.state(device.id),

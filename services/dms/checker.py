@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.dms import dahua
+from services.dms import dahua, registered
 from services.dms.devices import Device
 from services.dms.refusals import Refusals
 from services.runtime import clock, rtsp
@@ -67,6 +67,8 @@ class Checker:
             self._drop()
 
     async def _check(self) -> State:
+        if self.device.kind == "register":
+            return await self._check_registered()
         wait = self.refusals.wait(self.device)
         if wait > 0:
             return self._refused()
@@ -78,6 +80,14 @@ class Checker:
             if error.code == rtsp.REFUSED:
                 return await self._note_refusal()
             return State(STATES[error.code], str(error), self._info)
+        return State(ONLINE, self._remark, self._info)
+
+    async def _check_registered(self) -> State:
+        state, reason = await registered.state(self.device.id)
+        if state != ONLINE:
+            self._asked_at = float("-inf")
+            return State(state, reason, self._info)
+        await self._ask_info()
         return State(ONLINE, self._remark, self._info)
 
     async def _ask_stream(self) -> None:
@@ -117,14 +127,21 @@ class Checker:
 
     async def _ask_info(self) -> None:
         device = self.device
-        if device.kind != "dahua" or clock.monotonic() - self._asked_at < INFO_SECONDS:
+        if device.kind == "rtsp" or clock.monotonic() - self._asked_at < INFO_SECONDS:
             return
         self._asked_at = clock.monotonic()
         try:
-            self._info = await dahua.info(device.host, device.port, device.username, device.password)
+            self._info = await dahua.info(*self._interface())
             self._remark = ""
         except (dahua.RefusedError, dahua.SilentError) as error:
-            self._remark = f"{error}; its picture is available."
+            self._remark = f"{error}." if device.kind == "register" else f"{error}; its picture is available."
+
+    def _interface(self) -> tuple[str, int, str, str]:
+        """Host, port, user and password of the device's HTTP interface, or of the way to it."""
+        device = self.device
+        if device.kind == "register":
+            return registered.interface(device.id)
+        return device.host, device.port, device.username, device.password
 
     async def _note_refusal(self) -> State:
         await asyncio.to_thread(self.refusals.note, self.device)

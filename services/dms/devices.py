@@ -6,6 +6,7 @@ from typing import Any
 from services.runtime.http import join_host_port
 
 SUBTYPES = {"main": 0, "sub": 1}
+KINDS = {"rtsp", "dahua", "register"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Device:
-    """One device; `kind` is rtsp (then `url` is given) or dahua (then host and ports)."""
+    """One device; `kind` is rtsp (with `url`), dahua (host and ports) or register (`register_id`)."""
 
     id: str
     name: str
@@ -33,10 +34,14 @@ class Device:
     password: str
     channels: tuple[Channel, ...]
     changed_at: str = ""
+    register_id: str | None = None
 
     def source(self, channel: Channel, stream: str) -> str:
-        """RTSP URL of a channel's main or sub stream, without user and password."""
-        if self.kind == "rtsp":
+        """RTSP URL of a channel's main or sub stream, without user and password.
+
+        Empty for a device that registers by itself: this release carries no picture through its connection.
+        """
+        if self.kind != "dahua":
             return self.url or ""
         where = join_host_port(self.host, self.rtsp_port)
         return f"rtsp://{where}/cam/realmonitor?channel={channel.number}&subtype={SUBTYPES[stream]}"
@@ -66,7 +71,7 @@ def read(data: Any) -> Assignment:  # noqa: ANN401 - what a peer sent
 def _device(data: dict[str, Any]) -> Device:
     known = {one.name for one in fields(Device)}
     kept = {key: value for key, value in data.items() if key in known and key != "channels"}
-    if data["kind"] not in {"rtsp", "dahua"}:
+    if data["kind"] not in KINDS:
         raise ValueError(f"the device kind {data['kind']!r} is not known to this release")
     return Device(**kept, channels=tuple(_channel(one) for one in data["channels"]))
 

@@ -48,7 +48,7 @@ def challenges(values: list[str]) -> list[Challenge]:
     found = []
     for value in values:
         starts = list(_SCHEME.finditer(value))
-        ends = [*(start.start() for start in starts[1:]), len(value)]
+        ends = [*(start.start() for start in starts[1:]), len(value)] if starts else []
         for start, end in zip(starts, ends, strict=True):
             pairs = _PAIR.finditer(value, start.end(), end)
             parameters = {

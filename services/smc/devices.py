@@ -12,14 +12,16 @@ from services.runtime import clock
 from services.runtime.errors import Problem
 from services.smc import audit, models, nodes, secrets
 from services.smc.accounts import Account
-from services.smc.new_devices import MOST_CHANNELS, Channels, NewDahua, NewRtsp, rows
+from services.smc.new_devices import MOST_CHANNELS, Channels, New, NewDahua, NewRegister, NewRtsp, rows
 from services.smc.store import unit_of_work
 
 __all__ = [
     "MOST_CHANNELS",
     "Channel",
     "Device",
+    "New",
     "NewDahua",
+    "NewRegister",
     "NewRtsp",
     "add",
     "apply_fact",
@@ -49,7 +51,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Device:
-    """A device without its password; `info` is what it told about itself.
+    """A device without its password; `info` is what it told about itself; `register_id` if it dials in.
 
     `state` is checking, online, offline, refused, unreachable or garbled.
     """
@@ -62,6 +64,7 @@ class Device:
     host: str
     port: int
     rtsp_port: int
+    register_id: str | None
     username: str
     has_password: bool
     state: str
@@ -86,7 +89,7 @@ def get(session: Session, id: str) -> Device:
     return _device(_row(session, id))
 
 
-def add(session: Session, new: NewRtsp | NewDahua, account: Account) -> Device:
+def add(session: Session, new: New, account: Account) -> Device:
     """Note a device and return at once; its node checks it then. Problem 409 for a duplicate."""
     account.need("devices.manage")
     row, channels = rows(new)
@@ -165,7 +168,8 @@ def assignment(session: Session, node: str) -> list[dict[str, Any]]:
 def _assigned(row: models.Device) -> dict[str, Any]:
     return {
         "id": row.id, "name": row.name, "kind": row.kind, "url": row.url, "host": row.host, "port": row.port,
-        "rtsp_port": row.rtsp_port, "username": row.username, "password": secrets.unseal(row.secret, row.id),
+        "rtsp_port": row.rtsp_port, "register_id": row.register_id,
+        "username": row.username, "password": secrets.unseal(row.secret, row.id),
         "changed_at": clock.iso(row.changed_at),
         "channels": [
             {"id": one.id, "name": one.name, "number": one.number, "streams": one.streams.split(",")}
@@ -252,7 +256,8 @@ def _row(session: Session, id: str) -> models.Device:
 
 def _device(row: models.Device) -> Device:
     return Device(
-        row.id, row.name, row.kind, row.node, row.url, row.host, row.port, row.rtsp_port, row.username,
+        row.id, row.name, row.kind, row.node, row.url, row.host, row.port, row.rtsp_port,
+        row.register_id, row.username,
         # The sealed form of "" is version, nonce and tag alone.
         len(row.secret) > 1 + secrets.NONCE + 16,
         row.state.state, row.state.reason, row.state.at, row.state.info,

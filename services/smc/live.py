@@ -52,6 +52,8 @@ def open(
     if stream not in row.streams.split(","):
         stream = "main"
     device = session.get_one(models.Device, row.device_id)
+    if device.kind == "register":
+        raise _not_carried()
     node = _ready(session, device.node)
     token = _token(account.name, channel, node.name)
     audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
@@ -101,6 +103,14 @@ def _urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
 
 def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
+
+
+def _not_carried() -> Problem:
+    return Problem(
+        "picture-not-carried", "This channel has no picture here.",
+        "Its device registers by itself, and this release carries no pictures through that connection.",
+        "Where the device's server can reach it by an address, add it by that address.", status=409,
+    )  # fmt: skip
 
 
 def _no_channel() -> Problem:

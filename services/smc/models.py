@@ -135,6 +135,7 @@ class Device(Base):
     host: Mapped[str] = mapped_column(String(253))
     port: Mapped[int]
     rtsp_port: Mapped[int]
+    register_id: Mapped[str | None] = mapped_column(String(64))
     username: Mapped[str] = mapped_column(String(64))
     secret: Mapped[bytes] = mapped_column(VARBINARY(600))
     created_at: Mapped[datetime]

@@ -8,6 +8,7 @@ from services.runtime.errors import Problem
 from services.smc import addresses, models, secrets
 
 MOST_CHANNELS = 64
+LONGEST_ID = 64
 Channels = list[tuple[int, str, str]]
 """Number, name and streams of each channel."""
 
@@ -37,11 +38,26 @@ class NewDahua:
     channels: int = 1
 
 
-def rows(new: NewRtsp | NewDahua) -> tuple[models.Device, Channels]:
+@dataclass(frozen=True)
+class NewRegister:
+    """A device that dials in by itself under an id of 1 to 64 visible ASCII characters; channels 1 to 64."""
+
+    name: str
+    node: str
+    register_id: str
+    username: str
+    password: str
+    channels: int = 1
+
+
+New = NewRtsp | NewDahua | NewRegister
+
+
+def rows(new: New) -> tuple[models.Device, Channels]:
     """The device with its password encrypted, and its channels; Problem 422 for what cannot be used."""
     if isinstance(new, NewRtsp):
         return _rtsp(new), [(1, new.name.strip(), "main")]
-    return _dahua(new), _dahua_channels(new)
+    return _register(new) if isinstance(new, NewRegister) else _dahua(new), _numbered(new)
 
 
 def _rtsp(new: NewRtsp) -> models.Device:
@@ -62,18 +78,44 @@ def _dahua(new: NewDahua) -> models.Device:
     host = addresses.host(new.host)
     addresses.port_number(new.port, "port")
     addresses.port_number(new.rtsp_port, "rtsp_port")
-    if not 1 <= new.channels <= MOST_CHANNELS:
-        raise Problem(
-            "device-channels", "The number of channels cannot be used.",
-            f"{new.channels} is not between 1 and {MOST_CHANNELS}.", "Enter how many there are.", status=422,
-        )  # fmt: skip
+    _check_channels(new.channels)
     return _new(
         new.name, "dahua", new.node, None, host, new.port, new.rtsp_port, new.username, new.password,
         f"dahua://{host}:{new.port}",
     )  # fmt: skip
 
 
-def _dahua_channels(new: NewDahua) -> Channels:
+def _register(new: NewRegister) -> models.Device:
+    id = new.register_id
+    if not 1 <= len(id) <= LONGEST_ID or not (id.isascii() and id.isprintable()) or id != id.strip():
+        raise Problem(
+            "device-register-id", "This registration id cannot be used.",
+            f"It needs 1 to {LONGEST_ID} visible ASCII characters, without spaces around them.",
+            "Enter it exactly as it stands in the device.", status=422,
+        )  # fmt: skip
+    if not new.username or not new.password:
+        raise Problem(
+            "device-login", "User or password is missing.",
+            "An id alone proves nothing: the platform logs in to every device that registers.",
+            "Enter an account of the device.", status=422,
+        )  # fmt: skip
+    _check_channels(new.channels)
+    row = _new(
+        new.name, "register", new.node, None, "", 0, 0, new.username, new.password, f"register:{id}"
+    )  # fmt: skip
+    row.register_id = id
+    return row
+
+
+def _check_channels(channels: int) -> None:
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise Problem(
+            "device-channels", "The number of channels cannot be used.",
+            f"{channels} is not between 1 and {MOST_CHANNELS}.", "Enter how many there are.", status=422,
+        )  # fmt: skip
+
+
+def _numbered(new: NewDahua | NewRegister) -> Channels:
     name = new.name.strip()
     if new.channels == 1:
         return [(1, name, "main,sub")]

@@ -1,6 +1,7 @@
 """A running lab for the tests of this folder."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from lab import needs
 from lab.rack import Lab
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 INVENTORY = Path(__file__).resolve().parents[2] / "inventories" / "demo"
 

@@ -34,6 +34,7 @@ class Agent:
     upkeep: Upkeep = field(default_factory=Upkeep)
     certificates: list[dict[str, Any]] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
+    asking: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -80,6 +81,8 @@ class Agent:
         parts = path.partition("?")[0].strip("/").split("/")
         if method == "GET" and parts == ["services"]:
             return 200, self.services
+        if method == "GET" and parts in (["asking"], ["cluster", "ars", "asking"]):
+            return 200, self.asking
         if method == "GET" and parts == ["ports"]:
             return 200, self.ports
         if method == "GET" and parts[0] == "logs":

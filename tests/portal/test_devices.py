@@ -16,6 +16,10 @@ DAHUA = {
     "name": "Hall", "node": "main-a", "kind": "dahua", "host": "198.18.0.105", "port": "80",
     "rtsp_port": "554", "channels": "2", "username": "admin", "password": "Camera.2468",
 }  # fmt: skip
+REGISTER = {
+    "name": "Ferry", "node": "sub-1", "kind": "register", "register_id": "GATE-7", "register_channels": "2",
+    "username": "admin", "password": "Camera.2468",
+}  # fmt: skip
 RTSP = {"name": "Roof", "node": "sub-1", "kind": "rtsp", "url": "rtsp://198.18.0.106/s", "username": "u",
         "password": "Camera.2468"}  # fmt: skip
 
@@ -39,6 +43,51 @@ def test_a_camera_is_added_by_host_and_ports(admin: Visitor, site: Site) -> None
 def test_a_stream_is_added_by_its_url_on_a_sub(admin: Visitor, site: Site) -> None:
     admin.post("/devices/add", RTSP)
     assert (listed(site)["Roof"].node, listed(site)["Roof"].url) == ("sub-1", "rtsp://198.18.0.106/s")
+
+
+def test_a_device_that_registers_is_added_and_says_that_it_has_no_picture(admin: Visitor, site: Site) -> None:
+    admin.post("/devices/add", REGISTER)
+    made = listed(site)["Ferry"]
+    assert (made.kind, made.register_id, len(made.channels)) == ("register", "GATE-7", 2)
+    text = admin.get(f"/devices/{made.id}").get_data(as_text=True)
+    assert "No pictures." in text
+    assert "GATE-7" in text
+    assert "/live?" not in text
+    assert "registers as GATE-7" in admin.get("/devices").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"register_id": ""}, "1 to 64 visible ASCII"),
+        ({"register_channels": "0"}, "not between 1 and 64"),
+        ({"register_channels": "x"}, "is not a whole number"),
+        ({"password": ""}, "An id alone proves nothing"),
+    ],
+)
+def test_a_registration_that_cannot_be_used_is_told_at_its_field(
+    admin: Visitor, site: Site, change: dict[str, str], words: str
+) -> None:
+    answer = admin.post("/devices/add", REGISTER | change)
+    assert answer.status_code == 422
+    assert words in answer.get_data(as_text=True)
+    assert "Ferry" not in listed(site)
+
+
+def test_who_asks_to_register_is_shown_as_text_and_leads_to_a_filled_form(admin: Visitor, site: Site) -> None:
+    assert admin.get("/devices/asking").get_data(as_text=True).strip() == ""
+    row = {"device_class": "<b>NVR</b>", "address": "203.0.113.60", "first": "x", "last": "y", "count": 3}
+    site.agents["main-a"].asking = [row | {"register_id": "A&B"}]
+    site.agents["sub-1"].asking = [row | {"register_id": "GATE-8"}, {"garbled": True}]
+    text = admin.get("/devices/asking").get_data(as_text=True)
+    assert "&lt;b&gt;NVR" in text
+    assert "A&amp;B" in text
+    assert "GATE-8" not in text, "an answer that cannot be read is left out"
+    site.agents["sub-1"].asking.pop()
+    assert "GATE-8" in admin.get("/devices/asking").get_data(as_text=True)
+    form = admin.get("/devices/add?node=sub-1&register_id=GATE-8").get_data(as_text=True)
+    assert 'value="GATE-8"' in form
+    assert '<option value="register" selected>' in form
 
 
 @pytest.mark.parametrize(

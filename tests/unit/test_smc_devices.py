@@ -1,6 +1,7 @@
 """Devices: what may be added, how passwords are kept, how states arrive, and permission to look."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,7 @@ from services.runtime.errors import Problem
 from services.runtime.live_token import verify_live
 from services.smc import addresses, cluster, devices, live, models, nodes, secrets
 from services.smc.accounts import Account
-from services.smc.devices import Device, NewDahua, NewRtsp
+from services.smc.devices import Device, New, NewDahua, NewRegister, NewRtsp
 
 if TYPE_CHECKING:
     from tests.conftest import Platform
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ADMIN = Account(1, "Admin", "administrator", "192.0.2.1")
 OPERATOR = Account(2, "Olga", "operator", "192.0.2.1")
 RTSP = NewRtsp("Gate", "main-a", "rtsp://admin:Camera.2468@198.18.0.101/cam/realmonitor?channel=1&subtype=0")
+REGISTER = NewRegister("Gate", "sub-1", "GATE-7", "admin", "Camera.2468", 2)
 DAHUA = NewDahua("Yard", "main-a", "198.18.0.102", "admin", "Camera.2468", channels=3)
 
 
@@ -40,7 +42,7 @@ def site(platform: "Platform") -> "Platform":
     return platform
 
 
-def add(site: "Platform", new: NewRtsp | NewDahua) -> Device:
+def add(site: "Platform", new: New) -> Device:
     with site.session() as session:
         return devices.add(session, new, ADMIN)
 
@@ -74,6 +76,37 @@ def test_a_recorder_gets_its_channels_with_both_streams(site: "Platform") -> Non
     assert [(c.number, c.name, c.streams) for c in one.channels] == [
         (n, f"Yard {n}", ["main", "sub"]) for n in (1, 2, 3)
     ]
+
+
+def test_a_device_that_registers_has_an_id_and_no_address(site: "Platform") -> None:
+    one = add(site, REGISTER)
+    assert (one.kind, one.register_id, one.host, one.port) == ("register", "GATE-7", "", 0)
+    assert [(c.number, c.streams) for c in one.channels] == [(1, ["main", "sub"]), (2, ["main", "sub"])]
+    with site.session() as session:
+        (row,) = devices.assignment(session, "sub-1")
+    assert (row["kind"], row["register_id"], row["password"]) == ("register", "GATE-7", "Camera.2468")
+    assert refused(lambda: add(site, replace(REGISTER, name="Other", node="main-a"))) == "device-exists"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"register_id": ""}, "device-register-id"), ({"register_id": "x" * 65}, "device-register-id"),
+        ({"register_id": " a"}, "device-register-id"), ({"register_id": "ü"}, "device-register-id"),
+        ({"register_id": "a\n"}, "device-register-id"), ({"password": ""}, "device-login"),
+        ({"username": ""}, "device-login"), ({"channels": 65}, "device-channels"),
+    ],
+)  # fmt: skip
+def test_a_registration_needs_a_usable_id_and_an_account(
+    site: "Platform", change: dict[str, Any], code: str
+) -> None:
+    assert refused(lambda: add(site, replace(REGISTER, **change))) == code
+
+
+def test_a_registered_device_gives_no_live_token_as_its_picture_is_not_carried(site: "Platform") -> None:
+    one = add(site, REGISTER)
+    with site.session() as session:
+        assert refused(lambda: live.open(session, one.channels[0].id, ADMIN)) == "picture-not-carried"
 
 
 @pytest.mark.parametrize(

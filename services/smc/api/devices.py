@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from services.smc import devices, live
+from services.smc import devices, live, registrations
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Number, Text
 from services.smc.devices import Device
 from services.smc.live import LiveAnswer
+from services.smc.registrations import Asking
 
 Name = Annotated[str, Text(1, 64)]
 User = Annotated[str, Text(0, 64)]
@@ -43,6 +44,19 @@ class DahuaDevice:
 
 
 @dataclass(frozen=True)
+class RegisterDevice:
+    """A device that dials in by itself (auto register); `register_id` is its DeviceID."""
+
+    kind: Literal["register"]
+    name: Name
+    node: Annotated[str, Text(1, 63)]
+    register_id: Annotated[str, Text(1, 64)]
+    username: Annotated[str, Text(1, 64)]
+    password: Annotated[str, Text(1, 128, secret=True)]
+    channels: Annotated[int, Number(1, devices.MOST_CHANNELS)] = 1
+
+
+@dataclass(frozen=True)
 class Move:
     """The node that shall serve the device."""
 
@@ -62,11 +76,17 @@ def list_devices(call: Call) -> list[Device]:
     return devices.listing(call.session)
 
 
-@operation("POST", "/devices", body=RtspDevice | DahuaDevice, answer=Device, status=201,
+@operation("POST", "/devices", body=RtspDevice | DahuaDevice | RegisterDevice, answer=Device, status=201,
            permission="devices.manage", problems=(404,))  # fmt: skip
 def add_device(call: Call) -> Device:
     """Add a device; its state follows when its node has checked it."""
     return devices.add(call.session, _new(call.body), call.account)
+
+
+@operation("GET", "/registrations", answer=list[Asking], permission="devices.manage")
+def list_registrations(call: Call) -> list[Asking]:
+    """Devices that ask to register under an id that nobody added; nothing of it is proved."""
+    return registrations.asking(call.session)
 
 
 @operation("GET", "/devices/<id>", answer=Device, permission="devices.view")
@@ -99,9 +119,13 @@ def open_live(call: Call, id: str) -> LiveAnswer:
     return live.open(call.session, id, call.account, "api", call.body.stream)
 
 
-def _new(body: RtspDevice | DahuaDevice) -> devices.NewRtsp | devices.NewDahua:
+def _new(body: RtspDevice | DahuaDevice | RegisterDevice) -> devices.New:
     if isinstance(body, RtspDevice):
         return devices.NewRtsp(body.name, body.node, body.url, body.username, body.password)
+    if isinstance(body, RegisterDevice):
+        return devices.NewRegister(
+            body.name, body.node, body.register_id, body.username, body.password, body.channels
+        )
     return devices.NewDahua(
         body.name,
         body.node,
