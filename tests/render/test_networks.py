@@ -99,7 +99,7 @@ def test_only_the_router_facing_rows_must_be_mapped(
     catalog: Catalog, site: Callable[[str], Topology]
 ) -> None:
     rows = ports.matrix(catalog, site("networks"))
-    assert {row.network for row in rows if row.must_map and row.status == "built"} == {"client"}
+    assert {row.network for row in rows if row.must_map and row.status == "built"} == {"client", "device"}
     head = ports.as_csv(rows).splitlines()[0].split(",")
     assert head[-2:] == ["network", "address"]
 
