@@ -25,7 +25,8 @@ async def build(context: Context) -> None:
     door = Door(registry, Limits(), period)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
-        server = await door.listen(context.service.ports["register"])
+        service = context.service
+        server = await door.listen(service.ports["register"], service.listen.get("register"))
         yield
         server.close()
         await door.close()

@@ -10,6 +10,7 @@ from services.ars.link import KEEP_ALIVE_SECONDS, Link
 from services.ars.login import Hello, RefusedError, hello, login
 from services.ars.registry import GARBLED, REFUSED, Registration, Registry
 from services.ars.wire import Wire, WireError
+from services.runtime.errors import Problem
 
 LOG = logging.getLogger(__name__)
 
@@ -43,9 +44,18 @@ class Door:
         self._registry, self._limits, self._period = registry, limits, period
         self._open: set[asyncio.Task[None]] = set()
 
-    async def listen(self, port: int) -> asyncio.Server:
-        """Listen on every address; OSError when the port is taken."""
-        return await asyncio.start_server(self._accept, None, port, backlog=BACKLOG, limit=64 * 1024)
+    async def listen(self, port: int, hosts: list[str] | None = None) -> asyncio.Server:
+        """Listen on these addresses, None is every one; raises Problem when the port is taken."""
+        try:
+            return await asyncio.start_server(self._accept, hosts, port, backlog=BACKLOG, limit=64 * 1024)
+        except OSError as error:
+            raise Problem(
+                "cannot-listen",
+                f"DSS_ARS cannot listen on port {port}.",
+                f"{error}.",
+                "Free the port or choose another in the inventory.",
+                status=500,
+            ) from error
 
     async def close(self) -> None:
         """Hang up on everybody."""

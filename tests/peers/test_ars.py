@@ -21,9 +21,13 @@ from dss_site import free_port, until
 
 from lab.device import register
 from lab.device.cgi import Device as LabDevice
+from services.ars.door import Door
+from services.ars.limits import Limits
+from services.ars.registry import Registry
 from services.dms.checker import Checker, State
 from services.dms.devices import Channel, Device
 from services.dms.refusals import Refusals
+from services.runtime.errors import Problem
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFiles
@@ -362,6 +366,19 @@ async def test_the_device_check_of_dms_knows_it_by_what_ars_says(
     await until(lambda: told[-1].state == "unreachable")
     assert "DSS_ARS" in told[-1].reason
     task.cancel()
+
+
+async def test_the_register_port_is_on_the_addresses_it_was_given_and_no_other() -> None:
+    door = Door(Registry(Refusals(Path("/nonexistent"))), Limits())
+    server = await door.listen(0, ["127.0.0.21"])
+    port = server.sockets[0].getsockname()[1]
+    assert not listening(port)
+    with socket.socket() as one:
+        assert one.connect_ex(("127.0.0.21", port)) == 0
+    with pytest.raises(Problem, match="cannot listen"):
+        await door.listen(port, ["127.0.0.21"])
+    server.close()
+    await door.close()
 
 
 async def test_an_idle_service_stays_small(site: Site) -> None:
