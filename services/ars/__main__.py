@@ -25,7 +25,7 @@ async def build(context: Context) -> None:
     door = Door(registry, Limits(), period)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
-        server = await door.listen(context.service.ports["register"])
+        server = await door.listen(context.service.ports["register"], context.service.listen.get("register"))
         yield
         server.close()
         await door.close()

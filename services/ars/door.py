@@ -43,9 +43,9 @@ class Door:
         self._registry, self._limits, self._period = registry, limits, period
         self._open: set[asyncio.Task[None]] = set()
 
-    async def listen(self, port: int) -> asyncio.Server:
-        """Listen on every address; OSError when the port is taken."""
-        return await asyncio.start_server(self._accept, None, port, backlog=BACKLOG, limit=64 * 1024)
+    async def listen(self, port: int, hosts: list[str] | None = None) -> asyncio.Server:
+        """Listen on these addresses, None is every one; OSError when the port is taken."""
+        return await asyncio.start_server(self._accept, hosts, port, backlog=BACKLOG, limit=64 * 1024)
 
     async def close(self) -> None:
         """Hang up on everybody."""
