@@ -116,8 +116,8 @@ def mac_of(site: Site, host: str, interface: str) -> str:
 
 @pytest.mark.parametrize("purpose", NUMBER)
 def test_from_each_network_exactly_its_ports_answer(nets: Site, purpose: str) -> None:
-    known = {MAIN: {"management": [22, 80, 443], "cluster": [443, 7422], "device": []},
-             SUB: {"management": [22, 80, 443], "cluster": [443], "device": []}}  # fmt: skip
+    known = {MAIN: {"management": [22, 80, 443], "cluster": [443, 7422], "device": [9500]},
+             SUB: {"management": [22, 80, 443], "cluster": [443], "device": [9500]}}  # fmt: skip
     with plug(nets.lab, purpose, 70) as place:
         for host in HOST:
             found = place.open_ports(address(host, purpose))
