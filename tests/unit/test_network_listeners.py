@@ -47,7 +47,7 @@ def test_the_agent_tells_each_network_apart(
 
 def test_the_agent_reads_addresses_of_ipv6(tmp_path: Path) -> None:
     (tmp_path / "tcp6").write_text(HEAD + LINE.format(at="030000FD000000000000000010000000:01BB"))
-    assert ports.bound(tmp_path, "tcp") == {("fd00:3::10", 443)}
+    assert [(one.address, one.port) for one in ports.listening(tmp_path, "tcp")] == [("fd00:3::10", 443)]
 
 
 Bound = dict[tuple[int, str, str], str]
