@@ -78,6 +78,9 @@ class LiveViewer(Viewer):
         super().__init__(transport, on_gone)
         self._init: object = None
 
+    def interrupted(self) -> None:
+        """The camera is gone for now; who only looks need not know."""
+
     def product(self, chunk: Chunk) -> bytes | None:
         if chunk.live is None or chunk.init is None:
             return None
