@@ -45,6 +45,7 @@ class Api:
             "device": device.id,
             "name": channel.name,
             "streams": list(channel.streams),
+            "record": channel.record,
             "source": {stream: device.source(channel, stream) for stream in channel.streams},
             "username": device.username,
             "password": device.password,

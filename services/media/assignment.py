@@ -27,12 +27,12 @@ Take = Callable[[Rows], None]
 class Assignment:
     """Follows DSS_DMS; while it is away everything goes on with the last list."""
 
-    def __init__(self, take: Take, gate: Gate, health: Health, port: int) -> None:
-        """`take` gets the rows of `GET /channels` whenever they change; it may refuse them by KeyError or TypeError."""
+    def __init__(self, take: Take, gate: Gate, health: Health, port: Callable[[], int]) -> None:
+        """`take` gets the rows of `GET /channels` at each change; it may raise KeyError or TypeError."""
         self._take = take
         self._gate = gate
         self._health = health
-        self._base = f"http://127.0.0.1:{port}"
+        self._port = port
         self._last: Rows | None = None
 
     async def follow(self) -> None:
@@ -70,7 +70,7 @@ class Assignment:
             self._last = rows
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
-        async with session.get(self._base + path, headers=auth.bearer()) as answer:
+        async with session.get(f"http://127.0.0.1:{self._port()}{path}", headers=auth.bearer()) as answer:
             answer.raise_for_status()
             body = bytearray()
             async for part in answer.content.iter_chunked(65536):

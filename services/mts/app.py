@@ -26,7 +26,7 @@ async def build(context: Context) -> None:
     hub = Hub(patience, idle=float(settings.get("sub_idle_seconds", 30)))
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
-    assignment = Assignment(hub.take, gate, context.health, dms)
+    assignment = Assignment(hub.take, gate, context.health, lambda: dms)
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 

@@ -13,7 +13,7 @@ _MAX_INCOMING = 4096
 
 
 def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
-    """The WebSocket, open to holders of a token; the recorder's and `GET /streams` for this node's services."""
+    """The WebSocket for holders of a token; the recorder's and `GET /streams` for this node."""
 
     @auth.public
     async def live(request: web.Request) -> web.StreamResponse:

@@ -105,7 +105,9 @@ class Muxer:
         self.problem = ""
         mime = f'video/mp4; codecs="{facts.codec}"'
         text = message(TEXT, json.dumps({"type": "init", "mime": mime, "timescale": self._rate}).encode())
-        self.init = Init(mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)), self._rate)
+        self.init = Init(
+            mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)), self._rate
+        )
 
     def _entry(self) -> tuple[Sps, bytes]:
         sets = [self._sets[kind] for kind in self._kinds]

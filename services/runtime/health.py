@@ -49,7 +49,7 @@ class Health:
         return "; ".join([self.dead, *failing] if self.dead else failing)
 
     def as_dict(self) -> dict[str, Any]:
-        """`{"status": "ok"|"failing", "checks": {name: {"ok": bool, "reason": str}}}`, and `alarms` if any."""
+        """`{"status": "ok"|"failing", "checks": {name: {"ok": bool, "reason": str}}}`, `alarms` if any."""
         checks = {name: {"ok": check.ok, "reason": check.reason} for name, check in self.checks.items()}
         if self.dead:
             checks["alive"] = {"ok": False, "reason": self.dead}

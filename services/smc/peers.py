@@ -22,10 +22,13 @@ class Peer:
     port: int | None = None
 
 
-def call(peer: Peer, method: str, path: str, data: object = None) -> Any:  # noqa: ANN401 - JSON
-    """The JSON answer of a node's agent to `path`, which begins with /; else Problem 502 or 504."""
-    connection = _connection(peer)
-    prefix, headers = _local() if peer.address is None else ("/cluster/smc", {})
+def call(peer: Peer, method: str, path: str, data: object = None, service: str = "smc") -> Any:  # noqa: ANN401 - JSON
+    """The JSON answer of a node's agent, or of another service, to `path`, which begins with /.
+
+    Else Problem 502 or 504.
+    """
+    connection = _connection(peer, service)
+    prefix, headers = _local() if peer.address is None else (f"/cluster/{service}", {})
     text = None if data is None else json.dumps(data)
     if text is not None:
         headers = headers | {"Content-Type": "application/json"}
@@ -44,9 +47,9 @@ def call(peer: Peer, method: str, path: str, data: object = None) -> Any:  # noq
     return _read(peer, answer.status, body)
 
 
-def _connection(peer: Peer) -> http.client.HTTPConnection:
+def _connection(peer: Peer, service: str) -> http.client.HTTPConnection:
     if peer.address is None:
-        port = config.load_service("smc").ports["http"]
+        port = config.load_service(service).ports["http"]
         return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     return _NamedHTTPS(peer, peer.port or _https_port(), tls.client_context())
 

@@ -102,4 +102,6 @@ async def _download(store: Store, channel: str, request: web.Request) -> web.Str
 
 
 def _wrong(why: str) -> Problem:
-    return Problem("span-wrong", "The span of time cannot be used.", why, "Correct it and try again.", status=422)
+    return Problem(
+        "span-wrong", "The span of time cannot be used.", why, "Correct it and try again.", status=422
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from aiohttp import web
 
@@ -19,17 +20,17 @@ SCOPE = "recording/"
 async def build(context: Context) -> None:
     """Put DSS_SS together.
 
-    Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (0: no limit),
-    `alarm_seconds`.
+    Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (none: no
+    limit), `alarm_seconds`, `file_seconds` (60).
     """
     settings = context.service.settings
     roots = [str(one) for one in settings.get("folders") or [context.node.install_path / "recordings"]]
     store = Store(roots, config.state_dir(), retention.quota(settings), context.health)
+    store.file_seconds = float(settings.get("file_seconds", store.file_seconds))
     await asyncio.to_thread(store.recover)
     gate = Gate(context.node.name, SCOPE)
-    mts, dms = (config.load_service(id).ports["http"] for id in ("mts", "dms"))
-    plan = Plan(store, context.health, mts, float(settings.get("alarm_seconds", ALARM_SECONDS)))
-    assignment = Assignment(plan.take, gate, context.health, dms)
+    plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
+    assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -43,3 +44,8 @@ async def build(context: Context) -> None:
     context.background("store", store.check_all)
     context.background("sync", store.sync_often)
     context.background("watch", plan.watch)
+
+
+def _port(service: str) -> int:
+    """Where a neighbour listens now; its number may change while this service runs."""
+    return config.load_service(service).ports["http"]

@@ -1,4 +1,4 @@
-"""Reading recorded files back: fragments in the fixed layout of services.mts.fmp4, checked to the last sample."""
+"""Reading recorded files back: fragments in the layout of services.mts.fmp4, checked to the last sample."""
 
 import json
 import os

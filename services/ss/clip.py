@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.runtime.errors import Problem
 from services.ss import reader
@@ -32,15 +33,19 @@ class Clip:
 def plan(library: Library, channel: str, start: int, end: int) -> Clip:
     """Find all of [start, end), microseconds; Problem if there is nothing, or nothing that fits one file."""
     if not 0 <= start < end <= start + LONGEST:
-        raise _refused("clip-span", "The span cannot be used.", "It must be longer than 0 and at most 6 hours.", 422)
+        raise _refused(
+            "clip-span", "The span cannot be used.", "It must be longer than 0 and at most 6 hours.", 422
+        )
     found = tuple(reader.places(library, channel, start, end))
     if not found:
-        raise _refused("clip-empty", "There is nothing to download.", "Nothing is recorded in this span.", 404)
+        raise _refused(
+            "clip-empty", "There is nothing to download.", "Nothing is recorded in this span.", 404
+        )
     heads = {reader.Reader(0).head(entry).init for entry in {p.entry.seq: p.entry for p in found}.values()}
     if len(heads) > 1:
         raise _refused("clip-mixed", "This span does not fit one file.",
                        "The camera's picture format changed in it.", 409)  # fmt: skip
-    backwards = any(b.at < a.at for a, b in zip(found, found[1:], strict=False))
+    backwards = any(b.at < a.at for a, b in pairwise(found))
     if backwards:
         raise _refused("clip-clock", "This span does not fit one file.", "The clock was set back in it.", 409)
     held = sum(place.end - place.at for place in found)

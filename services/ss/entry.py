@@ -27,7 +27,7 @@ class Gop:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file; `start` and `end` (not in it) are microseconds since 1970, `seq` counts the channel's files."""
+    """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files."""
 
     channel: str
     seq: int

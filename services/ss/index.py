@@ -1,4 +1,4 @@
-"""The list of finished files, beside them in SQLite; the files are the truth, and it can be made anew from them."""
+"""The list of finished files in SQLite. The files are the truth: it can be made anew from them."""
 
 import contextlib
 import logging
@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from services.ss.entry import Entry, pack, unpack
 
@@ -37,7 +38,10 @@ class Index:
         rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops))
                 for e in entries]  # fmt: skip
         with self._lock, self._base:
-            self._base.executemany(f"INSERT OR REPLACE INTO files ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+            self._base.executemany(
+                f"INSERT OR REPLACE INTO files ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                rows,
+            )
 
     def drop(self, keys: Iterable[tuple[str, int]]) -> None:
         """Forget files, by channel and number."""
@@ -93,7 +97,7 @@ class Index:
     def _rows(self, where: str, *values: object) -> list[Entry]:
         with self._lock:
             rows = self._base.execute(f"SELECT {COLUMNS} FROM files WHERE {where}", values).fetchall()  # noqa: S608
-        return [Entry(*row[:8], gops=unpack(row[2], row[8])) for row in rows]
+        return [_entry(row) for row in rows]
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,3 +124,8 @@ class Index:
             base.close()
             raise
         return base
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    channel, seq, start, end, size, root, join, timescale, gops = row
+    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops))

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import aiohttp
 
-from services.runtime import clock
+from services.runtime import clock, config
 from services.runtime.health import Health
 from services.ss.entry import CHANNEL
 from services.ss.recorder import Recorder
@@ -25,13 +26,12 @@ ALARM_SECONDS = 15.0
 class Plan:
     """Starts and ends recorders; says in health which of them writes nothing."""
 
-    def __init__(self, store: Store, health: Health, mts: int, alarm: float = ALARM_SECONDS) -> None:
+    def __init__(self, store: Store, health: Health, alarm: float = ALARM_SECONDS) -> None:
         self.recorders: dict[str, Recorder] = {}
         self.names: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._store = store
         self._health = health
-        self._base = f"http://127.0.0.1:{mts}/record"
         self._alarm = alarm
         self._session: aiohttp.ClientSession | None = None
 
@@ -79,9 +79,15 @@ class Plan:
             self._session = aiohttp.ClientSession(
                 timeout=timeout, connector=aiohttp.TCPConnector(limit=0), read_bufsize=2**18
             )
-        await one.run(self._session, f"{self._base}/{one.channel}/{STREAM}")
+        await one.run(self._session, partial(_source, one.channel))
 
     def _complaint(self, one: Recorder, seconds: float) -> str:
         name = self.names.get(one.channel, one.channel)
         since = clock.now() - timedelta(seconds=seconds)
         return f"Nothing of {name} has been written since {since:%H:%M:%S} UTC: {one.problem}"
+
+
+def _source(channel: str) -> str:
+    """Where DSS_MTS gives a channel now; its port may change while this service runs."""
+    port = config.load_service("mts").ports["http"]
+    return f"http://127.0.0.1:{port}/record/{channel}/{STREAM}"

@@ -97,7 +97,7 @@ class Viewing:
 
 
 def search(library: Library, channel: str, start: int, end: int) -> dict[str, Any]:
-    """The timeline of [start, end), microseconds; ValueError for a span that is none. Answers in milliseconds."""
+    """The timeline of [start, end) (microseconds) in milliseconds; ValueError for a span that is none."""
     if not 0 <= start < end <= start + LONGEST:
         raise ValueError("from must lie before to, by at most 32 days")
     found = timeline.intervals(library.within(channel, start, end), start, end)

@@ -1,4 +1,4 @@
-"""Reading recordings GOP by GOP, in the order of recording and across files, with decode times made to fit."""
+"""Reading recordings GOP by GOP, as recorded and across files, with decode times made to fit."""
 
 import os
 from collections.abc import Iterator

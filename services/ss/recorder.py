@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import logging
+from collections.abc import Callable
 from time import monotonic
 
 import aiohttp
@@ -19,11 +20,10 @@ from services.ss.store import Store
 
 LOG = logging.getLogger(__name__)
 
-FILE_SECONDS = 60.0
 SILENCE_SECONDS = 8.0
 RETRY_FIRST, RETRY_LAST = 0.25, 5.0
 STEP = SECOND
-"""Wall clock and stream differ by more than this, in microseconds: the clock was set, or pictures are missing."""
+"""Clock and stream differ by more than this (microseconds): it was set, or pictures are missing."""
 ROOM = 64 * 1024 * 1024
 _NO_STREAM = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
 
@@ -47,14 +47,14 @@ class Recorder:
         self._began = 0.0
         self._fresh = True
 
-    async def run(self, session: aiohttp.ClientSession, url: str) -> None:
+    async def run(self, session: aiohttp.ClientSession, source: Callable[[], str]) -> None:
         """Record until cancelled; the file is finished then."""
         pause = RETRY_FIRST
         try:
             while True:
                 before = self.bytes
                 try:
-                    await self._once(session, url)
+                    await self._once(session, source())
                 except _NO_STREAM as reason:
                     self.problem = _said(reason)
                 await self.finish()
@@ -83,8 +83,7 @@ class Recorder:
 
     async def _once(self, session: aiohttp.ClientSession, url: str) -> None:
         self._fresh = True
-        options = {"headers": auth.bearer(), "max_msg_size": 0, "compress": 0}
-        async with session.ws_connect(url, **options) as socket:  # type: ignore[arg-type]
+        async with session.ws_connect(url, headers=auth.bearer(), max_msg_size=0) as socket:
             init = ""
             while True:
                 message = await socket.receive(timeout=SILENCE_SECONDS)
@@ -104,19 +103,23 @@ class Recorder:
 
     async def _take(self, one: Batch) -> None:
         join = self._joins(one) if one.key else JOINED
-        over = monotonic() - self._began >= FILE_SECONDS
+        over = monotonic() - self._began >= self._store.file_seconds
         if one.key and (self._segment is None or over or join != JOINED):
             await self._next_file(one, join)
         if one.key:
             self._last, self._last_at = one, monotonic()
-        if self._segment is None or self._disk is None or not await self._append(self._segment, self._disk, one):
+        if (
+            self._segment is None
+            or self._disk is None
+            or not await self._append(self._segment, self._disk, one)
+        ):
             self._last = None
             return
         self.wrote_at, self.problem = monotonic(), ""
         self.bytes += len(one.body)
 
     def _joins(self, one: Batch) -> str:
-        """How a batch follows what came before it; a GOP that comes once more joins, in place of its first part."""
+        """How a batch follows what came before; a GOP that comes once more joins, in place of its part."""
         if self._fresh and self._before and self._before.gops:
             self._fresh = False
             return JOINED if abs(self._before.gops[-1].at - one.at) <= 2 else GAP

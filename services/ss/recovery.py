@@ -1,4 +1,4 @@
-"""At start: make files and index agree. What a crash or a power cut left is cut back to its last whole frame."""
+"""At start: make files and index agree, and cut back what a power cut left to its last whole frame."""
 
 import logging
 import os
@@ -33,9 +33,9 @@ def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
     low = int(folder) * PER_FOLDER
     known = {seq for seq, where in index.numbers(channel, low, low + PER_FOLDER).items() if where == root}
     found: dict[int, tuple[Path, int, str]] = {}
-    for name in os.listdir(Path(root) / channel / folder):
-        if facts := named(name):
-            found[facts[0]] = (Path(root) / channel / folder / name, facts[1], facts[2])
+    for path in (Path(root) / channel / folder).iterdir():
+        if facts := named(path.name):
+            found[facts[0]] = (path, facts[1], facts[2])
     fresh = [
         entry
         for seq, (path, start, join) in sorted(found.items())
@@ -79,13 +79,13 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
 def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:
     for root in roots:
         try:
-            channels = sorted(name for name in os.listdir(root) if CHANNEL.fullmatch(name))
+            channels = sorted(one.name for one in Path(root).iterdir() if CHANNEL.fullmatch(one.name))
         except OSError as error:
             LOG.error("%s cannot be read: %s", root, error)
             continue
         for channel in channels:
             with suppress(NotADirectoryError):
-                if folders := sorted(n for n in os.listdir(Path(root) / channel) if n.isdecimal()):
+                if folders := sorted(n.name for n in (Path(root) / channel).iterdir() if n.name.isdecimal()):
                     yield root, channel, folders
 
 
@@ -99,6 +99,8 @@ def _forget_folders(index: Index, roots: list[str]) -> None:
             gone = [
                 (channel, seq)
                 for seq, root in known.items()
-                if root in roots and Path(root).is_dir() and not (Path(root) / channel / f"{number:05d}").is_dir()
+                if root in roots
+                and Path(root).is_dir()
+                and not (Path(root) / channel / f"{number:05d}").is_dir()
             ]
             index.drop(gone)

@@ -71,11 +71,13 @@ class Retention:
         total = sum(self._index.used(one.root) for one in self._disks.all)
         if not self._quota.size or total <= self._quota.size:
             return 0
-        ages = {one.root: first[0].start for one in self._disks.all if (first := self._index.oldest(one.root, 1))}
+        ages = {
+            one.root: first[0].start for one in self._disks.all if (first := self._index.oldest(one.root, 1))
+        }
         return total - self._quota.size if ages and min(ages, key=lambda r: ages[r]) == disk.root else 0
 
     def _delete(self, disk: Disk, entries: list[Entry], wanted: int) -> bool:
-        """From the oldest on, until `wanted` bytes are free; the file goes first, so that no entry is lost of one."""
+        """From the oldest on, until `wanted` bytes are free; a file goes before its entry."""
         gone: list[tuple[str, int]] = []
         freed = 0
         for one in entries:

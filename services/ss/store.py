@@ -18,7 +18,9 @@ SYNC_SECONDS = 5.0
 
 
 class Store:
-    """The recordings of one node."""
+    """The recordings of one node; a file is cut at the first key frame after `file_seconds`."""
+
+    file_seconds = 60.0
 
     def __init__(self, roots: list[str], state: Path, kept: Quota, health: Health) -> None:
         self.disks = Disks(roots, health)

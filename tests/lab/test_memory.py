@@ -9,7 +9,7 @@ from lab.admin import until
 from lab.site import MAIN, SUB, Site
 
 GB = 1024 * 1024
-BASIC = {"mq", "dms", "mts"}
+BASIC = {"mq", "dms", "mts", "ss"}
 PSS_OF_PROCESSES = """
 import json, pathlib
 found = []
@@ -87,9 +87,13 @@ def test_an_idle_main_stays_within_its_memory_budget(site: Site) -> None:
     found = [(unit, kilobytes / 1024) for unit, kilobytes in json.loads(site.python(MAIN, PSS_OF_PROCESSES))]
     own = [(unit, round(mb, 1)) for unit, mb in found if unit.startswith("dss-")]
     print("PSS in MB:", own, "in total", round(sum(mb for _, mb in found)))
-    assert {"dss-smc.service", "dss-portal.service", "dss-dms.service", "dss-mts.service"} <= {
-        u for u, _ in own
-    }
+    assert {
+        "dss-smc.service",
+        "dss-portal.service",
+        "dss-dms.service",
+        "dss-mts.service",
+        "dss-ss.service",
+    } <= {u for u, _ in own}
     # gunicorn's supervisor and its worker are two processes of one unit.
     assert [one for one in own if one[1] > 60] == []
     assert sum(mb for _, mb in found) <= 700

@@ -10,8 +10,8 @@ from lab.admin import Admin, until
 from lab.site import MAIN, SUB, Site
 
 UNITS = {
-    MAIN: ("nginx", "mariadb", "redis-server", "nats-server", "dss-portal", "dss-dms", "dss-mts"),
-    SUB: ("nginx", "nats-server", "dss-dms", "dss-mts"),
+    MAIN: ("nginx", "mariadb", "redis-server", "nats-server", "dss-portal", "dss-dms", "dss-mts", "dss-ss"),
+    SUB: ("nginx", "nats-server", "dss-dms", "dss-mts", "dss-ss"),
 }
 SERVICE = {
     "mariadb": "mysql",
@@ -20,6 +20,7 @@ SERVICE = {
     "dss-portal": "smc",
     "dss-dms": "dms",
     "dss-mts": "mts",
+    "dss-ss": "ss",
     "nginx": "nginx",
 }
 PAIRS = [(host, unit) for host, units in UNITS.items() for unit in units]

@@ -50,7 +50,9 @@ class CountingCamera(Camera):
 class Store(Rack):
     """A rack whose node also runs DSS_SS."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any] | None = None, launch: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, Any] | None = None, launch: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(folder, {"stall_seconds": 2})
         self.ss_port = free_port()
         self.recordings = folder / "recordings"
@@ -110,7 +112,7 @@ class Store(Rack):
             self.recorder.wait(15)
             self.recorder = None
 
-    def ask(self, path: str, public: bool = False) -> Any:
+    def ask(self, path: str, public: bool = False) -> Any:  # noqa: ANN401 - JSON
         """JSON of DSS_SS."""
         headers = {} if public else {"Authorization": f"Bearer {self.node_token}"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.ss_port}{path}", headers=headers)

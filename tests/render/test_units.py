@@ -44,7 +44,7 @@ def test_exposure_of_every_unit_is_low(rendered: Render, node_root: Build, inven
     files = rendered(inventory, host)
     root = node_root(files)
     wanted = {unit: level for unit, level in units_of(files).items() if unit not in STEPS}
-    assert len(wanted) == {"main-a": 12, "sub-1": 9}[host] + (inventory == "networks")
+    assert len(wanted) == {"main-a": 13, "sub-1": 10}[host] + (inventory == "networks")
     assert {unit: level for unit in wanted if (level := exposure(root, unit)) > wanted[unit]} == {}
 
 
