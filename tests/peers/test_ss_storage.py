@@ -1,4 +1,4 @@
-"""What DSS_SS does when a disk is full or gone, when the clock is set, and when a camera is away."""
+"""What DSS_SS does when a disk is full or gone, and when a camera is away."""
 
 import os
 import subprocess
@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from ss_rack import Store, losses, numbers
-
-FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 
 
 @pytest.fixture
