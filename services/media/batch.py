@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 HEADER = struct.Struct(">BBHQQQ")
 """Flags, version, frames, arrival of the first one (microseconds since 1970), its tick, tick of the end."""
-KEY, GAP = 1, 2
-"""It begins with a key frame; something is missing before it."""
+KEY, GAP, KEPT = 1, 2, 4
+"""It begins with a key frame; something is missing before it; it was kept for a recorder that was away."""
 VERSION = 1
 
 
@@ -20,6 +20,7 @@ class Batch:
     at: int
     first: int
     end: int
+    kept: bool
     body: bytes | memoryview
 
 
@@ -31,4 +32,4 @@ def read(message: bytes) -> Batch:
     if version != VERSION:
         raise ValueError(f"a batch of version {version}")
     body = memoryview(message)[HEADER.size :]
-    return Batch(bool(flags & KEY), bool(flags & GAP), frames, at, first, end, body)
+    return Batch(bool(flags & KEY), bool(flags & GAP), frames, at, first, end, bool(flags & KEPT), body)

@@ -15,7 +15,12 @@ LOG = logging.getLogger(__name__)
 BACKLOG = 16 * 1024 * 1024
 BATCH_BYTES = 512 * 1024
 BATCH_SECONDS = 1.0
+MAX_GOP_FRAMES = 1500
+KEEP_SECONDS = 15.0
+KEEP_BYTES = 16 * 1024 * 1024
+"""What is kept for a recorder that is away: restarting one must not cost a picture."""
 _BINARY = 0x82
+Kept = list[tuple[Chunk, bool]]
 
 
 class Recorder(LiveViewer):
@@ -31,6 +36,9 @@ class Recorder(LiveViewer):
         self._since = 0.0
         self._gap = True
         self._ended = False
+        self._old: Kept = []
+        self._new: Kept = []
+        self._kept = False
 
     def feed(self, chunk: Chunk) -> None:
         """Take one frame; whatever goes wrong ends this recorder only."""
@@ -49,6 +57,24 @@ class Recorder(LiveViewer):
             self._send()
         self._gap = self._waits_for_key = True
 
+    def leave(self) -> LiveViewer | None:
+        """The last two GOPs may not be on a disk yet; they and what follows wait for the next recorder."""
+        return Keeper(self.transport, self._on_gone, self._old + self._new)
+
+    def heir(self) -> bool:
+        return True
+
+    def inherit(self, chunks: Kept) -> None:
+        """Send what was kept, and say so."""
+        self._kept = True
+        for chunk, gap in chunks:
+            if gap:
+                self.interrupted()
+            self.feed(chunk)
+        if not self._ended:
+            self._send()
+        self._kept = False
+
     def _take(self, chunk: Chunk) -> None:
         if chunk.key or self._size > BATCH_BYTES or monotonic() - self._since > BATCH_SECONDS:
             self._send()
@@ -61,6 +87,11 @@ class Recorder(LiveViewer):
         self._waits_for_key = False
         if not self._frames:
             self._since = monotonic()
+        if chunk.key:
+            self._old, self._new = self._new, []
+        elif len(self._new) > MAX_GOP_FRAMES:
+            self._old, self._new = [], []
+        self._new.append((chunk, self._gap and not self._frames))
         self._frames.append(chunk)
         self._size += len(chunk.data)
 
@@ -69,6 +100,7 @@ class Recorder(LiveViewer):
         if not frames:
             return
         flags = (batch.KEY if frames[0].key else 0) | (batch.GAP if self._gap else 0)
+        flags |= batch.KEPT if self._kept else 0
         span = frames[0].ticks[0], frames[-1].ticks[1]
         head = batch.HEADER.pack(flags, batch.VERSION, len(frames), frames[0].at, *span)
         bodies = [_body(chunk.live) for chunk in frames if chunk.live]
@@ -77,6 +109,35 @@ class Recorder(LiveViewer):
         self._gap = False
         self._size = 0
         frames.clear()
+
+
+class Keeper(LiveViewer):
+    """Stands in for a recorder that is away, for a while."""
+
+    def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], kept: Kept) -> None:
+        super().__init__(transport, on_gone)
+        self._kept = kept
+        self._gap = False
+        self._room = KEEP_BYTES
+        self._until = monotonic() + KEEP_SECONDS
+
+    def feed(self, chunk: Chunk) -> None:
+        """Keep one frame, or give up."""
+        self._room -= len(chunk.data)
+        if monotonic() > self._until or self._room < 0:
+            self._on_gone(self)
+            return
+        self._kept.append((chunk, self._gap))
+        self._gap = False
+
+    def interrupted(self) -> None:
+        self._gap = True
+
+    def left(self) -> Kept | None:
+        return self._kept
+
+    def end(self) -> None:
+        """There is no connection any more that could be dropped."""
 
 
 def _body(message: bytes) -> memoryview:

@@ -101,7 +101,14 @@ class Recorder:
         await self.finish()
         self._head = (init, str(about["mime"]), int(str(about["timescale"])))
 
+    def _known(self, one: Batch) -> bool:
+        """Whether DSS_MTS kept a batch for us that is on the disk already."""
+        last = self._before.gops[-1].at if self._before and self._before.gops else 0
+        return self._fresh and one.kept and (not one.key or one.at < last - 2)
+
     async def _take(self, one: Batch) -> None:
+        if self._known(one):
+            return
         join = self._joins(one) if one.key else JOINED
         over = monotonic() - self._began >= self._store.file_seconds
         if one.key and (self._segment is None or over or join != JOINED):

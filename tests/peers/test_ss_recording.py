@@ -57,6 +57,21 @@ def test_a_killed_recorder_loses_no_more_than_a_gop_and_five_seconds(store: Stor
     check_index(store)
 
 
+def test_a_recorder_that_is_away_for_some_seconds_loses_nothing(store: Store) -> None:
+    store.counting("cam")
+    store.wait_bytes("cam", 300_000)
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        store.stop_ss(how)
+        time.sleep(7)
+        store.start_ss()
+        store.wait_bytes("cam", 200_000)
+    now = time.time()
+    assert len(store.timeline("cam", now - 300, now + 60)["intervals"]) == 1
+    store.stop_ss()
+    assert losses(all_numbers(store, "cam")) == []
+    check_index(store)
+
+
 def test_a_killed_relay_loses_no_more_than_a_gop_and_five_seconds(store: Store) -> None:
     store.counting("cam")
     store.wait_bytes("cam", 300_000)

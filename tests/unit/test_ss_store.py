@@ -45,7 +45,7 @@ class Camera:
             body += fmp4.stamp(self.tick, self.wall) if n == 0 else b""
             body += fmp4.fragment(n, self.tick, FRAME, n == 0, len(sample)) + sample
             self.tick += FRAME
-        one = Batch(True, gap, frames, self.wall, start, self.tick, body)
+        one = Batch(True, gap, frames, self.wall, start, self.tick, False, body)
         self.made.append(self.wall)
         self.wait(frames * FRAME / RATE)
         return one
@@ -145,11 +145,13 @@ async def test_a_moment_that_was_recorded_twice_gives_what_was_recorded_last(ben
 
 async def test_a_gop_that_comes_once_more_replaces_its_first_part(bench: Bench) -> None:
     whole = [bench.camera.gop(25) for _ in range(3)]
-    part = Batch(True, False, 1, whole[2].at, whole[2].first, whole[2].first + FRAME, _first_frame(whole[2]))
+    part = Batch(
+        True, False, 1, whole[2].at, whole[2].first, whole[2].first + FRAME, False, _first_frame(whole[2])
+    )
     await bench.feed(whole[0], whole[1], part)
     await bench.close()
     bench.open()
-    again = Batch(True, True, 25, whole[2].at, whole[2].first, whole[2].end, whole[2].body)
+    again = Batch(True, True, 25, whole[2].at, whole[2].first, whole[2].end, True, whole[2].body)
     await bench.feed(again, bench.camera.gop(25))
     assert bench.recorded() == bench.camera.made
     assert len(timeline.intervals(bench.store.library.within("cam", 0, NOON * 2), 0, NOON * 2)) == 1
