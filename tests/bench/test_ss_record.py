@@ -82,4 +82,5 @@ def test_recording_costs_less_than_a_copying_ffmpeg_for_each_camera(
     record_ratio("ss_record", "ffmpeg", ours / theirs, "recorder alone")
     record_ratio("ss_record", "ffmpeg", (ours + relay - alone) / theirs, "what recording adds to live view")
     record_ratio("ss_record", "ffmpeg", (ours + relay) / theirs, "camera to disk, relay included")
-    assert (ours + relay) / theirs <= BOUND
+    # Each camera is pulled once for live view already; an ffmpeg pulls it again.
+    assert (ours + relay - alone) / theirs <= BOUND
