@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.portal.conftest import Portal, Site
+    from tests.portal.process import Portal
+    from tests.portal.site import Site
 
 SHOT = Path(__file__).resolve().parents[2] / ".cache" / "screenshots" / "playback.png"
 

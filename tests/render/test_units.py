@@ -58,7 +58,7 @@ def exposure(root: Path, unit: str) -> float:
 def test_only_the_core_is_spared_the_memory_gate(rendered: Render) -> None:
     files = rendered("distributed", "main-a")
     gated = {p.split("/")[4].removesuffix(".d") for p, f in files.items() if "ExecCondition=" in f.text}
-    assert gated == {"nats-server.service", "dss-dms.service", "dss-mts.service"}
+    assert gated == {"nats-server.service", "dss-dms.service", "dss-mts.service", "dss-ss.service"}
 
 
 def test_no_secret_is_written_into_a_unit_or_a_readable_file(rendered: Render) -> None:
