@@ -156,12 +156,16 @@ export class Archive {
     this.look();
   }
 
+  /** Note when the picture stands; a paused element may have presented it before anyone could ask. */
   shown() {
-    const clicked = this.clicked;
-    this.video.requestVideoFrameCallback?.(() => {
-      this.video.dataset.seekMs = String(Math.round(performance.now() - clicked));
+    const { clicked, video } = this;
+    const done = () => {
+      if (clicked !== this.clicked || video.dataset.seekMs) return;
+      video.dataset.seekMs = String(Math.round(performance.now() - clicked));
       this.tell("problem", null);
-    });
+    };
+    video.requestVideoFrameCallback?.(done);
+    video.addEventListener("seeked", done, { once: true });
   }
 
   /** Fetch ahead, drop what lies behind, step over gaps, tell where we are. */

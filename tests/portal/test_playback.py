@@ -51,7 +51,7 @@ def store(
     with made:
         made.counting(channel)
         made.wait_bytes(channel)
-        time.sleep(14)
+        time.sleep(24)
         yield made
 
 
@@ -63,8 +63,10 @@ def figure(page: Page, name: str, good: Callable[[float], bool], seconds: float 
         if found and good(float(found)):
             return float(found)
         time.sleep(0.1)
-    said = page.locator("#message").text_content()
-    raise AssertionError(f"{name} is {found}; the page says {said!r}")
+    told = page.evaluate(
+        "[{...document.getElementById('picture').dataset}, document.getElementById('page').innerText]"
+    )
+    raise AssertionError(f"{name} is {found}; the page tells {told}")
 
 
 def test_a_day_is_searched_played_by_mouse_and_keys_and_downloaded(
