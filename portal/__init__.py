@@ -23,6 +23,7 @@ from portal import (
     home,
     live,
     manager,
+    playback,
     ports,
     recovery,
     releases,
@@ -36,8 +37,8 @@ from portal.static_files import install as install_static
 from services.smc import api, cluster
 
 PAGES = (
-    *(account, recovery, home, live, servers, manager, topology, devices, ports, dmz, changes, certificates),
-    *(tasks, backups, releases, about, shell),
+    *(account, recovery, home, live, playback, servers, manager, topology, devices, ports, dmz, changes),
+    *(certificates, tasks, backups, releases, about, shell),
 )
 
 DEFAULTS: dict[str, Any] = {

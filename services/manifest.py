@@ -54,7 +54,8 @@ class Unit:
     """One systemd unit of a service.
 
     `kind`: python and gunicorn units are written by us, engine units are Debian's. `run` replaces the usual
-    `python -m services.<id>`. `host_view`: it may see the whole host, as the node agent must.
+    `python -m services.<id>`. `host_view`: it may see the whole host, as the node agent must. `recordings`:
+    it may write to the folders of recordings.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Unit:
     role: tuple[str, ...] = ROLES
     run: str = ""
     host_view: bool = False
+    recordings: bool = False
     memory_max: str = "512M"
 
 

@@ -77,6 +77,11 @@ class Host:
         """Whether a port of the manifests is there on this host: some hang on a switch."""
         return not port.switch or self.get(f"dss_{port.switch}") is True
 
+    @property
+    def recording_paths(self) -> list[str]:
+        """Folders for recordings."""
+        return list(self.get("dss_recording_paths")) or [f"{self.install_path}/recordings"]
+
     def get(self, key: str) -> Any:  # noqa: ANN401 - a variable is any YAML type
         """A variable of the inventory, or its default."""
         value = self.vars.get(key)

@@ -86,6 +86,32 @@ KEYS: dict[str, Key] = {
             "[/srv/pictures]",
         ),
         _key(
+            "dss_recording_paths",
+            "path list",
+            NODES,
+            [],
+            "Folders for recordings, best one per disk; each file goes where most room is. Empty: "
+            "`recordings` below the installation path.",
+            "[/mnt/disk1/recordings, /mnt/disk2/recordings]",
+        ),
+        _key(
+            "dss_recording_days",
+            "number",
+            NODES,
+            None,
+            "Days for which recordings are kept at most. If absent: as long as there is room.",
+            "30",
+        ),
+        _key(
+            "dss_recording_gigabytes",
+            "number",
+            NODES,
+            None,
+            "Gigabytes that the recordings of the node may take in all. If absent: all but a reserve of a "
+            "twentieth of each disk, 10 GB at most.",
+            "2000",
+        ),
+        _key(
             "dss_bundle",
             "text",
             "",

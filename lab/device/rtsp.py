@@ -167,12 +167,18 @@ def _elements(bin_: Any) -> list[Any]:  # noqa: ANN401
 
 
 def serve(
-    variant: str, name: str, user: str, password: str, realm: str, device_time: Callable[[], float]
+    variant: str,
+    name: str,
+    user: str,
+    password: str,
+    realm: str,
+    device_time: Callable[[], float],
+    port: int = 554,
 ) -> None:
-    """Serve RTSP on port 554 until the process ends."""
+    """Serve RTSP until the process ends."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_service("554")
+    server.set_service(str(port))
     server.set_auth(_auth(user, password, realm))
     factory = Factory(variant, name, device_time)
     permissions = GstRtspServer.RTSPPermissions()
@@ -181,7 +187,7 @@ def serve(
     factory.set_permissions(permissions)
     server.get_mount_points().add_factory(PATH, factory)
     if not server.attach(None):
-        sys.exit("port 554 is taken")
+        sys.exit(f"port {port} is taken")
     GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
     GLib.MainLoop().run()
 

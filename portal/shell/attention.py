@@ -87,9 +87,15 @@ def _of_backups(node: Node) -> list[Item]:
 
 
 def _of_services(node: Node) -> list[Item]:
-    down = [one for one in node.beat.get("services") or [] if one.get("state") in {"Unavailable", "Stopped"}]
+    rows = node.beat.get("services") or []
+    down = [one for one in rows if one.get("state") in {"Unavailable", "Stopped"}]
+    alarms = [one for one in rows if one.get("state") == "Running" and one.get("reason")]
     place = url_for("manager.page", node=node.name)
-    return [
+    told = [
+        Item("bad", f"{service_code(one['id'])} on {node.name}: {one['reason']}", place, "Show service")
+        for one in alarms
+    ]
+    return told + [
         Item(
             "bad" if one["state"] == "Unavailable" else "warn",
             f"{service_code(one['id'])} on {node.name} is {one['state']}{_because(one.get('reason'))}.",

@@ -19,7 +19,14 @@ class Link:
 
 
 PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
-    ("Overview", (Link("home.page", "Home", "home"), Link("live.page", "Live", "eye", "live.view"))),
+    (
+        "Overview",
+        (
+            Link("home.page", "Home", "home"),
+            Link("live.page", "Live", "eye", "live.view"),
+            Link("playback.page", "Playback", "clock", "recordings.view"),
+        ),
+    ),
     (
         "Site",
         (

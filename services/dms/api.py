@@ -65,6 +65,7 @@ class Api:
             "device": device.id,
             "name": channel.name,
             "streams": list(channel.streams),
+            "record": channel.record,
             "source": {stream: url for stream in channel.streams if (url := device.source(channel, stream))},
             "username": device.username,
             "password": device.password,

@@ -11,12 +11,13 @@ KINDS = {"rtsp", "dahua", "register"}
 
 @dataclass(frozen=True)
 class Channel:
-    """One picture source of a device; `number` counts from 1."""
+    """One picture source of a device; `number` counts from 1, `record` is its recording plan."""
 
     id: str
     name: str
     number: int
     streams: tuple[str, ...]
+    record: str = "off"
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,6 @@ def _device(data: dict[str, Any]) -> Device:
 
 def _channel(data: dict[str, Any]) -> Channel:
     streams = tuple(stream for stream in data["streams"] if stream in SUBTYPES)
-    return Channel(str(data["id"]), str(data["name"]), int(data["number"]), streams)
+    # A main of an earlier release plans no recordings.
+    plan = str(data.get("record", "off"))
+    return Channel(str(data["id"]), str(data["name"]), int(data["number"]), streams, plan)

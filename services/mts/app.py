@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from services.media.assignment import Assignment
+from services.media.gate import Gate
 from services.mts import live, rtsp_server
-from services.mts.assignment import Assignment
 from services.mts.hub import Hub
 from services.mts.source import Patience
-from services.mts.tokens import Gate
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
 
@@ -26,7 +26,7 @@ async def build(context: Context) -> None:
     hub = Hub(patience, idle=float(settings.get("sub_idle_seconds", 30)))
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
-    assignment = Assignment(hub, gate, context.health, dms)
+    assignment = Assignment(hub.take, gate, context.health, lambda: dms)
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
@@ -46,3 +46,4 @@ async def build(context: Context) -> None:
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))
+    context.background("sweep", hub.sweep_often)

@@ -1,6 +1,7 @@
 """One frame as it came from the camera: interleaved RTP (RFC 2326 §10.12), cut behind the marker."""
 
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,17 +18,23 @@ class Init:
 
     mime: str
     messages: bytes
+    timescale: int = 90_000
 
 
 class Chunk:
-    """Bytes of one frame and of all that came before it; other forms are made once, when first wanted."""
+    """Bytes of one frame and of all that came before it; other forms are made once, when first wanted.
 
-    __slots__ = ("_variants", "data", "init", "key", "live", "timestamp")
+    `at` is when it had come, in microseconds since 1970; `ticks` where its fMP4 form begins and ends.
+    """
+
+    __slots__ = ("_variants", "at", "data", "init", "key", "live", "ticks", "timestamp")
 
     def __init__(self, data: bytes, key: bool, timestamp: int) -> None:
         self.data = data
         self.key = key
         self.timestamp = timestamp
+        self.at = time.time_ns() // 1000
+        self.ticks = (0, 0)
         self.live: bytes | None = None
         self.init: Init | None = None
         self._variants: dict[Channels, bytes] = {}

@@ -1,4 +1,7 @@
-"""Fragmented MP4 (ISO/IEC 14496-12, -15): an init segment per parameter set, one moof + mdat per frame."""
+"""Fragmented MP4 (ISO/IEC 14496-12, -15): an init segment per parameter set, one moof + mdat per frame.
+
+The layout is fixed, and services.media.boxes reads it back.
+"""
 
 import struct
 
@@ -10,6 +13,8 @@ VIDEO_TRACK = 1
 # moof(mfhd, traf(tfhd, tfdt v1, trun v1)) and the mdat header; sizes and offsets are constant per layout.
 _PLAIN = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIII4s")
 _SHIFTED = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIIiI4s")
+_STAMP = struct.Struct(">I4sIIQQ")
+_NTP_EPOCH = 2_208_988_800
 _KEY, _DELTA = 0x2000000, 0x1010000
 
 
@@ -23,6 +28,14 @@ def fragment(sequence: int, dts: int, duration: int, key: bool, size: int, shift
     head = (104, b"moof", 16, b"mfhd", 0, sequence, 80, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20)
     run = (36, b"trun", 0x1000F01, 1, 112, duration, size, flags)
     return _SHIFTED.pack(*head, b"tfdt", 0x1000000, dts, *run, shift, size + 8, b"mdat")
+
+
+def stamp(dts: int, at: int) -> bytes:
+    """The `prft` box before a key frame (§8.16.5): it had come at `at`, microseconds since 1970."""
+    seconds, rest = divmod(at, 1_000_000)
+    ntp = seconds + _NTP_EPOCH << 32 | (rest << 32) // 1_000_000
+    # Flag 2: the moment at which the fragment was complete.
+    return _STAMP.pack(32, b"prft", 0x1000002, VIDEO_TRACK, ntp, dts)
 
 
 def avc_entry(all_sps: list[bytes], all_pps: list[bytes]) -> tuple[Sps, bytes]:

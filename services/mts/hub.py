@@ -14,6 +14,7 @@ LOG = logging.getLogger(__name__)
 
 WARM = "main"
 _POLL_SECONDS = 0.01
+_SWEEP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Hub:
         self._refusals = Refusals()
         self._patience = patience
         self._idle = idle
+
+    def take(self, rows: list[dict[str, Any]]) -> None:
+        """As `assign`, from the rows of `GET /channels`; raises KeyError or TypeError when one is none."""
+        self.assign([channel_of(row) for row in rows])
 
     def assign(self, channels: list[Channel]) -> None:
         """Match the list: start what is new, end what is gone or comes from elsewhere now."""
@@ -82,6 +87,12 @@ class Hub:
             if key[1] != WARM and not stream.viewers and now - stream.wanted_at > self._idle:
                 LOG.info("stream %s/%s is let go: nobody watches", *key)
                 self._stop(key)
+
+    async def sweep_often(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            self.sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     async def close(self) -> None:
         """End every stream and its viewers."""

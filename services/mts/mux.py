@@ -52,7 +52,11 @@ class Muxer:
         if self.init is None or not size:
             return
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        head = fmp4.fragment(self._sequence, dts, self._timeline.duration, chunk.key, size, shift)
+        duration = self._timeline.duration
+        head = fmp4.fragment(self._sequence, dts, duration, chunk.key, size, shift)
+        if chunk.key:
+            head = fmp4.stamp(dts, chunk.at) + head
+        chunk.ticks = (dts, dts + duration)
         chunk.live = b"".join([header(BINARY, len(head) + size), head, *body])
         chunk.init = self.init
 
@@ -100,8 +104,10 @@ class Muxer:
             return
         self.problem = ""
         mime = f'video/mp4; codecs="{facts.codec}"'
-        text = message(TEXT, json.dumps({"type": "init", "mime": mime}).encode())
-        self.init = Init(mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)))
+        text = message(TEXT, json.dumps({"type": "init", "mime": mime, "timescale": self._rate}).encode())
+        self.init = Init(
+            mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)), self._rate
+        )
 
     def _entry(self) -> tuple[Sps, bytes]:
         sets = [self._sets[kind] for kind in self._kinds]

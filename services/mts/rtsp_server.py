@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
+from services.media.gate import Gate
 from services.mts.chunk import Channels
 from services.mts.describe import describe
 from services.mts.hub import Hub
 from services.mts.stream import Stream
-from services.mts.tokens import Gate
 from services.mts.viewer import RelayViewer
 from services.runtime import rtsp_message
 from services.runtime.errors import Problem

@@ -51,7 +51,7 @@ class Stream:
     @property
     def viewers(self) -> int:
         """How many watch now."""
-        return len(self._relays) + len(self._lives)
+        return len(self._relays) + sum(one.left() is None for one in self._lives)
 
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
@@ -77,6 +77,8 @@ class Stream:
         self._forget_gop()
         if self._muxer:
             self._muxer.interrupted()
+        for live in self._lives:
+            live.interrupted()
 
     def publish(self, chunk: Chunk) -> None:
         """One more frame of the camera."""
@@ -98,6 +100,8 @@ class Stream:
 
     def add_live(self, viewer: LiveViewer) -> None:
         """A browser joins; the first one starts the muxer at the last key frame."""
+        if viewer.heir() and self._inherit(viewer):
+            return
         first = not self._lives
         self._lives = (*self._lives, viewer)
         for chunk in self._gop:
@@ -108,7 +112,10 @@ class Stream:
     def remove(self, viewer: Viewer) -> None:
         """A viewer left; unknown ones are ignored, because both ends may notice the same end."""
         self._relays = tuple(v for v in self._relays if v is not viewer)
-        self._lives = tuple(v for v in self._lives if v is not viewer)
+        if isinstance(viewer, LiveViewer) and viewer in self._lives:
+            stays = viewer.leave()
+            others = (v for v in self._lives if v is not viewer)
+            self._lives = (*others, stays) if stays else tuple(others)
         self.wanted_at = monotonic()
         if not self._lives:
             self._muxer, self._mux_from = None, 0
@@ -124,6 +131,15 @@ class Stream:
         facts = {"channel": self.key[0], "stream": self.key[1], "state": self.state, "reason": self.reason}
         counted = {"bytes": self.bytes, "frames": self.frames, "viewers": self.viewers}
         return {**facts, "codec": video.codec if video else None, **counted}
+
+    def _inherit(self, viewer: LiveViewer) -> bool:
+        """Give a viewer what an earlier one left behind, all of it."""
+        for one in self._lives:
+            if (chunks := one.left()) is not None:
+                self._lives = (*(v for v in self._lives if v is not one), viewer)
+                viewer.inherit(chunks)
+                return True
+        return False
 
     def _mux(self, chunk: Chunk) -> None:
         if self._muxer is None:

@@ -78,6 +78,24 @@ class LiveViewer(Viewer):
         super().__init__(transport, on_gone)
         self._init: object = None
 
+    def interrupted(self) -> None:
+        """The camera is gone for now; who only looks need not know."""
+
+    def leave(self) -> "LiveViewer | None":
+        """What stays in the fan-out when this viewer leaves it."""
+        return None
+
+    def heir(self) -> bool:
+        """Whether this viewer takes over what another one left behind."""
+        return False
+
+    def inherit(self, chunks: "list[tuple[Chunk, bool]]") -> None:
+        """Take over what another one left behind."""
+
+    def left(self) -> "list[tuple[Chunk, bool]] | None":
+        """What was left behind: chunks, and whether something is missing before each; None for nothing."""
+        return None
+
     def product(self, chunk: Chunk) -> bytes | None:
         if chunk.live is None or chunk.init is None:
             return None

@@ -14,14 +14,25 @@ class Check:
 
 @dataclass
 class Health:
-    """The checks of one service. `dead` holds why only a restart can help; empty while alive."""
+    """The checks of one service. `dead` holds why only a restart can help; empty while alive.
+
+    `alarms` are what a person must look at although the service itself is well.
+    """
 
     checks: dict[str, Check] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=dict)
     dead: str = ""
 
     def set(self, check: str, ok: bool, reason: str = "") -> None:
         """Record the newest result of `check`; a well one may carry a remark as its reason."""
         self.checks[check] = Check(ok, reason)
+
+    def alarm(self, name: str, text: str) -> None:
+        """Raise an alarm, or end it with an empty text."""
+        if text:
+            self.alarms[name] = text
+        else:
+            self.alarms.pop(name, None)
 
     def give_up(self, reason: str) -> None:
         """Say that only a restart can help: the watchdog is no longer fed."""
@@ -38,8 +49,9 @@ class Health:
         return "; ".join([self.dead, *failing] if self.dead else failing)
 
     def as_dict(self) -> dict[str, Any]:
-        """`{"status": "ok"|"failing", "checks": {name: {"ok": bool, "reason": str}}}`."""
+        """`{"status": "ok"|"failing", "checks": {name: {"ok": bool, "reason": str}}}`, `alarms` if any."""
         checks = {name: {"ok": check.ok, "reason": check.reason} for name, check in self.checks.items()}
         if self.dead:
             checks["alive"] = {"ok": False, "reason": self.dead}
-        return {"status": "ok" if self.ok else "failing", "checks": checks}
+        alarms = {"alarms": dict(self.alarms)} if self.alarms else {}
+        return {"status": "ok" if self.ok else "failing", "checks": checks, **alarms}

@@ -20,11 +20,11 @@ INITIALISED = "initialised"
 
 PERMISSIONS = frozenset(
     {"live.view", "devices.view", "devices.manage", "nodes.view", "nodes.manage", "services.control",
-     "network.view", "network.manage", "audit.view", "accounts.manage"}
+     "network.view", "network.manage", "audit.view", "accounts.manage", "recordings.view"}
 )  # fmt: skip
 ROLES: dict[str, frozenset[str]] = {
     "administrator": PERMISSIONS,
-    "operator": frozenset({"live.view", "devices.view", "nodes.view"}),
+    "operator": frozenset({"live.view", "recordings.view", "devices.view", "nodes.view"}),
 }
 
 

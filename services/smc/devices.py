@@ -40,13 +40,14 @@ KEEP_MESSAGES = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Channel:
-    """One picture source; `streams` holds main and maybe sub."""
+    """One picture source; `streams` holds main and maybe sub, `record` is continuous or off."""
 
     id: str
     device: str
     number: int
     name: str
     streams: list[str]
+    record: str = "off"
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,13 @@ def _assigned(row: models.Device) -> dict[str, Any]:
         "username": row.username, "password": secrets.unseal(row.secret, row.id),
         "changed_at": clock.iso(row.changed_at),
         "channels": [
-            {"id": one.id, "name": one.name, "number": one.number, "streams": one.streams.split(",")}
+            {
+                "id": one.id,
+                "name": one.name,
+                "number": one.number,
+                "streams": one.streams.split(","),
+                "record": _plan(one),
+            }
             for one in row.channels
         ],
     }  # fmt: skip
@@ -240,7 +247,8 @@ def _first_time(session: Session, msg_id: str) -> bool:
 
 def _whole() -> Select[models.Device]:
     return select(models.Device).options(
-        selectinload(models.Device.channels), selectinload(models.Device.state)
+        selectinload(models.Device.channels).selectinload(models.Channel.plan),
+        selectinload(models.Device.state),
     )
 
 
@@ -261,6 +269,10 @@ def _device(row: models.Device) -> Device:
         # The sealed form of "" is version, nonce and tag alone.
         len(row.secret) > 1 + secrets.NONCE + 16,
         row.state.state, row.state.reason, row.state.at, row.state.info,
-        [Channel(c.id, row.id, c.number, c.name, c.streams.split(",")) for c in row.channels],
+        [Channel(c.id, row.id, c.number, c.name, c.streams.split(","), _plan(c)) for c in row.channels],
         row.created_at, row.created_by,
     )  # fmt: skip
+
+
+def _plan(row: models.Channel) -> str:
+    return row.plan.kind if row.plan else "off"

@@ -48,20 +48,21 @@ def open(
     account.need("live.view")
     row = session.get(models.Channel, channel)
     if row is None:
-        raise _no_channel()
+        raise no_channel()
     if stream not in row.streams.split(","):
         stream = "main"
     device = session.get_one(models.Device, row.device_id)
     if device.kind == "register":
         raise _not_carried()
-    node = _ready(session, device.node)
-    token = _token(account.name, channel, node.name)
+    node = ready(session, device.node)
+    token = token_for(account.name, channel, node.name)
     audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
     return _answer(token, channel, stream, node)
 
 
-def _ready(session: Session, name: str) -> nodes.Node:
+def ready(session: Session, name: str) -> nodes.Node:
+    """The node that has the pictures; Problem 409 if it is not enabled or not heard of."""
     nodes.need_enabled(session, name)
     node = nodes.get(session, name)
     if node.reach == "unreachable":
@@ -77,7 +78,8 @@ def _ago(age: float | None) -> str:
     return "more than 30 seconds" if age is None else f"{age:.0f} seconds"
 
 
-def _token(user: str, channel: str, node: str) -> str:
+def token_for(user: str, channel: str, node: str) -> str:
+    """A token that works once, on one node, for `VALID` seconds."""
     key = config.credential("media-key")
     return sign_live(key, LiveToken(user, channel, node, time.time() + VALID, secrets.token_hex(16)))
 
@@ -113,7 +115,8 @@ def _not_carried() -> Problem:
     )  # fmt: skip
 
 
-def _no_channel() -> Problem:
+def no_channel() -> Problem:
+    """There is none of that id."""
     return Problem(
         "channel-unknown", "There is no such channel.", "Its device was removed, or the id is wrong.",
         "Look at the list of devices.", status=404,

@@ -156,7 +156,18 @@ class Channel(Base):
     number: Mapped[int]
     name: Mapped[str] = mapped_column(String(80))
     streams: Mapped[str] = mapped_column(String(16))
+    plan: Mapped["RecordingPlan | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     __table_args__ = (UniqueConstraint("device_id", "number"), TABLE)
+
+
+class RecordingPlan(Base):
+    """When a channel is recorded: `kind` is continuous or off; no row is off."""
+
+    __tablename__ = "recording_plans"
+    channel_id: Mapped[str] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(64))
 
 
 class DeviceState(Base):

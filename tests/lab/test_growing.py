@@ -21,7 +21,7 @@ all:
 """
 SECOND = FIRST + "        sub-2: {ansible_host: 198.18.0.22, dss_enabled: true}\n"
 # What a run could leave behind on a node that it should not touch.
-UNITS = "nginx mariadb redis-server nats-server dss-smc dss-portal dss-dms dss-mts"
+UNITS = "nginx mariadb redis-server nats-server dss-smc dss-portal dss-dms dss-mts dss-ss"
 TRACES = (
     "find /etc/dss /etc/systemd/system /opt/dss -type f -printf '%p %T@ %s\\n' | sort | sha256sum; "
     f"systemctl show -p InvocationID --value {UNITS}"

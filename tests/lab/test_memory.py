@@ -9,7 +9,7 @@ from lab.admin import until
 from lab.site import MAIN, SUB, Site
 
 GB = 1024 * 1024
-BASIC = {"mq", "dms", "mts", "ars"}
+BASIC = {"mq", "dms", "mts", "ars", "ss"}
 PSS_OF_PROCESSES = """
 import json, pathlib
 found = []
@@ -93,6 +93,7 @@ def test_an_idle_main_stays_within_its_memory_budget(site: Site) -> None:
         "dss-dms.service",
         "dss-mts.service",
         "dss-ars.service",
+        "dss-ss.service",
     } <= {u for u, _ in own}
     # gunicorn's supervisor and its worker are two processes of one unit.
     assert [one for one in own if one[1] > 60] == []

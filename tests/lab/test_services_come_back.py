@@ -10,8 +10,11 @@ from lab.admin import Admin, until
 from lab.site import MAIN, SUB, Site
 
 UNITS = {
-    MAIN: ("nginx", "mariadb", "redis-server", "nats-server", "dss-portal", "dss-dms", "dss-mts", "dss-ars"),
-    SUB: ("nginx", "nats-server", "dss-dms", "dss-mts", "dss-ars"),
+    MAIN: (
+        *("nginx", "mariadb", "redis-server", "nats-server"),
+        *("dss-portal", "dss-dms", "dss-mts", "dss-ars", "dss-ss"),
+    ),
+    SUB: ("nginx", "nats-server", "dss-dms", "dss-mts", "dss-ars", "dss-ss"),
 }
 SERVICE = {
     "mariadb": "mysql",
@@ -21,6 +24,7 @@ SERVICE = {
     "dss-dms": "dms",
     "dss-mts": "mts",
     "dss-ars": "ars",
+    "dss-ss": "ss",
     "nginx": "nginx",
 }
 PAIRS = [(host, unit) for host, units in UNITS.items() for unit in units]

@@ -37,6 +37,10 @@ http {{
       proxy_pass http://127.0.0.1:{mts}/; proxy_http_version 1.1; proxy_buffering off;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
     }}
+    location /ss/ {{
+      proxy_pass http://127.0.0.1:{ss}/; proxy_http_version 1.1; proxy_buffering off;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+    }}
     location / {{
       proxy_pass http://127.0.0.1:{portal}; proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;
@@ -100,9 +104,9 @@ def _configure(site: Site, folder: Path, port: int) -> None:
     files = site.platform.files
     ports = {
         name: json.loads((files.etc / "services" / f"{name}.json").read_text())["ports"]
-        for name in ("smc", "mts")
+        for name in ("smc", "mts", "ss")
     }
     settings = {"folder": folder, "port": port, "pki": files.etc / "pki", "assets": ensure_web(),
                 "key": files.credentials / "node.key", "portal": ports["smc"]["portal"],
-                "mts": ports["mts"]["http"]}  # fmt: skip
+                "mts": ports["mts"]["http"], "ss": ports["ss"]["http"]}  # fmt: skip
     (folder / "nginx.conf").write_text(NGINX.format(**settings))

@@ -49,7 +49,8 @@ def test_a_node_gets_its_own_devices_with_passwords(client: FlaskClient) -> None
         "name": "B", "kind": "dahua", "host": "198.18.0.102", "port": 80, "rtsp_port": 554,
         "username": "admin", "password": PASSWORD,
     }  # fmt: skip
-    assert one["channels"] == [{"id": f"{one['id']}-1", "name": "B", "number": 1, "streams": ["main", "sub"]}]
+    channel = {"id": f"{one['id']}-1", "name": "B", "number": 1, "streams": ["main", "sub"], "record": "off"}
+    assert one["channels"] == [channel]
 
 
 @pytest.mark.parametrize("node", ["sub-2", "sub-9"])

@@ -7,7 +7,7 @@ import pytest
 from services import catalog
 from services.catalog import CatalogError
 
-BUILT = {"ars", "nginx", "smc", "mysql", "redis", "mq", "dms", "mts"}
+BUILT = {"ars", "nginx", "smc", "mysql", "redis", "mq", "dms", "mts", "ss"}
 ONE = """\
 id: {id}
 code: DSS_{id}

@@ -71,7 +71,7 @@ def test_the_site_itself_is_right(tmp_path: Path) -> None:
         ("dss_ports: {mts.rtsp: 65536}", "dss_ports.mts.rtsp", "1024 to 65535"),
         ("dss_ports: {mts.rtsp: '19100'}", "dss_ports.mts.rtsp", "not a port number"),
         ("dss_ports: {mts.rtsp: 9102}", "dss_ports.mts.rtsp", "both use 9102/tcp"),
-        ("dss_ports: {mts.rtsp: 9322}", "dss_ports.mts.rtsp", "ss.rtsps and mts.rtsp would both use"),
+        ("dss_ports: {mts.rtsp: 9321}", "dss_ports.mts.rtsp", "ss.http and mts.rtsp would both use"),
         ("dss_ports: [mts.rtsp]", "dss_ports", "not a list of"),
         ("dss_lan_networks: [198.18.0.1/24]", "dss_lan_networks", "not a network"),
         ("dss_gateway: 198.18.0.1, dss_gateway_mac: '02:00'", "dss_gateway_mac", "not a MAC address"),

@@ -163,7 +163,8 @@ class Monitor:
         )
 
     def _condition(self, unit: Unit) -> Condition:
-        return states.of_unit(unit, _withheld(unit.name), self.prober.problem(unit.name))
+        problem, alarm = self.prober.problem(unit.name), self.prober.alarm(unit.name)
+        return states.of_unit(unit, _withheld(unit.name), problem, alarm)
 
     def _since(self, known: list[Unit], condition: Condition, old: Row | None) -> datetime | None:
         if old is not None and old.condition.state == condition.state:

@@ -14,7 +14,15 @@ PROBE_SECONDS = 1.5
 FAILURES = 2
 ANSWER_LIMIT = 64 * 1024
 
-Probe = Callable[[], Awaitable[str]]
+
+@dataclass(frozen=True)
+class Alarm:
+    """A unit is well, and yet a person must look at something."""
+
+    text: str
+
+
+Probe = Callable[[], Awaitable[str | Alarm]]
 """Asks one unit; returns what is wrong, empty if it is well. May raise OSError or TimeoutError."""
 
 
@@ -24,6 +32,7 @@ class Verdict:
 
     problem: str | None = None
     failures: int = 0
+    alarm: str = ""
 
 
 @dataclass
@@ -50,7 +59,12 @@ class Prober:
         """What is wrong with `unit`; empty if well or not to be asked, None if not asked yet."""
         return self.verdicts.get(unit, Verdict()).problem if unit in self.probes else ""
 
+    def alarm(self, unit: str) -> str:
+        """What a person must look at although `unit` is well; empty for nothing."""
+        return self.verdicts.get(unit, Verdict()).alarm
+
     async def _ask(self, unit: str) -> None:
+        found: str | Alarm
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 found = await self.probes[unit]()
@@ -60,8 +74,9 @@ class Prober:
             found = f"It does not answer ({error or type(error).__name__})"
         self._note(unit, found)
 
-    def _note(self, unit: str, found: str) -> None:
+    def _note(self, unit: str, answer: str | Alarm) -> None:
         verdict = self.verdicts.setdefault(unit, Verdict())
+        verdict.alarm, found = (answer.text, "") if isinstance(answer, Alarm) else ("", answer)
         verdict.failures = verdict.failures + 1 if found else 0
         if not found or verdict.failures >= FAILURES:
             verdict.problem = found
@@ -97,16 +112,24 @@ def _probe(entry: Entry, unit: str, session: aiohttp.ClientSession) -> Probe | N
 def _http(session: aiohttp.ClientSession, entry: Entry, port: str, path: str) -> Probe:
     scheme = "https" if port == "https" else "http"
 
-    async def probe() -> str:
+    async def probe() -> str | Alarm:
         # The number may have changed since the agent started.
         number = config.load_service(entry.id).ports[port]
         url = f"{scheme}://127.0.0.1:{number}{path}"
         # This node's own address: what is asked is whether the service lives, not who it is.
         async with session.get(url, allow_redirects=False, ssl=False) as answer:
             text = (await answer.content.read(ANSWER_LIMIT)).decode(errors="replace")
-        return "" if answer.status == 200 else _reasons(answer.status, text)
+        return _alarms(text) if answer.status == 200 else _reasons(answer.status, text)
 
     return probe
+
+
+def _alarms(text: str) -> str | Alarm:
+    try:
+        alarms = [str(one) for one in json.loads(text)["alarms"].values()]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return Alarm(" ".join(alarms)[:500]) if alarms else ""
 
 
 def _reasons(status: int, text: str) -> str:

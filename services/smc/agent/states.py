@@ -38,22 +38,22 @@ class Unit:
 
 @dataclass(frozen=True)
 class Condition:
-    """One of the five states, and why if it is not Running."""
+    """One of the five states, and why; of a Running one, what a person must look at."""
 
     state: str
     reason: str = ""
 
 
-def of_unit(unit: Unit, withheld: str, unhealthy: str | None) -> Condition:
+def of_unit(unit: Unit, withheld: str, unhealthy: str | None, alarm: str = "") -> Condition:
     """State of one unit.
 
     `withheld`: the memory gate's reason, or empty. `unhealthy`: what the health check found, empty if all is
-    well, None if it has not been asked yet.
+    well, None if it has not been asked yet. `alarm`: what else it tells.
     """
     if unit.load not in {"loaded", "masked"}:
         return Condition(UNAVAILABLE, f"{unit.name} is not installed on this node")
     if unit.active in {"active", "reloading"}:
-        return _of_active(unhealthy)
+        return _of_active(unhealthy, alarm)
     if unit.active == "activating":
         return _of_activating(unit)
     if unit.active == "deactivating":
@@ -70,10 +70,10 @@ def worst(conditions: list[Condition]) -> Condition:
     return min(conditions, key=lambda one: WORST_FIRST.index(one.state))
 
 
-def _of_active(unhealthy: str | None) -> Condition:
+def _of_active(unhealthy: str | None, alarm: str) -> Condition:
     if unhealthy is None:
         return Condition(STARTING, "Waiting for its first health check")
-    return Condition(UNAVAILABLE, unhealthy) if unhealthy else Condition(RUNNING)
+    return Condition(UNAVAILABLE, unhealthy) if unhealthy else Condition(RUNNING, alarm)
 
 
 def _of_activating(unit: Unit) -> Condition:

@@ -9,6 +9,7 @@ from services.smc.api import (
     dmz,
     document,
     nodes,
+    recordings,
     recovery,
     services,
     site,
@@ -18,5 +19,5 @@ from services.smc.api.route import blueprint
 
 __all__ = [
     "accounts", "audit", "blueprint", "certificates", "changes", "devices", "dmz", "document", "nodes",
-    "recovery", "services", "site", "upkeep",
+    "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from services.mts import tokens
-from services.mts.tokens import Gate
+from services.media import gate as gate_module
+from services.media.gate import Gate
 from services.runtime.errors import Problem
 from services.runtime.live_token import LiveToken, sign_live
 
@@ -45,7 +45,7 @@ def test_refused_token_is_not_used_up(gate: Gate) -> None:
 def test_memory_of_used_tokens_is_bounded_and_forgets_only_expired_ones(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(gate_module, "MAX_REMEMBERED", 3)
     for nonce, seconds in (("a", 0.05), ("b", 30), ("c", 30)):
         gate.admit(token(nonce, seconds), "c")
     time.sleep(0.1)
@@ -53,3 +53,14 @@ def test_memory_of_used_tokens_is_bounded_and_forgets_only_expired_ones(
     for nonce in ("e", "b"):
         with pytest.raises(Problem):
             gate.admit(token(nonce), "c")
+
+
+def test_a_token_for_a_live_picture_opens_no_recording_and_the_other_way_round() -> None:
+    recordings, live = Gate("n", "recording/"), Gate("n")
+    recordings.public_key = live.public_key = PUBLIC
+    play = sign_live(PRIVATE, LiveToken("u", "recording/c", "n", time.time() + 30, "p"))
+    with pytest.raises(Problem):
+        recordings.admit(token("a"), "c")
+    with pytest.raises(Problem):
+        live.admit(play, "c")
+    assert recordings.admit(play, "c").user == "u"

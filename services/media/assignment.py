@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 
-from services.mts.hub import Channel, Hub, channel_of
-from services.mts.tokens import Gate
+from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.health import Health
 
@@ -19,15 +20,20 @@ _MAX_BODY = 16 * 1024 * 1024
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError)
 
 
+Rows = list[dict[str, Any]]
+Take = Callable[[Rows], None]
+
+
 class Assignment:
     """Follows DSS_DMS; while it is away everything goes on with the last list."""
 
-    def __init__(self, hub: Hub, gate: Gate, health: Health, port: int) -> None:
-        self._hub = hub
+    def __init__(self, take: Take, gate: Gate, health: Health, port: Callable[[], int]) -> None:
+        """`take` gets the rows of `GET /channels` at each change; it may raise KeyError or TypeError."""
+        self._take = take
         self._gate = gate
         self._health = health
-        self._base = f"http://127.0.0.1:{port}"
-        self._last: list[Channel] | None = None
+        self._port = port
+        self._last: Rows | None = None
 
     async def follow(self) -> None:
         """Poll until cancelled."""
@@ -35,7 +41,6 @@ class Assignment:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             for turn in range(2**62):
                 await self._turn(session, turn)
-                self._hub.sweep()
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _turn(self, session: aiohttp.ClientSession, turn: int) -> None:
@@ -43,7 +48,7 @@ class Assignment:
             await self._channels(session)
             self._health.set("dms", True)
         except _NO_ANSWER as reason:
-            remark = "Streams go on with its last list." if self._last is not None else ""
+            remark = "All goes on with its last list." if self._last is not None else ""
             self._health.set("dms", self._last is not None, f"{_said(reason)} {remark}".strip())
         if self._gate.public_key is None or turn % _KEY_EVERY == 0:
             await self._key(session)
@@ -53,20 +58,19 @@ class Assignment:
         try:
             self._gate.public_key = (await self._get(session, "/media-key")).decode()
         except _NO_ANSWER as reason:
-            LOG.info("no key for live tokens: %s", reason)
+            LOG.info("no key for tokens: %s", reason)
         known = self._gate.public_key is not None
         self._health.set("media-key", known, "" if known else "Nobody can watch until main's key has come.")
 
     async def _channels(self, session: aiohttp.ClientSession) -> None:
         rows = json.loads(await self._get(session, "/channels"))
-        channels = [channel_of(row) for row in rows]
-        if channels != self._last:
-            LOG.info("%d channels are assigned", len(channels))
-            self._last = channels
-            self._hub.assign(channels)
+        if rows != self._last:
+            self._take(rows)
+            LOG.info("%d channels are assigned", len(rows))
+            self._last = rows
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
-        async with session.get(self._base + path, headers=auth.bearer()) as answer:
+        async with session.get(f"http://127.0.0.1:{self._port()}{path}", headers=auth.bearer()) as answer:
             answer.raise_for_status()
             body = bytearray()
             async for part in answer.content.iter_chunked(65536):

@@ -1,4 +1,4 @@
-"""Admission by one-time live tokens: signed by main, for this node and one channel, accepted once."""
+"""Admission by one-time tokens: signed by main, for this node and one channel, accepted once."""
 
 import time
 
@@ -9,11 +9,16 @@ MAX_REMEMBERED = 100_000
 
 
 class Gate:
-    """Verifies tokens with main's public key and remembers used ones until they expire."""
+    """Verifies tokens with main's public key and remembers used ones until they expire.
 
-    def __init__(self, node: str) -> None:
+    `scope` stands before the channel in a token, so that one for recordings opens no live picture and
+    the other way round; live pictures have none.
+    """
+
+    def __init__(self, node: str, scope: str = "") -> None:
         self.public_key: str | None = None
         self._node = node
+        self._scope = scope
         self._used: dict[str, float] = {}
 
     def admit(self, text: str, channel: str) -> LiveToken:
@@ -24,7 +29,7 @@ class Gate:
         token = verify_live(self.public_key, text, now)
         if token.node != self._node:
             raise refused("Its token was issued for another node.")
-        if token.channel != channel:
+        if token.channel != self._scope + channel:
             raise refused("Its token was issued for another channel.")
         self._use(token, now)
         return token
@@ -41,5 +46,5 @@ class Gate:
 
 def refused(why: str, status: int = 403) -> Problem:
     """The one text for every refusal, with its reason."""
-    what = "The live picture was refused."
+    what = "The picture was refused."
     return Problem("live-token-refused", what, why, "Open the channel again.", status=status)

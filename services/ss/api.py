@@ -1,0 +1,107 @@
+"""What DSS_SS answers: timeline, playback and clips to holders of a token, its state to its node."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from services.media.gate import Gate
+from services.runtime import auth
+from services.runtime.errors import Problem
+from services.ss import clip, playback
+from services.ss.boxes import TornError
+from services.ss.entry import SECOND
+from services.ss.plan import Plan
+from services.ss.playback import MILLI, Viewing
+from services.ss.store import Store
+
+PING_SECONDS = 30.0
+_MAX_INCOMING = 4096
+
+
+def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
+    """All routes; times in queries are milliseconds since 1970."""
+
+    @auth.public
+    async def play(request: web.Request) -> web.StreamResponse:
+        channel = _admitted(gate, request)
+        socket = web.WebSocketResponse(compress=False, heartbeat=PING_SECONDS, max_msg_size=_MAX_INCOMING)
+        await socket.prepare(request)
+        await Viewing(store.library, channel, socket).serve()
+        return socket
+
+    @auth.public
+    async def timeline(request: web.Request) -> web.Response:
+        channel = _admitted(gate, request)
+        return web.json_response(await _search(store, channel, request))
+
+    async def timeline_inside(request: web.Request) -> web.Response:
+        return web.json_response(await _search(store, request.match_info["channel"], request))
+
+    @auth.public
+    async def download(request: web.Request) -> web.StreamResponse:
+        return await _download(store, _admitted(gate, request), request)
+
+    async def state(_: web.Request) -> web.Response:
+        rows = [
+            {"channel": one.channel, "bytes": one.bytes, "problem": one.problem}
+            for one in plan.recorders.values()
+        ]
+        return web.json_response({"recorders": rows, "folders": store.facts()})
+
+    return [
+        web.get("/play/{channel}", play),
+        web.get("/timeline/{channel}", timeline),
+        web.get("/recorded/{channel}", timeline_inside),
+        web.get("/clip/{channel}", download),
+        web.get("/state", state),
+    ]
+
+
+def _admitted(gate: Gate, request: web.Request) -> str:
+    channel = request.match_info["channel"]
+    gate.admit(request.query.get("token", ""), channel)
+    return channel
+
+
+def _span(request: web.Request) -> tuple[int, int]:
+    try:
+        return int(request.query["from"]) * MILLI, int(request.query["to"]) * MILLI
+    except (KeyError, ValueError) as error:
+        raise _wrong("`from` and `to` must be milliseconds since 1970.") from error
+
+
+async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
+    start, end = _span(request)
+    try:
+        return await asyncio.to_thread(playback.search, store.library, channel, start, end)
+    except ValueError as error:
+        raise _wrong(f"{error}.") from error
+
+
+async def _download(store: Store, channel: str, request: web.Request) -> web.StreamResponse:
+    found = await asyncio.to_thread(clip.plan, store.library, channel, *_span(request))
+    begin = datetime.fromtimestamp(found.start / SECOND, UTC)
+    answer = web.StreamResponse(headers={
+        "Content-Type": "video/mp4",
+        "Content-Disposition": f'attachment; filename="{channel}-{begin:%Y%m%dT%H%M%SZ}.mp4"',
+        "Cache-Control": "no-store",
+        "X-Clip-Duration": f"{found.duration:.3f}",
+        "X-Clip-Missing": f"{found.missing / SECOND:.3f}",
+    })  # fmt: skip
+    answer.content_length = found.size
+    await answer.prepare(request)
+    pieces = clip.parts(found)
+    try:
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            await answer.write(piece)
+    except (OSError, TornError) as error:
+        # Fewer bytes than announced: every client sees that the file is not whole.
+        raise ConnectionAbortedError(str(error)) from error
+    return answer
+
+
+def _wrong(why: str) -> Problem:
+    return Problem(
+        "span-wrong", "The span of time cannot be used.", why, "Correct it and try again.", status=422
+    )

@@ -1,0 +1,51 @@
+"""DSS_SS as a service: its store, its recorders, its routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+from aiohttp import web
+
+from services.media.assignment import Assignment
+from services.media.gate import Gate
+from services.runtime import auth, config
+from services.runtime.app import Context
+from services.ss import api, retention
+from services.ss.plan import ALARM_SECONDS, Plan
+from services.ss.store import Store
+
+SCOPE = "recording/"
+
+
+async def build(context: Context) -> None:
+    """Put DSS_SS together.
+
+    Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (none: no
+    limit), `alarm_seconds`, `file_seconds` (60).
+    """
+    settings = context.service.settings
+    roots = [str(one) for one in settings.get("folders") or [context.node.install_path / "recordings"]]
+    store = Store(roots, config.state_dir(), retention.quota(settings), context.health)
+    store.file_seconds = float(settings.get("file_seconds", store.file_seconds))
+    await asyncio.to_thread(store.recover)
+    gate = Gate(context.node.name, SCOPE)
+    plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
+    assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
+
+    async def lifetime(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await plan.close()
+        store.close()
+
+    context.app.middlewares.append(auth.node_only)
+    context.app.add_routes(api.routes(store, plan, gate))
+    context.app.cleanup_ctx.append(lifetime)
+    context.background("assignment", assignment.follow)
+    context.background("store", store.check_all)
+    context.background("sync", store.sync_often)
+    context.background("watch", plan.watch)
+
+
+def _port(service: str) -> int:
+    """Where a neighbour listens now; its number may change while this service runs."""
+    return config.load_service(service).ports["http"]

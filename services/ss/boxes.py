@@ -1,0 +1,152 @@
+"""Reading recorded files back: fragments in the layout of services.mts.fmp4, checked to the last sample."""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.ss.entry import Gop
+
+STAMP_SIZE = 32
+_FRAME = struct.Struct(">Q8xI8xIII")
+"""From tfdt on: decode time, flags of trun, duration, size and flags of the sample."""
+_NTP_EPOCH = 2_208_988_800
+_PEEK = 256
+_MOST_HEAD = 256 * 1024
+
+
+class TornError(ValueError):
+    """The bytes are no whole fragments."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a file begins with: the init segment, what it shows, and how long all of that is."""
+
+    init: bytes
+    mime: str
+    timescale: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One fragment: where it begins and ends, its time in ticks; `at` only before a key frame, else 0."""
+
+    offset: int
+    end: int
+    tick: int
+    duration: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is whole in a file: its GOPs, the tick behind the last frame, and the bytes up to there."""
+
+    head: Head
+    gops: tuple[Gop, ...]
+    end_tick: int
+    size: int
+
+
+def note(mime: str, timescale: int) -> bytes:
+    """The `free` box behind the init segment: the type a browser is told, and the timescale."""
+    text = json.dumps({"mime": mime, "timescale": timescale}).encode()
+    return (8 + len(text)).to_bytes(4, "big") + b"free" + text
+
+
+def head(file: int) -> Head:
+    """The beginning of an open file; TornError if it is not whole."""
+    position, init = 0, b""
+    for kind in (b"ftyp", b"moov", b"free"):
+        begin = os.pread(file, 8, position)
+        size = int.from_bytes(begin[:4], "big")
+        if begin[4:] != kind or not 8 < size < _MOST_HEAD:
+            raise TornError("it does not begin with a whole init segment")
+        box = os.pread(file, size, position)
+        if len(box) != size:
+            raise TornError("it ends inside its init segment")
+        init += box if kind != b"free" else b""
+        position += size
+    try:
+        about = json.loads(box[8:])
+        return Head(init, str(about["mime"]), int(about["timescale"]), position)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TornError("it does not say what it holds") from error
+
+
+def scan(file: int) -> Scan:
+    """Read every fragment's header, and the samples' own lengths; stops at the first that is not whole."""
+    start, size = head(file), os.fstat(file).st_size
+    gops: list[Gop] = []
+    end, end_tick = start.size, 0
+    try:
+        for frame in frames(file, start.size, size):
+            if frame.at:
+                gops.append(Gop(frame.offset, frame.at, frame.tick, 0))
+            elif not gops:
+                raise TornError("it does not begin with a key frame")
+            last = gops[-1]
+            gops[-1] = Gop(last.offset, last.at, last.tick, last.frames + 1)
+            end, end_tick = frame.end, frame.tick + frame.duration
+    except TornError:
+        pass
+    return Scan(start, tuple(gops), end_tick, end)
+
+
+def frames(file: int, start: int, size: int) -> Iterator[Frame]:
+    """Fragment by fragment; TornError where they stop being whole."""
+    while start < size:
+        frame = _frame(os.pread(file, _PEEK, start), start, size)
+        _check_sample(file, frame)
+        yield frame
+        start = frame.end
+
+
+def parse(data: bytes | bytearray) -> Iterator[Frame]:
+    """The fragments of bytes that are known to be whole."""
+    position, view = 0, memoryview(data)
+    while position < len(data):
+        frame = _frame(view[position : position + _PEEK], position, len(data))
+        yield frame
+        position = frame.end
+
+
+def tick_offset(frame: Frame) -> int:
+    """Where a fragment's decode time stands, counted as `frame.offset` is."""
+    return frame.offset + (STAMP_SIZE if frame.at else 0) + 60
+
+
+def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
+    at = 0
+    if bytes(data[4:8]) == b"prft":
+        at = _arrival(int.from_bytes(data[16:24], "big"))
+        data = data[STAMP_SIZE:]
+    moof = int.from_bytes(data[:4], "big")
+    if bytes(data[4:8]) != b"moof" or moof not in (100, 104) or bytes(data[moof + 4 : moof + 8]) != b"mdat":
+        raise TornError(f"no fragment at {offset}")
+    tick, _, duration, sample, _ = _FRAME.unpack_from(data, 60)
+    mdat = int.from_bytes(data[moof : moof + 4], "big")
+    end = offset + (STAMP_SIZE if at else 0) + moof + mdat
+    if mdat != sample + 8 or end > size:
+        raise TornError(f"the fragment at {offset} is not whole")
+    return Frame(offset, end, tick, duration, at)
+
+
+def _arrival(ntp: int) -> int:
+    seconds, rest = ntp >> 32, ntp & 0xFFFFFFFF
+    return (seconds - _NTP_EPOCH) * 1_000_000 + (rest * 1_000_000 + (1 << 31) >> 32)
+
+
+def _check_sample(file: int, frame: Frame) -> None:
+    """Each NAL unit of the sample has a length, and together they fill it: pages of zeros do not."""
+    data = os.pread(file, _PEEK, frame.offset)
+    base = STAMP_SIZE if frame.at else 0
+    position = frame.offset + base + int.from_bytes(data[base : base + 4], "big") + 8
+    while position < frame.end:
+        length = int.from_bytes(os.pread(file, 4, position), "big")
+        position += 4 + length
+        if not length or position > frame.end:
+            raise TornError(f"the picture at {frame.offset} is not whole")

@@ -1,0 +1,67 @@
+"""A span of a recording as one MP4 file, whose size and duration are known before the first byte."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from services.runtime.errors import Problem
+from services.ss import reader
+from services.ss.entry import SECOND
+from services.ss.library import Library
+from services.ss.reader import Place, Reader
+
+LONGEST = 6 * 3600 * SECOND
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What will be sent: begins with the key frame at or before the wanted start."""
+
+    places: tuple[Place, ...]
+    init: bytes
+    start: int
+    end: int
+    size: int
+    missing: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds, gaps included: the picture stands still in them."""
+        return (self.end - self.start) / SECOND
+
+
+def plan(library: Library, channel: str, start: int, end: int) -> Clip:
+    """Find all of [start, end), microseconds; Problem if there is nothing, or nothing that fits one file."""
+    if not 0 <= start < end <= start + LONGEST:
+        raise _refused(
+            "clip-span", "The span cannot be used.", "It must be longer than 0 and at most 6 hours.", 422
+        )
+    found = tuple(reader.places(library, channel, start, end))
+    if not found:
+        raise _refused(
+            "clip-empty", "There is nothing to download.", "Nothing is recorded in this span.", 404
+        )
+    heads = {reader.Reader(0).head(entry).init for entry in {p.entry.seq: p.entry for p in found}.values()}
+    if len(heads) > 1:
+        raise _refused("clip-mixed", "This span does not fit one file.",
+                       "The camera's picture format changed in it.", 409)  # fmt: skip
+    backwards = any(b.at < a.at for a, b in pairwise(found))
+    if backwards:
+        raise _refused("clip-clock", "This span does not fit one file.", "The clock was set back in it.", 409)
+    held = sum(place.end - place.at for place in found)
+    begin, stop = found[0].at, found[-1].end
+    init = heads.pop()
+    size = len(init) + sum(place.bytes[1] for place in found)
+    return Clip(found, init, begin, stop, size, max(0, stop - begin - held))
+
+
+def parts(clip: Clip) -> Iterator[bytes]:
+    """The file, piece by piece; OSError or boxes.TornError if some of it was deleted meanwhile."""
+    yield clip.init
+    one = Reader(clip.start)
+    for place in clip.places:
+        yield bytes(one.read(place))
+
+
+def _refused(code: str, what: str, why: str, status: int) -> Problem:
+    return Problem(code, what, why, "Choose another span on the timeline.", status=status)

@@ -1,0 +1,83 @@
+"""One recorded file: what is known of it, and its name, which says most of that."""
+
+import re
+import struct
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+JOINED, GAP, CLOCK = "c", "g", "s"
+"""How a file follows the one before: without a gap, after a gap, after somebody set the clock."""
+PER_FOLDER = 1000
+SECOND = 1_000_000
+CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})(\d{6})Z-([cgs])\.mp4")
+_GOP = struct.Struct(">IIIH")
+
+
+@dataclass(frozen=True)
+class Gop:
+    """A key frame with what follows it: byte offset in the file, arrival in microseconds, tick, frames."""
+
+    offset: int
+    at: int
+    tick: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files."""
+
+    channel: str
+    seq: int
+    start: int
+    end: int
+    size: int
+    root: str
+    join: str
+    timescale: int
+    gops: tuple[Gop, ...]
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.root) / place(self.channel, self.seq, self.start, self.join)
+
+    def ended(self, end: int) -> "Entry":
+        """The same, with another end."""
+        return replace(self, end=max(end, self.start))
+
+
+def place(channel: str, seq: int, start: int, join: str) -> str:
+    """Path below a storage folder; 1000 files share a folder, so that listing the newest one is quick."""
+    seconds, rest = divmod(start, SECOND)
+    day = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{channel}/{seq // PER_FOLDER:05d}/{seq:08d}-{day}{rest:06d}Z-{join}.mp4"
+
+
+def named(name: str) -> tuple[int, int, str] | None:
+    """Number, start and join of a file name; None if it is not one of ours."""
+    if not (found := _NAME.fullmatch(name)):
+        return None
+    moment = datetime.strptime(found[2], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return int(found[1]), int(moment.timestamp()) * SECOND + int(found[3]), found[4]
+
+
+def pack(gops: tuple[Gop, ...]) -> bytes:
+    """A table of GOPs for the index; times and ticks from the first one, which is written in full."""
+    if not gops:
+        return b""
+    first = gops[0]
+    # A clock that is set starts a new file, so that no time lies before the first one.
+    rows = (_GOP.pack(g.offset, max(0, g.at - first.at), g.tick - first.tick, g.frames) for g in gops)
+    return first.tick.to_bytes(8, "big") + b"".join(rows)
+
+
+def unpack(start: int, data: bytes) -> tuple[Gop, ...]:
+    """The table again; `start` is the file's."""
+    if not data:
+        return ()
+    tick = int.from_bytes(data[:8], "big")
+    rows = _GOP.iter_unpack(data[8:])
+    return tuple(Gop(offset, start + at, tick + ticks, frames) for offset, at, ticks, frames in rows)

@@ -1,0 +1,131 @@
+"""The list of finished files in SQLite. The files are the truth: it can be made anew from them."""
+
+import contextlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from services.ss.entry import Entry, pack, unpack
+
+LOG = logging.getLogger(__name__)
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS files (
+  channel TEXT NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  size INTEGER NOT NULL, root TEXT NOT NULL, "join" TEXT NOT NULL, timescale INTEGER NOT NULL,
+  gops BLOB NOT NULL, PRIMARY KEY (channel, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_start ON files (channel, start);
+CREATE INDEX IF NOT EXISTS by_age ON files (root, start);
+"""
+COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops'
+LONGEST = 3600 * 1_000_000
+"""No file is longer, in microseconds: bounds the search for those that reach into a span."""
+
+
+class Index:
+    """One connection, used by any thread, one at a time; every change is committed before it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._base = self._open()
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Add files, or replace what is known of them."""
+        rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops))
+                for e in entries]  # fmt: skip
+        with self._lock, self._base:
+            self._base.executemany(
+                f"INSERT OR REPLACE INTO files ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                rows,
+            )
+
+    def drop(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Forget files, by channel and number."""
+        with self._lock, self._base:
+            self._base.executemany("DELETE FROM files WHERE channel = ? AND seq = ?", list(keys))
+
+    def last(self, channel: str) -> Entry | None:
+        """The newest file of a channel."""
+        return self._one("channel = ? ORDER BY seq DESC", channel)
+
+    def following(self, channel: str, seq: int) -> Entry | None:
+        """The file recorded next after number `seq`."""
+        return self._one("channel = ? AND seq > ? ORDER BY seq", channel, seq)
+
+    def within(self, channel: str, start: int, end: int) -> list[Entry]:
+        """Files that have something of [start, end), as they were recorded."""
+        where = 'channel = ? AND start > ? AND start < ? AND "end" > ? ORDER BY seq'
+        return self._rows(where, channel, start - LONGEST, end, start)
+
+    def next_start(self, channel: str, moment: int) -> Entry | None:
+        """The file that begins first after a moment."""
+        return self._one("channel = ? AND start > ? ORDER BY start", channel, moment)
+
+    def oldest(self, root: str, count: int) -> list[Entry]:
+        """The oldest files of a storage folder."""
+        return self._rows("root = ? ORDER BY start LIMIT ?", root, count)
+
+    def used(self, root: str) -> int:
+        """Bytes of all files of a storage folder."""
+        with self._lock:
+            found = self._base.execute("SELECT TOTAL(size) FROM files WHERE root = ?", (root,)).fetchone()
+        return int(found[0])
+
+    def channels(self) -> list[str]:
+        """Every channel of which something is recorded."""
+        with self._lock:
+            return [row[0] for row in self._base.execute("SELECT DISTINCT channel FROM files")]
+
+    def numbers(self, channel: str, low: int, high: int) -> dict[int, str]:
+        """Which files of [low, high) are known, with the storage folder of each."""
+        query = "SELECT seq, root FROM files WHERE channel = ? AND seq >= ? AND seq < ?"
+        with self._lock:
+            return dict(self._base.execute(query, (channel, low, high)).fetchall())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._base.close()
+
+    def _one(self, where: str, *values: object) -> Entry | None:
+        return next(iter(self._rows(f"{where} LIMIT 1", *values)), None)
+
+    def _rows(self, where: str, *values: object) -> list[Entry]:
+        with self._lock:
+            rows = self._base.execute(f"SELECT {COLUMNS} FROM files WHERE {where}", values).fetchall()  # noqa: S608
+        return [_entry(row) for row in rows]
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._connected()
+        except sqlite3.DatabaseError as error:
+            LOG.warning("the index cannot be read (%s) and is made anew from the files", error)
+            for tail in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.with_name(self._path.name + tail).unlink()
+            return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
+        base = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = NORMAL")
+            base.execute("PRAGMA cache_size = -2048")
+            base.executescript(TABLES)
+            damaged = base.execute("PRAGMA quick_check(1)").fetchone()
+            if damaged != ("ok",):
+                raise sqlite3.DatabaseError(str(damaged))
+        except sqlite3.DatabaseError:
+            base.close()
+            raise
+        return base
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    channel, seq, start, end, size, root, join, timescale, gops = row
+    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops))

@@ -1,0 +1,113 @@
+"""One viewing over a WebSocket: the browser asks, each answer is one GOP, so that it never gets too much."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from services.ss import reader, timeline
+from services.ss.boxes import Head, TornError
+from services.ss.library import Library
+from services.ss.reader import Place, Reader
+from services.ss.timeline import Interval
+
+MILLI = 1000
+_TRIES = 8
+LONGEST = 32 * 86_400 * 1_000_000
+"""The longest timeline in one answer, microseconds."""
+
+
+class Viewing:
+    """What one browser sees. Requests are JSON objects with `do` and `id`; times are milliseconds since 1970.
+
+    `play` {at, origin}: from the GOP that holds `at`, or the first after it. `more`: the next GOP.
+    `timeline` {from, to}. Answers: `timeline`; or `init` and a binary init segment where the type changes,
+    then `gop` {at, end} and a binary GOP; or `end`: there is nothing more now.
+    """
+
+    def __init__(self, library: Library, channel: str, socket: web.WebSocketResponse) -> None:
+        self._library = library
+        self._channel = channel
+        self._socket = socket
+        self._place: Place | None = None
+        self._reader = Reader(0)
+        self._init = b""
+
+    async def serve(self) -> None:
+        """Answer until the browser leaves."""
+        work: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "play": self._play,
+            "more": self._more,
+            "timeline": self._timeline,
+        }
+        async for message in self._socket:
+            try:
+                asked = json.loads(message.data)
+                await work[asked["do"]](asked)
+            except (ValueError, KeyError, TypeError) as error:
+                await self._socket.send_json({"type": "problem", "what": f"The request is none: {error!r}."})
+
+    async def _play(self, asked: dict[str, Any]) -> None:
+        moment, origin = int(asked["at"]) * MILLI, int(asked["origin"]) * MILLI
+        self._reader, self._init = Reader(origin), b""
+        self._place = await asyncio.to_thread(reader.find, self._library, self._channel, moment)
+        await self._answer(asked["id"])
+
+    async def _more(self, asked: dict[str, Any]) -> None:
+        if self._place is not None:
+            self._place = await asyncio.to_thread(reader.after, self._library, self._place) or self._place
+            await self._answer(asked["id"])
+
+    async def _answer(self, id: object) -> None:
+        for _ in range(_TRIES):
+            if (place := self._place) is None:
+                break
+            try:
+                read = await asyncio.to_thread(self._read, place)
+            except (OSError, TornError):
+                # Deleted a moment ago, to make room: go on with what is there.
+                self._place = await asyncio.to_thread(reader.find, self._library, self._channel, place.end)
+                continue
+            if read is None:
+                # It is still growing, and what was sent of it could not be taken back: asked for again later.
+                self._place = Place(place.entry, place.number - 1)
+                break
+            return await self._send(id, *read)
+        return await self._socket.send_json({"type": "end", "id": id})
+
+    def _read(self, place: Place) -> tuple[Place, Head, bytes] | None:
+        now = reader.settled(self._library, place)
+        return (now, self._reader.head(now.entry), bytes(self._reader.read(now))) if now else None
+
+    async def _send(self, id: object, place: Place, head: Head, data: bytes) -> None:
+        if head.init != self._init:
+            self._init = head.init
+            await self._socket.send_json({"type": "init", "id": id, "mime": head.mime})
+            await self._socket.send_bytes(head.init)
+        about = {"type": "gop", "id": id, "at": place.at / MILLI, "end": place.end / MILLI}
+        await self._socket.send_json(about)
+        await self._socket.send_bytes(data)
+
+    async def _timeline(self, asked: dict[str, Any]) -> None:
+        start, end = int(asked["from"]) * MILLI, int(asked["to"]) * MILLI
+        found = await asyncio.to_thread(search, self._library, self._channel, start, end)
+        await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
+
+
+def search(library: Library, channel: str, start: int, end: int) -> dict[str, Any]:
+    """The timeline of [start, end) (microseconds) in milliseconds; ValueError for a span that is none."""
+    if not 0 <= start < end <= start + LONGEST:
+        raise ValueError("from must lie before to, by at most 32 days")
+    found = timeline.intervals(library.within(channel, start, end), start, end)
+    return {
+        "from": start // MILLI,
+        "to": end // MILLI,
+        "covered": timeline.covered(found) // MILLI,
+        "intervals": [_told(one) for one in found],
+    }
+
+
+def _told(one: Interval) -> dict[str, Any]:
+    return {"start": one.start / MILLI, "end": one.end / MILLI, "after": one.after}

@@ -1,0 +1,130 @@
+"""Reading recordings GOP by GOP, as recorded and across files, with decode times made to fit."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.ss import boxes
+from services.ss.boxes import Head
+from services.ss.entry import SECOND, Entry
+from services.ss.library import Library
+
+NEAR = SECOND // 2
+"""A GOP that begins this close to the end of the one before is put right behind it (microseconds)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A GOP of a file, by its number."""
+
+    entry: Entry
+    number: int
+
+    @property
+    def at(self) -> int:
+        """When it had come, microseconds since 1970."""
+        return self.entry.gops[self.number].at
+
+    @property
+    def end(self) -> int:
+        """Where it ends: at the next one's beginning, or at the file's end."""
+        gops = self.entry.gops
+        return gops[self.number + 1].at if self.number + 1 < len(gops) else self.entry.end
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Offset and size in the file."""
+        gops = self.entry.gops
+        begin = gops[self.number].offset
+        end = gops[self.number + 1].offset if self.number + 1 < len(gops) else self.entry.size
+        return begin, end - begin
+
+
+def find(library: Library, channel: str, moment: int) -> Place | None:
+    """The GOP that holds a moment, or what begins first after it; None behind the newest picture."""
+    entry = library.find(channel, moment)
+    if entry is None:
+        return None
+    later = (n for n, gop in enumerate(entry.gops) if gop.at > moment)
+    return Place(entry, max(0, next(later, len(entry.gops)) - 1))
+
+
+def after(library: Library, place: Place) -> Place | None:
+    """The GOP recorded next; None if there is none yet."""
+    now = library.again(place.entry)
+    if now and place.number + 1 < len(now.gops):
+        return Place(now, place.number + 1)
+    entry = library.following(place.entry.channel, place.entry.seq)
+    return Place(entry, 0) if entry else None
+
+
+def settled(library: Library, place: Place) -> Place | None:
+    """The GOP as it is now; None while more of it is being recorded. FileNotFoundError if it was deleted."""
+    now = library.again(place.entry)
+    if now is None or place.number >= len(now.gops):
+        raise FileNotFoundError(place.entry.path)
+    growing = library.is_open(now) and place.number == len(now.gops) - 1
+    return None if growing else Place(now, place.number)
+
+
+class Reader:
+    """One reading: gives heads and GOPs whose times count from `origin`; blocking, one thread at a time."""
+
+    def __init__(self, origin: int) -> None:
+        self._origin = origin
+        self._end: int | None = None
+        self._end_tick = 0
+        self._timescale = 0
+
+    def head(self, entry: Entry) -> Head:
+        """The beginning of a file; raises OSError or boxes.TornError."""
+        with _opened(entry) as file:
+            return boxes.head(file.number)
+
+    def read(self, place: Place) -> bytearray:
+        """The GOP with its times written anew: right behind the one before, or where the clock had it."""
+        offset, size = place.bytes
+        with _opened(place.entry) as file:
+            data = bytearray(os.pread(file.number, size, offset))
+        frames = list(boxes.parse(data))
+        if not frames:
+            raise boxes.TornError(f"{place.entry.path} is shorter than it was")
+        scale = place.entry.timescale
+        base = (place.at - self._origin) * scale // SECOND
+        if self._end is not None and scale == self._timescale and abs(place.at - self._end) <= NEAR:
+            base = self._end_tick
+        shift = max(0, base) - frames[0].tick
+        for frame in frames:
+            where = boxes.tick_offset(frame)
+            data[where : where + 8] = (frame.tick + shift).to_bytes(8, "big")
+        last = frames[-1]
+        self._timescale, self._end_tick = scale, last.tick + last.duration + shift
+        self._end = place.at + (last.tick + last.duration - frames[0].tick) * SECOND // scale
+        return data
+
+    @property
+    def end_tick(self) -> int:
+        """Where the last GOP ended, in ticks from the origin."""
+        return self._end_tick
+
+
+class _opened:  # noqa: N801 - read as a word
+    """A file for reading, closed at the end."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.number = os.open(entry.path, os.O_RDONLY)
+
+    def __enter__(self) -> "_opened":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.number)
+
+
+def places(library: Library, channel: str, start: int, end: int) -> Iterator[Place]:
+    """Every GOP that has something of [start, end), in the order of recording."""
+    for entry in library.within(channel, start, end):
+        for number in range(len(entry.gops)):
+            place = Place(entry, number)
+            if place.at < end and place.end > start:
+                yield place

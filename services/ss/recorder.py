@@ -1,0 +1,204 @@
+"""Records one channel: takes its stream from DSS_MTS and cuts it into files at key frames."""
+
+import asyncio
+import errno
+import json
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+import aiohttp
+
+from services.media import batch
+from services.media.batch import Batch
+from services.runtime import auth
+from services.ss import segment
+from services.ss.disks import Disk
+from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
+from services.ss.segment import Segment
+from services.ss.store import Store
+
+LOG = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 8.0
+RETRY_FIRST, RETRY_LAST = 0.25, 5.0
+STEP = SECOND
+"""Clock and stream differ by more than this (microseconds): it was set, or pictures are missing."""
+ROOM = 64 * 1024 * 1024
+_NO_STREAM = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
+
+
+class Recorder:
+    """One channel; `problem` says why nothing comes, empty while it does."""
+
+    def __init__(self, channel: str, store: Store) -> None:
+        self.channel = channel
+        self.problem = "It has not begun yet."
+        self.wrote_at = monotonic()
+        self.bytes = 0
+        self._store = store
+        self._segment: Segment | None = None
+        self._disk: Disk | None = None
+        self._before: Entry | None = None
+        # The last batch that began with a key frame, and when it came; None after a loss.
+        self._last: Batch | None = None
+        self._last_at = 0.0
+        self._head = (b"", "", 0)
+        self._began = 0.0
+        self._fresh = True
+
+    async def run(self, session: aiohttp.ClientSession, source: Callable[[], str]) -> None:
+        """Record until cancelled; the file is finished then."""
+        pause = RETRY_FIRST
+        try:
+            while True:
+                before = self.bytes
+                try:
+                    await self._once(session, source())
+                except _NO_STREAM as reason:
+                    self.problem = _said(reason)
+                await self.finish()
+                pause = RETRY_FIRST if self.bytes > before else min(pause * 2, RETRY_LAST)
+                await asyncio.sleep(pause)
+        finally:
+            await asyncio.shield(self.finish())
+
+    async def finish(self) -> None:
+        """Close the file that is being written."""
+        one, disk, self._segment = self._segment, self._disk, None
+        if one is None or disk is None:
+            return
+        try:
+            self._before = await disk.run(self._close, one)
+        except OSError as error:
+            self._store.disks.failed(disk, error)
+            self._before = one.entry
+
+    def _close(self, one: Segment) -> Entry:
+        entry = one.close()
+        self._store.library.closed(entry, one)
+        if not entry.gops:
+            entry.path.unlink(missing_ok=True)
+        return entry
+
+    async def _once(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._fresh = True
+        async with session.ws_connect(url, headers=auth.bearer(), max_msg_size=0) as socket:
+            init = ""
+            while True:
+                message = await socket.receive(timeout=SILENCE_SECONDS)
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    init = message.data
+                elif message.type is not aiohttp.WSMsgType.BINARY:
+                    raise ValueError("DSS_MTS ended the stream")
+                elif init:
+                    await self._begin(json.loads(init), message.data)
+                    init = ""
+                else:
+                    await self._take(batch.read(message.data))
+
+    async def _begin(self, about: dict[str, object], init: bytes) -> None:
+        await self.finish()
+        self._head = (init, str(about["mime"]), int(str(about["timescale"])))
+
+    def _known(self, one: Batch) -> bool:
+        """Whether DSS_MTS kept a batch for us that is on the disk already."""
+        last = self._before.gops[-1].at if self._before and self._before.gops else 0
+        return self._fresh and one.kept and (not one.key or one.at < last - 2)
+
+    async def _take(self, one: Batch) -> None:
+        if self._known(one):
+            return
+        join = self._joins(one) if one.key else JOINED
+        over = monotonic() - self._began >= self._store.file_seconds
+        if one.key and (self._segment is None or over or join != JOINED):
+            await self._next_file(one, join)
+        if one.key:
+            self._last, self._last_at = one, monotonic()
+        if (
+            self._segment is None
+            or self._disk is None
+            or not await self._append(self._segment, self._disk, one)
+        ):
+            self._last = None
+            return
+        self.wrote_at, self.problem = monotonic(), ""
+        self.bytes += len(one.body)
+
+    def _joins(self, one: Batch) -> str:
+        """How a batch follows what came before; a GOP that comes once more joins, in place of its part."""
+        if self._fresh and self._before and self._before.gops:
+            self._fresh = False
+            return JOINED if abs(self._before.gops[-1].at - one.at) <= 2 else GAP
+        if one.gap or self._last is None:
+            return GAP
+        wall = one.at - self._last.at
+        media = (one.first - self._last.first) * SECOND // (self._head[2] or 1)
+        if abs(wall - media) <= STEP:
+            return JOINED
+        passed = int((monotonic() - self._last_at) * SECOND)
+        return GAP if abs(wall - passed) <= 2 * STEP else CLOCK
+
+    async def _next_file(self, one: Batch, join: str) -> None:
+        await self.finish()
+        disk = self._store.disks.choose()
+        if disk is None:
+            self.problem = "No storage folder takes recordings."
+            return
+        try:
+            await disk.run(self._open, disk, one, join)
+        except OSError as error:
+            self._store.disks.failed(disk, error)
+            if error.errno == errno.ENOSPC:
+                await disk.run(self._store.retention.make_room, disk, ROOM)
+
+    def _open(self, disk: Disk, one: Batch, join: str) -> None:
+        before = self._before
+        if before is not None and join == JOINED:
+            before = self._joined(before, one)
+        seq = (self._before.seq if self._before else 0) + 1
+        init, mime, timescale = self._head
+        first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, ())
+        made = Segment(first, segment.head(init, mime, timescale))
+        self._before = first
+        self._segment, self._disk, self._began = made, disk, monotonic()
+        self._store.library.opened(self.channel, made)
+
+    def _joined(self, before: Entry, one: Batch) -> Entry | None:
+        """End the file before where this one begins; what both hold goes from the older one."""
+        if before.gops and before.gops[-1].at >= one.at - 2:
+            left = segment.shorten(before)
+            self._store.index.drop([(before.channel, before.seq)])
+            before = left or before
+            if left is None:
+                return None
+        ended = before.ended(one.at)
+        self._store.index.put([ended])
+        return ended
+
+    async def _append(self, one: Segment, disk: Disk, data: Batch) -> bool:
+        for last in (False, True):
+            try:
+                await disk.run(one.append, data)
+                self._store.disks.worked(disk)
+                return True
+            except OSError as error:
+                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                if full and not last and await disk.run(self._store.retention.make_room, disk, ROOM):
+                    continue
+                self.problem = f"{disk.root}: {error.strerror or error}."
+                self._store.disks.failed(disk, error)
+        await self.finish()
+        return False
+
+    def resume(self) -> None:
+        """Go on behind what the last run recorded; blocking."""
+        self._before = self._store.index.last(self.channel)
+
+
+def _said(reason: Exception) -> str:
+    if isinstance(reason, TimeoutError):
+        return "Nothing comes from the camera."
+    if isinstance(reason, aiohttp.WSServerHandshakeError):
+        return f"DSS_MTS has no picture of it (HTTP {reason.status})."
+    return f"DSS_MTS does not give the stream ({reason})."

@@ -1,0 +1,106 @@
+"""At start: make files and index agree, and cut back what a power cut left to its last whole frame."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from services.ss import boxes
+from services.ss.boxes import TornError
+from services.ss.entry import CHANNEL, PER_FOLDER, SECOND, Entry, named
+from services.ss.index import Index
+
+LOG = logging.getLogger(__name__)
+
+
+def newest(index: Index, roots: list[str]) -> None:
+    """Check the newest folder of every channel, so that recording can go on at once."""
+    for root, channel, folders in _channels(roots):
+        check_folder(index, root, channel, folders[-1])
+
+
+def rest(index: Index, roots: list[str]) -> None:
+    """Check all older folders, and forget files that are no longer there."""
+    for root, channel, folders in _channels(roots):
+        for folder in folders[:-1]:
+            check_folder(index, root, channel, folder)
+    _forget_folders(index, roots)
+
+
+def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
+    """Put in what the index does not know, take out what is gone."""
+    low = int(folder) * PER_FOLDER
+    known = {seq for seq, where in index.numbers(channel, low, low + PER_FOLDER).items() if where == root}
+    found: dict[int, tuple[Path, int, str]] = {}
+    for path in (Path(root) / channel / folder).iterdir():
+        if facts := named(path.name):
+            found[facts[0]] = (path, facts[1], facts[2])
+    fresh = [
+        entry
+        for seq, (path, start, join) in sorted(found.items())
+        if seq not in known and (entry := restored(path, root, channel, seq, start, join))
+    ]
+    if fresh:
+        LOG.info("%d files of %s were not in the index", len(fresh), channel)
+        index.put(fresh)
+    if gone := known - found.keys():
+        LOG.warning("%d files of %s are gone from %s", len(gone), channel, root)
+        index.drop((channel, seq) for seq in gone)
+
+
+def restored(path: Path, root: str, channel: str, seq: int, start: int, join: str) -> Entry | None:
+    """The entry of a file, read from the file; cut back to whole frames, or taken away if there are none."""
+    try:
+        file = os.open(path, os.O_RDWR)
+    except OSError as error:
+        LOG.error("%s cannot be opened: %s", path, error)
+        return None
+    try:
+        found = boxes.scan(file)
+        if not found.gops:
+            raise TornError("it holds no whole picture")
+        if os.fstat(file).st_size != found.size:
+            LOG.warning("%s is cut back to its last whole picture", path)
+            os.ftruncate(file, found.size)
+            os.fsync(file)
+    except TornError as reason:
+        LOG.warning("%s is taken away: %s", path, reason)
+        with suppress(OSError):
+            path.unlink()
+        return None
+    finally:
+        os.close(file)
+    last = found.gops[-1]
+    end = last.at + (found.end_tick - last.tick) * SECOND // found.head.timescale
+    return Entry(channel, seq, start, end, found.size, root, join, found.head.timescale, found.gops)
+
+
+def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+    for root in roots:
+        try:
+            channels = sorted(one.name for one in Path(root).iterdir() if CHANNEL.fullmatch(one.name))
+        except OSError as error:
+            LOG.error("%s cannot be read: %s", root, error)
+            continue
+        for channel in channels:
+            with suppress(NotADirectoryError):
+                if folders := sorted(n.name for n in (Path(root) / channel).iterdir() if n.name.isdecimal()):
+                    yield root, channel, folders
+
+
+def _forget_folders(index: Index, roots: list[str]) -> None:
+    """Whole folders that are gone: their files stand in the index only."""
+    for channel in index.channels():
+        last = index.last(channel)
+        for number in range((last.seq if last else 0) // PER_FOLDER + 1):
+            low = number * PER_FOLDER
+            known = index.numbers(channel, low, low + PER_FOLDER)
+            gone = [
+                (channel, seq)
+                for seq, root in known.items()
+                if root in roots
+                and Path(root).is_dir()
+                and not (Path(root) / channel / f"{number:05d}").is_dir()
+            ]
+            index.drop(gone)

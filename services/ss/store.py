@@ -1,0 +1,63 @@
+"""What all recorders share: storage folders, index, search, and the work that is done now and then."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from services.runtime.health import Health
+from services.ss import recovery
+from services.ss.disks import Disks
+from services.ss.index import Index
+from services.ss.library import Library
+from services.ss.retention import Quota, Retention
+
+LOG = logging.getLogger(__name__)
+
+SYNC_SECONDS = 5.0
+
+
+class Store:
+    """The recordings of one node; a file is cut at the first key frame after `file_seconds`."""
+
+    file_seconds = 60.0
+
+    def __init__(self, roots: list[str], state: Path, kept: Quota, health: Health) -> None:
+        self.disks = Disks(roots, health)
+        self.index = Index(state / "index.db")
+        self.library = Library(self.index)
+        self.retention = Retention(self.disks, self.index, kept)
+        self._roots = roots
+        self._health = health
+
+    def recover(self) -> None:
+        """Before recording begins: the newest files; blocking."""
+        recovery.newest(self.index, self._roots)
+
+    async def check_all(self) -> None:
+        """The older files, beside recording; ends when done."""
+        await asyncio.to_thread(recovery.rest, self.index, self._roots)
+        LOG.info("the index agrees with the files")
+        await self.retention.run()
+
+    async def sync_often(self) -> None:
+        """Make what is written survive a power cut, every five seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            for one in self.library.segments():
+                disk = self.disks.of(one.entry.root)
+                if disk is None:
+                    continue
+                try:
+                    await disk.run(one.sync)
+                except OSError as error:
+                    self.disks.failed(disk, error)
+
+    def facts(self) -> dict[str, Any]:
+        """Storage folders as `GET /state` shows them."""
+        return {disk.root: {"used": disk.used, "resting": disk.resting} for disk in self.disks.all}
+
+    def close(self) -> None:
+        """The last thing: everything is written."""
+        self.disks.close()
+        self.index.close()

@@ -1,0 +1,163 @@
+"""A node that records: DSS_MTS and DSS_SS, and lab cameras whose pictures carry their numbers."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+from mts_rack import HERE, NODE, PASSWORD, Camera, Rack, free_port
+
+from lab import counter
+
+SUB_STREAM = "/cam/realmonitor?channel=1&subtype=1"
+PROGRAM = (
+    "import sys, time\n"
+    "from lab.device import rtsp\n"
+    f"rtsp.serve(sys.argv[2], 'cam', 'admin', '{PASSWORD}', 'Lab', time.time, int(sys.argv[1]))\n"
+)
+
+
+class CountingCamera(Camera):
+    """640 x 360, 25 pictures a second, a key frame each two seconds, each picture numbered."""
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self.port}{SUB_STREAM}"
+
+    def start(self) -> None:
+        words = ["/usr/bin/python3", "-c", PROGRAM, str(self.port), *(self.words or ("h264",))]
+        environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
+        self.process = subprocess.Popen(
+            words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the camera does not listen")
+
+
+class Store(Rack):
+    """A rack whose node also runs DSS_SS."""
+
+    def __init__(
+        self, folder: Path, settings: dict[str, Any] | None = None, launch: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(folder, {"stall_seconds": 2})
+        self.ss_port = free_port()
+        self.recordings = folder / "recordings"
+        self.recorder: subprocess.Popen[bytes] | None = None
+        self._ss_settings = {"folders": [str(self.recordings)]} | (settings or {})
+        self._launch = launch
+
+    def __enter__(self) -> "Store":
+        super().__enter__()
+        self.recordings.mkdir(exist_ok=True)
+        self.start_ss()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_ss()
+        super().__exit__()
+
+    def counting(self, channel: str, *words: str) -> CountingCamera:
+        """Start a camera and have it recorded."""
+        camera = CountingCamera(*words)
+        self.cameras.append(camera)
+        self.assign(channel, camera.url)
+        self.record(channel)
+        return camera
+
+    def record(self, channel: str, kind: str = "continuous") -> None:
+        """Plan a channel."""
+        self.channels = [row | {"record": kind} if row["id"] == channel else row for row in self.channels]
+
+    def start_ss(self) -> None:
+        """Start DSS_SS and wait until it answers."""
+        state = self.folder / "state"
+        state.mkdir(exist_ok=True)
+        data = {"id": "ss", "code": "DSS_SS", "ports": {"http": self.ss_port}, "settings": self._ss_settings}
+        (self.folder / "etc" / "services" / "ss.json").write_text(json.dumps(data))
+        environment = os.environ | {
+            "DSS_ETC": str(self.folder / "etc"),
+            "CREDENTIALS_DIRECTORY": str(self.folder / "credentials"),
+            "STATE_DIRECTORY": str(state),
+            "PYTHONOPTIMIZE": "2",
+        }
+        command = [*self._launch, sys.executable, "-m", "services.ss"]
+        with (self.folder / "ss.log").open("ab") as log:
+            self.recorder = subprocess.Popen(command, env=environment, cwd=HERE.parents[1], stderr=log)
+        for _ in range(200):
+            try:
+                self.ask("/state")
+                return
+            except OSError:
+                assert self.recorder.poll() is None, (self.folder / "ss.log").read_text()
+                time.sleep(0.05)
+        raise AssertionError("DSS_SS does not answer")
+
+    def stop_ss(self, how: int = signal.SIGTERM) -> None:
+        if self.recorder:
+            self.recorder.send_signal(how)
+            self.recorder.wait(15)
+            self.recorder = None
+
+    def ask(self, path: str, public: bool = False) -> Any:  # noqa: ANN401 - JSON
+        """JSON of DSS_SS."""
+        headers = {} if public else {"Authorization": f"Bearer {self.node_token}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ss_port}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def timeline(self, channel: str, start: float, end: float) -> dict[str, Any]:
+        """What is recorded from `start` to `end`, seconds since 1970."""
+        found = self.ask(f"/recorded/{channel}?from={int(start * 1000)}&to={int(end * 1000)}")
+        return dict(found)
+
+    def pass_for(self, channel: str) -> str:
+        """A token for recordings."""
+        return self.token(f"recording/{channel}")
+
+    def files(self, channel: str) -> list[Path]:
+        """The channel's files in the order of recording."""
+        return sorted((self.recordings / channel).glob("*/*.mp4"))
+
+    def wait_bytes(self, channel: str, more: int = 1, seconds: float = 30) -> None:
+        """Return once so many more bytes of a channel are written by the DSS_SS that runs now."""
+        until, first = time.monotonic() + seconds, -1
+        while time.monotonic() < until:
+            rows = [row for row in self.ask("/state")["recorders"] if row["channel"] == channel]
+            if rows and first < 0:
+                first = rows[0]["bytes"]
+            if rows and rows[0]["bytes"] >= first + more:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"nothing of {channel} is written: {self.ask('/state')}")
+
+
+def numbers(data: bytes | Path) -> list[int]:
+    """The burnt-in numbers of every picture of a file; raises on any decoder error."""
+    source = io.BytesIO(data) if isinstance(data, bytes) else str(data)
+    with av.open(source, "r", format="mp4") as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"err_detect": "explode"}
+        return [counter.read_frame(frame) for frame in container.decode(video=0)]
+
+
+def losses(found: list[int]) -> list[int]:
+    """How many pictures are missing at each place where some are; negative ones were recorded twice."""
+    return [after - before - 1 for before, after in pairwise(found) if after != before + 1]
+
+
+__all__ = ["NODE", "CountingCamera", "Store", "losses", "numbers"]

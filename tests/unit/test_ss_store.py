@@ -1,0 +1,280 @@
+"""Files, index and timeline agree whatever comes: gaps, set clocks, GOPs that come twice, torn ends."""
+
+import asyncio
+import os
+import tempfile
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.media.batch import Batch
+from services.mts import fmp4
+from services.mts.bits import Sps
+from services.runtime.health import Health
+from services.ss import boxes, clip, reader, recorder, recovery, timeline
+from services.ss.entry import SECOND, Entry, Gop, named, pack, place, unpack
+from services.ss.reader import Reader
+from services.ss.recorder import Recorder
+from services.ss.retention import Quota
+from services.ss.store import Store
+
+RATE, FRAME = 90_000, 3600
+NOON = 1_790_000_000 * SECOND
+FACTS = Sps(320, 180, "avc1.42c01e", 1, 8, 8)
+INIT = fmp4.init_segment(FACTS, b"\0\0\0\x08avc1", RATE)
+
+
+@dataclass
+class Camera:
+    """Makes batches, one GOP each; its clock and its media time can be moved apart."""
+
+    wall: int = NOON
+    tick: int = 0
+    passed: float = 0.0
+    made: list[int] = field(default_factory=list)
+
+    def gop(self, frames: int, gap: bool = False) -> Batch:
+        """The next GOP."""
+        body, start = b"", self.tick
+        for n in range(frames):
+            sample = (4 + n % 7).to_bytes(4, "big") + b"x" * (4 + n % 7)
+            body += fmp4.stamp(self.tick, self.wall) if n == 0 else b""
+            body += fmp4.fragment(n, self.tick, FRAME, n == 0, len(sample)) + sample
+            self.tick += FRAME
+        one = Batch(True, gap, frames, self.wall, start, self.tick, False, body)
+        self.made.append(self.wall)
+        self.wait(frames * FRAME / RATE)
+        return one
+
+    def wait(self, seconds: float) -> None:
+        self.wall += round(seconds * SECOND)
+        self.passed += seconds
+
+
+class Bench:
+    """A store on a folder of its own, and a recorder that is fed by hand."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.state, self.camera = folder / "r", folder / "s", Camera()
+        self.root.mkdir(parents=True, exist_ok=True)
+        monkeypatch.setattr(recorder, "monotonic", lambda: self.camera.passed)
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store([str(self.root)], self.state, Quota(), Health())
+        self.store.file_seconds = 4.0
+        self.store.recover()
+        self.recorder = Recorder("cam", self.store)
+        self.recorder.resume()
+        self.recorder._head = (INIT, "video/mp4", RATE)
+
+    async def feed(self, *batches: Batch) -> None:
+        for one in batches:
+            await self.recorder._take(one)
+
+    async def shoot(self, count: int) -> None:
+        """So many GOPs of a second, as they happen."""
+        for _ in range(count):
+            await self.feed(self.camera.gop(25))
+
+    async def close(self) -> None:
+        await self.recorder.finish()
+        self.store.close()
+
+    def files(self) -> list[Path]:
+        return sorted(self.root.glob("cam/*/*.mp4"))
+
+    def recorded(self) -> list[int]:
+        """Arrival of every GOP in every file, as the files say."""
+        return [gop.at for path in self.files() for gop in scanned(path).gops]
+
+
+def scanned(path: Path) -> boxes.Scan:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return boxes.scan(file)
+    finally:
+        os.close(file)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+async def test_files_are_cut_at_key_frames_and_join_without_a_gap(bench: Bench) -> None:
+    await bench.shoot(12)
+    found = bench.store.library.within("cam", 0, NOON * 2)
+    assert len(bench.files()) == 3
+    assert [one.end for one in found[:-1]] == [one.start for one in found[1:]]
+    (whole,) = timeline.intervals(found, 0, NOON * 2)
+    assert (whole.start, whole.end) == (NOON, NOON + 12 * SECOND)
+    await bench.close()
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_a_clock_that_is_set_starts_a_file_and_is_told(bench: Bench, hours: int) -> None:
+    await bench.shoot(3)
+    bench.camera.wall += hours * 3600 * SECOND
+    await bench.shoot(3)
+    first, second = timeline.intervals(bench.store.library.within("cam", 0, NOON * 2), 0, NOON * 2)
+    assert (first.end - first.start, second.end - second.start) == (3 * SECOND, 3 * SECOND)
+    assert second.after == "clock"
+    assert second.start - first.end == hours * 3600 * SECOND
+    assert bench.recorded() == bench.camera.made
+    await bench.close()
+
+
+async def test_a_moment_that_was_recorded_twice_gives_what_was_recorded_last(bench: Bench) -> None:
+    await bench.shoot(3)
+    bench.camera.wall = NOON
+    await bench.shoot(3)
+    found = bench.store.library.find("cam", NOON + SECOND)
+    assert found is not None
+    assert found.seq == 2
+    both = timeline.intervals(bench.store.library.within("cam", 0, NOON * 2), 0, NOON * 2)
+    assert timeline.covered(both) == 3 * SECOND
+    with pytest.raises(Exception, match="does not fit one file"):
+        clip.plan(bench.store.library, "cam", NOON, NOON + 6 * SECOND)
+    await bench.close()
+
+
+async def test_a_gop_that_comes_once_more_replaces_its_first_part(bench: Bench) -> None:
+    whole = [bench.camera.gop(25) for _ in range(3)]
+    part = Batch(
+        True, False, 1, whole[2].at, whole[2].first, whole[2].first + FRAME, False, _first_frame(whole[2])
+    )
+    await bench.feed(whole[0], whole[1], part)
+    await bench.close()
+    bench.open()
+    again = Batch(True, True, 25, whole[2].at, whole[2].first, whole[2].end, True, whole[2].body)
+    await bench.feed(again, bench.camera.gop(25))
+    assert bench.recorded() == bench.camera.made
+    assert len(timeline.intervals(bench.store.library.within("cam", 0, NOON * 2), 0, NOON * 2)) == 1
+    await bench.close()
+
+
+def _first_frame(one: Batch) -> bytes:
+    frame = next(boxes.parse(bytes(one.body)))
+    return bytes(one.body)[: frame.end]
+
+
+event = st.sampled_from(["gop", "gop", "gop", "long", "gap", "later", "earlier", "restart", "crash"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(event, min_size=1, max_size=14), st.integers(0, 400))
+def test_index_and_timeline_are_what_the_files_say(
+    monkeypatch: pytest.MonkeyPatch, events: list[str], torn: int
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(_live_through(Bench(Path(name), monkeypatch), events, torn))
+
+
+async def _live_through(bench: Bench, events: list[str], torn: int) -> None:
+    for one in events:
+        await _happen(bench, one, torn)
+    await bench.close()
+    found = Store([str(bench.root)], bench.state, Quota(), Health())
+    entries = found.index.within("cam", NOON - 10**13, NOON + 10**13)
+    assert {one.path: one.size for one in entries} == {p: p.stat().st_size for p in bench.files()}
+    assert bench.recorded() == bench.camera.made
+    assert [gop.at for one in entries for gop in one.gops] == bench.camera.made
+    _check_intervals(entries)
+    # Without its index it is the same again, but for what only neighbours tell: where joined files end.
+    for path in bench.state.iterdir():
+        path.unlink()
+    found.close()
+    anew = Store([str(bench.root)], bench.state, Quota(), Health())
+    anew.recover()
+    rebuilt = anew.index.within("cam", NOON - 10**13, NOON + 10**13)
+    assert [(e.path, e.size, e.gops, e.join) for e in rebuilt] == [
+        (e.path, e.size, e.gops, e.join) for e in entries
+    ]
+    anew.close()
+
+
+async def _happen(bench: Bench, one: str, torn: int) -> None:
+    moves = {"later": 3600, "earlier": -3600}
+    if one in moves:
+        bench.camera.wall += moves[one] * SECOND
+    elif one == "gap":
+        bench.camera.wait(30)
+    elif one in {"restart", "crash"}:
+        if one == "restart":
+            await bench.recorder.finish()
+        elif bench.recorder._segment:
+            # As the kernel does it for a process that is gone.
+            bench.recorder._segment._release()
+        bench.store.close()
+        if one == "crash" and bench.files():
+            with bench.files()[-1].open("ab") as file:
+                file.write(b"\0\0\0\x64moof" + b"\0" * torn)
+        bench.open()
+    await bench.feed(bench.camera.gop(200 if one == "long" else 12, gap=one in {"gap", "restart", "crash"}))
+
+
+def _check_intervals(entries: list[Entry]) -> None:
+    low, high = NOON - 10**13, NOON + 10**13
+    found = timeline.intervals(entries, low, high)
+    assert all(one.start < one.end for one in found)
+    for one in entries:
+        holding = [i for i in found if i.start <= one.start < i.end]
+        assert holding, "a recorded moment that the timeline does not show"
+    middle = entries[0].start + 1
+    left, right = timeline.intervals(entries, low, middle), timeline.intervals(entries, middle, high)
+    assert timeline.covered(left) + timeline.covered(right) == timeline.covered(found)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**6), st.integers(0, 10**8), st.integers(0, 10**7), st.integers(1, 2000))
+    )
+)
+def test_a_table_of_gops_comes_back_as_it_was(rows: list[tuple[int, int, int, int]]) -> None:
+    gops = tuple(Gop(o, NOON + a, 7 + t, f) for o, a, t, f in sorted(rows))
+    gops = tuple(sorted(gops, key=lambda gop: (gop.at, gop.tick)))
+    if gops and min(g.tick for g in gops) < gops[0].tick:
+        return
+    assert unpack(gops[0].at if gops else NOON, pack(gops)) == gops
+
+
+@given(st.integers(1, 99_999_999), st.integers(0, 4 * 10**15), st.sampled_from("cgs"))
+def test_a_name_says_number_time_and_join(seq: int, start: int, join: str) -> None:
+    assert named(Path(place("cam", seq, start, join)).name) == (seq, start, join)
+
+
+async def test_times_in_a_reading_go_on_across_files_and_jump_with_gaps(bench: Bench) -> None:
+    await bench.shoot(6)
+    bench.camera.wait(10)
+    await bench.feed(bench.camera.gop(25, gap=True))
+    await bench.recorder.finish()
+    one, ticks = Reader(NOON), []
+    at = reader.find(bench.store.library, "cam", NOON)
+    while at is not None:
+        data = one.read(at)
+        ticks += [frame.tick for frame in boxes.parse(data)]
+        at = reader.after(bench.store.library, at)
+    steps = {b - a for a, b in pairwise(ticks)}
+    assert steps == {FRAME, FRAME + 10 * RATE}
+    await bench.close()
+
+
+async def test_zeros_that_a_power_cut_left_in_a_picture_are_cut_off(bench: Bench) -> None:
+    await bench.shoot(2)
+    await bench.close()
+    (path,) = bench.files()
+    frames = scanned(path)
+    with path.open("r+b") as file:
+        file.seek(frames.size - 6)
+        file.write(b"\0" * 6)
+        file.seek(frames.gops[1].offset + boxes.STAMP_SIZE + 108)
+        file.write(b"\0" * 4)
+    restored = recovery.restored(path, str(bench.root), "cam", 1, NOON, "g")
+    assert restored is not None
+    assert restored.size == frames.gops[1].offset == path.stat().st_size
+    assert [gop.frames for gop in restored.gops] == [25]
