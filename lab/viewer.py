@@ -48,13 +48,12 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
     try:
         async with aiohttp.ClientSession(connector=connector) as session:
             return await _take(session, url, seconds)
-    except BaseException:
+    finally:
         # A host without power never answers the farewells of WebSocket and TLS.
         for one in opened:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         await asyncio.sleep(0.05)
-        raise
 
 
 async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tuple[str, float, bytes]:

@@ -1,5 +1,6 @@
 """The camera's RTSP server: GStreamer's own, so that no code of the platform talks to itself in a test."""
 
+import socket
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from lab.device.scene import Scene  # noqa: E402
 PATH = "/cam/realmonitor"
 ROLE = "viewer"
 EPOCH = 1767225600  # 2026-01-01; pictures are numbered from here, so that a restart never goes back
+PEER_MILLISECONDS = 5000
 BEHIND_LIMIT = 1.0  # seconds after which a starved camera gives frames up instead of catching up
 
 
@@ -166,6 +168,13 @@ def _elements(bin_: Any) -> list[Any]:  # noqa: ANN401
         found.append(element)
 
 
+def _end_with_a_dead_peer(_: Any, client: Any) -> None:  # noqa: ANN401
+    """Give a peer up that takes nothing for some seconds: else it holds the pictures of all others up."""
+    client.get_connection().get_write_socket().set_option(
+        socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_MILLISECONDS
+    )
+
+
 def serve(
     variant: str,
     name: str,
@@ -186,6 +195,7 @@ def serve(
         permissions.add_permission_for_role(ROLE, f"media.factory.{what}", True)
     factory.set_permissions(permissions)
     server.get_mount_points().add_factory(PATH, factory)
+    server.connect("client-connected", _end_with_a_dead_peer)
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
     GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
