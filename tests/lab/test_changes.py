@@ -28,7 +28,7 @@ EDITS = {
     "mts.rtsp": (SUB, 19100, {"dss-mts.service"}),
     "mts.rtsps": (SUB, 19102, {"dss-mts.service"}),
     "mts.http": (SUB, 19101, {"dss-mts.service"}),
-    "dms.http": (SUB, 19200, {"dss-dms.service", "dss-mts.service"}),
+    "dms.http": (SUB, 19200, {"dss-dms.service", "dss-mts.service", "dss-ars.service"}),
     "smc.http": (SUB, 19000, {"dss-smc.service"}),
     "smc.portal": (MAIN, 19001, {"dss-smc.service", "dss-portal.service"}),
     "nginx.http": (SUB, 18080, set()),
