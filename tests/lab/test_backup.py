@@ -4,6 +4,7 @@ import io
 import shutil
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,12 @@ def words(key: Path) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def backed_up(site: Site, words: tuple[str, str]) -> Site:
-    """The site with backups switched on."""
+def backed_up(site: Site, words: tuple[str, str]) -> Iterator[Site]:
+    """The site with backups switched on, and off again for the tests after these."""
     play = site.play(*words)
     assert play.code == 0, play.output[-4000:]
-    return site
+    yield site
+    assert site.play().code == 0
 
 
 def secrets(site: Site, host: str) -> list[str]:
