@@ -8,10 +8,13 @@ H265_PARAMETERS = (32, 33, 34)
 
 
 def h264_kind(payload: bytes | memoryview) -> int:
-    """What a packet carries: 2 a key picture, 1 another picture, 0 neither (parameter sets, SEI, …)."""
+    """What a packet begins: 2 a key picture, 1 another picture, 0 neither (parameter sets, SEI, …).
+
+    The rest of a fragment begins nothing: a camera may start to play in the middle of a picture.
+    """
     kind = payload[0] & 31
     if kind in (28, 29) and len(payload) > 1:
-        kind = payload[1] & 31
+        kind = payload[1] & 31 if payload[1] & 0x80 else 0
     if kind == 24:
         return max((h264_kind(nal) for nal in _aggregated(payload, 1)), default=0)
     return 2 if kind == 5 else int(1 <= kind <= 4)
@@ -21,6 +24,8 @@ def h265_kind(payload: bytes | memoryview) -> int:
     """As h264_kind; every IRAP picture (16..23) is a key picture."""
     kind = (payload[0] >> 1) & 63
     if kind == 49 and len(payload) > 2:
+        if not payload[2] & 0x80:
+            return 0
         kind = payload[2] & 63
     if kind == 48:
         return max((h265_kind(nal) for nal in _aggregated(payload, 2)), default=0)

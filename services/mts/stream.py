@@ -77,8 +77,8 @@ class Stream:
         self._forget_gop()
         if self._muxer:
             self._muxer.interrupted()
-        for live in self._lives:
-            live.interrupted()
+        for viewer in (*self._relays, *self._lives):
+            viewer.interrupted()
 
     def publish(self, chunk: Chunk) -> None:
         """One more frame of the camera."""

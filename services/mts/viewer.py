@@ -41,6 +41,10 @@ class Viewer(ABC):
             LOG.info("a viewer is gone: %s", reason)
             self.end()
 
+    def interrupted(self) -> None:
+        """The camera was lost: what it plays later makes sense from a key frame on."""
+        self._waits_for_key = True
+
     @abstractmethod
     def product(self, chunk: Chunk) -> bytes | None:
         """The form of the frame this viewer gets; None if there is none yet."""
@@ -77,9 +81,6 @@ class LiveViewer(Viewer):
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)
         self._init: object = None
-
-    def interrupted(self) -> None:
-        """The camera is gone for now; who only looks need not know."""
 
     def leave(self) -> "LiveViewer | None":
         """What stays in the fan-out when this viewer leaves it."""

@@ -47,17 +47,25 @@ def test_broken_packets_make_no_unit_and_no_error(kind: str, parts: list[bytes])
 @pytest.mark.parametrize(
     ("packet", "kind"),
     [(b"\x65x", 2), (b"\x41x", 1), (b"\x67x", 0), (b"\x06x", 0), (b"\x7c\x85", 2), (b"\x7c\x81", 1),
+     (b"\x7c\x05", 0),
      (b"\x18\x00\x02\x67a\x00\x02\x65b", 2), (b"\x18\x00\x02\x67a\x00\x02\x68b", 0)],
 )  # fmt: skip
-def test_h264_key_pictures_are_known_by_any_of_their_packets(packet: bytes, kind: int) -> None:
+def test_h264_pictures_are_known_by_where_they_begin(packet: bytes, kind: int) -> None:
     assert depay.h264_kind(packet) == kind
 
 
 @pytest.mark.parametrize(
     ("packet", "kind"),
-    [(b"\x26\x01x", 2), (b"\x02\x01x", 1), (b"\x40\x01x", 0), (b"\x62\x01\x93", 2), (b"\x62\x01\x81", 1)],
+    [
+        (b"\x26\x01x", 2),
+        (b"\x02\x01x", 1),
+        (b"\x40\x01x", 0),
+        (b"\x62\x01\x93", 2),
+        (b"\x62\x01\x81", 1),
+        (b"\x62\x01\x13", 0),
+    ],
 )
-def test_h265_key_pictures_are_known_by_any_of_their_packets(packet: bytes, kind: int) -> None:
+def test_h265_pictures_are_known_by_where_they_begin(packet: bytes, kind: int) -> None:
     assert depay.h265_kind(packet) == kind
 
 

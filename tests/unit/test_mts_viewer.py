@@ -57,6 +57,14 @@ def test_newcomer_starts_at_the_last_key_frame(stream: Stream) -> None:
     assert b"".join(transport.written) == b"Bcde"
 
 
+def test_after_the_camera_was_lost_everybody_goes_on_at_a_key_frame(stream: Stream) -> None:
+    transport = join(stream)
+    frames(stream, "Aab")
+    stream.lost("unreachable", "cut")
+    frames(stream, "cdEf")
+    assert b"".join(transport.written) == b"AabEf"
+
+
 def test_newcomer_before_any_key_frame_waits_for_one(stream: Stream) -> None:
     frames(stream, "ab")
     transport = join(stream)
