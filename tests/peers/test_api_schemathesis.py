@@ -59,6 +59,7 @@ CHANGE = {
     "state": "kept",
     "request": {"ports": {"mts.rtsp": 19100}},
     "affected": {"units": {}, "paths": []},
+    "began": 0,
     "ends": 0,
     "healthy_after": 1.0,
     "problem": None,
