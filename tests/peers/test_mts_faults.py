@@ -100,7 +100,7 @@ def test_pause_stops_and_play_goes_on(rack: Rack, player: Player) -> None:
     base = url.split("?")[0]
     player.socket.sendall(f"PAUSE {base} RTSP/1.0\r\nCSeq: 8\r\nSession: {session}\r\n\r\n".encode())
     deadline = time.monotonic() + 5
-    while b"CSeq: 8" not in player.buffer and time.monotonic() < deadline:
+    while b"\r\n\r\n" not in player.buffer.partition(b"CSeq: 8")[2] and time.monotonic() < deadline:
         player.fill()
     player.buffer = b""
     player.socket.settimeout(0.5)
