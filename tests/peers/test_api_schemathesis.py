@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from portal import create_app
 from services.smc import accounts, devices, nodes, sessions
 from services.smc.api import openapi
 from services.smc.api.route import TABLE, Operation
+from tests.portal.upkeep import busy
 
 if TYPE_CHECKING:
     from tests.conftest import Platform
@@ -67,17 +69,23 @@ CHANGE = {
 }
 
 
+UPKEEP = busy("main-a")
+
+
 class Agent(BaseHTTPRequestHandler):
-    """The local node agent, which has every service, every task and every change."""
+    """The local node agent, which has every service, every task, every change and every backup."""
 
     def do_GET(self) -> None:
         _, part, *rest = self.path.split("/")
         answers: dict[str, Any] = {
             "services": [SERVICE], "tasks": {"id": "t1", "state": "done", "steps": [STEP]},
-            "logs": {"lines": ["one"]}, "ports": [],
+            "logs": {"lines": ["one"]}, "ports": [], "listeners": [],
             "changes": CHANGE if rest or self.command == "POST" else [CHANGE],
+            "backups": asdict(UPKEEP.runs[0]) if rest else UPKEEP.backups(),
+            "history": UPKEEP.history() | {"changes": [CHANGE]},
+            "releases": UPKEEP.answer("GET", ["releases"], {})[1],
         }  # fmt: skip
-        ordered = self.command == "POST" and part == "services"
+        ordered = self.command == "POST" and part in {"services", "backups"}
         body = json.dumps({"task": "t1"} if ordered else answers[part]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
