@@ -111,7 +111,7 @@ def node(args: argparse.Namespace) -> int:
     if args.action == "list":
         print("\n".join(registry.listing()))
     elif args.action == "enable":
-        print(registry.enable(args.name, args.check).as_json())
+        print(registry.enable(args.name, args.check, args.wait).as_json())
     else:
         made = registry.token(args.name, args.valid)
         print(json.dumps(made) if args.json else "\n".join(f"{k}: {v}" for k, v in made.items()))
@@ -272,6 +272,7 @@ def _node_words(one: argparse.ArgumentParser) -> None:
     enable = actions.add_parser("enable", help="on main: let a waiting node work")
     enable.add_argument("name")
     enable.add_argument("--check", action="store_true")
+    enable.add_argument("--wait", type=float, default=0, help="seconds for one that has just joined")
     join = actions.add_parser("join", help="on a sub: get its certificate from main")
     join.add_argument("--center", default="", help="address of main; default: as deployed")
     join.add_argument("--port", type=int, default=0, help="HTTPS port of main; default: as deployed")

@@ -3,6 +3,7 @@
 import os
 import pwd
 import socket
+import time
 from datetime import timedelta
 
 from services.node import files, pki
@@ -12,6 +13,7 @@ from services.smc import nodes, store
 from services.smc.accounts import Account
 
 TOKEN_SECONDS = 900
+LOOK_SECONDS = 0.5
 
 
 def operator() -> Account:
@@ -39,15 +41,23 @@ def token(name: str, seconds: int = TOKEN_SECONDS) -> dict[str, str]:
     }
 
 
-def enable(name: str, check: bool = False) -> Report:
-    """Let a node work, if it does not yet."""
-    report = Report()
+def enable(name: str, check: bool = False, wait: float = 0.0) -> Report:
+    """Let a node work, if it does not yet; one that has just joined is waited for, at most `wait` seconds."""
+    report, end = Report(), time.monotonic() + wait
+    while not _known(name) and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
     with store.session() as session:
         if nodes.get(session, name).state != "enabled":
             report.add(f"node {name} enabled")
             if not check:
                 nodes.enable(session, name, operator())
     return report
+
+
+def _known(name: str) -> bool:
+    """Whether main has heard of a node; it has to let its messages in first."""
+    with store.session() as session:
+        return any(node.name == name for node in nodes.listing(session))
 
 
 def listing() -> list[str]:
