@@ -61,7 +61,8 @@ async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tup
     parts: list[bytes] = []
     async with session.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1)) as stream:
         mime = str(json.loads(await stream.receive_str(timeout=10))["mime"])
-        while time.monotonic() - started < seconds:
+        # However late it begins, the init segment and a picture belong to a view.
+        while len(parts) < 2 or time.monotonic() - started < seconds:
             parts.append(await stream.receive_bytes(timeout=10))
             # The first part is the init segment, the second the first picture.
             if len(parts) == 2:
