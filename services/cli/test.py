@@ -19,13 +19,15 @@ EVERYDAY = ("lint", "unit", "render", "playbooks", "portal", "peers", "lab", "e2
 ENGINES = ("mariadb-server", "nats-server", "nftables", "nginx-light", "openssl", "redis-server", "systemd")
 BROWSER = ("chromium", "fonts-dejavu-core", "npm")
 PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
+# Linux as a program, for what this machine's own kernel may lack.
+KERNEL = ("kmod", "user-mode-linux")
 LAB = (*needs.PACKAGES, "npm")
 # Kinds that boot hosts.
 HOSTS = {"lab", "e2e"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "lint": (),
     "unit": ("ffmpeg", "mariadb-server", "openssl", "redis-server"),
-    "render": ENGINES,
+    "render": (*ENGINES, *KERNEL),
     "playbooks": (),
     "portal": (*ENGINES, *BROWSER, *needs.CAMERAS),
     "peers": (*ENGINES, "iproute2", *BROWSER, *needs.CAMERAS, *PLAYERS),

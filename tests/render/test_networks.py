@@ -156,21 +156,3 @@ def test_a_gateway_of_ipv6_is_bound_in_neighbour_discovery_too(tmp_path: Path, c
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_kernel_makes_the_vlan_by_the_very_lines_of_the_unit(sub: dict[str, File]) -> None:
-    lines = [
-        line.partition("=")[2]
-        for line in sub[UNIT].text.splitlines()
-        if line.startswith("ExecStart=")
-        and " ip " in f" {line.replace('/usr/sbin/', ' ')} "
-        and "eth0" in line
-    ]
-    made = " && ".join(line.removeprefix("-") for line in lines)
-    script = f"ip link add eth0 type veth peer name far && {made} && ip -d -j link show eth0.30"
-    words = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if "Unknown device type" in done.stderr:
-        pytest.skip("this kernel has no 802.1Q (module 8021q)")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["linkinfo"]["info_data"]["id"] == 30
