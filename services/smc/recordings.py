@@ -61,12 +61,14 @@ class PlaybackAnswer:
 
 @unit_of_work
 def set_plan(session: Session, channel: str, plan: str, account: Account) -> Recording:
-    """Plan a channel; its node follows within seconds. Audited."""
+    """Plan a channel; its node follows within seconds. Audited. Problem 409 where it has no pictures."""
     account.need("devices.manage")
     row = _row(session, channel)
     if plan not in PLANS:
         raise Problem("plan-unknown", "This plan is not known.", f"{plan!r} is none of {', '.join(PLANS)}.",
                       "Choose one of them.", status=422)  # fmt: skip
+    if plan != "off":
+        live.carrying(session, row)
     now = clock.now()
     if row.plan is None:
         row.plan = models.RecordingPlan(
@@ -109,7 +111,7 @@ def timeline(session: Session, channel: str, start: int, end: int, account: Acco
 def _place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
     account.need("recordings.view")
     row = _row(session, channel)
-    return row, live.ready(session, session.get_one(models.Device, row.device_id).node)
+    return row, live.ready(session, live.carrying(session, row).node)
 
 
 def _row(session: Session, channel: str) -> models.Channel:

@@ -26,8 +26,8 @@ class Span:
     end: Milliseconds
 
 
-@operation("POST", "/channels/<id>/recording", body=RecordingPlan, answer=Recording, permission="devices.manage",
-           problems=(404, 409))  # fmt: skip
+@operation("POST", "/channels/<id>/recording", body=RecordingPlan, answer=Recording,
+           permission="devices.manage", problems=(404, 409))  # fmt: skip
 def plan_recording(call: Call, id: str) -> Recording:
     """Plan when a channel is recorded."""
     return recordings.set_plan(call.session, id, call.body.plan, call.account)
