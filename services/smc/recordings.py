@@ -10,7 +10,6 @@ from services.runtime import clock, config
 from services.runtime.errors import Problem
 from services.smc import audit, live, models, nodes, peers
 from services.smc.accounts import Account
-from services.smc.peers import Peer
 from services.smc.store import unit_of_work
 
 PLANS = ("continuous", "off")
@@ -99,11 +98,12 @@ def timeline(session: Session, channel: str, start: int, end: int, account: Acco
         raise Problem("span-wrong", "The span of time cannot be used.",
                       "`start` must lie before `end`, by at most 32 days.",
                       "Correct it and try again.", status=422)  # fmt: skip
-    own = node.name == config.load_node().name
-    peer = Peer(node.name, None if own else node.address, node.beat.get("https_port"))
-    found: dict[str, Any] = peers.call(
-        peer, "GET", f"/recorded/{quote(channel)}?from={start}&to={end}", service="ss"
-    )
+    path = f"/recorded/{quote(channel)}?from={start}&to={end}"
+    found = peers.call(peers.of(node), "GET", path, service="ss")
+    return peers.parsed(node.name, lambda: _timeline(channel, found))
+
+
+def _timeline(channel: str, found: dict[str, Any]) -> Timeline:
     rows = [Interval(float(one["start"]), float(one["end"]), str(one["after"])) for one in found["intervals"]]
     return Timeline(channel, int(found["covered"]), rows)
 
