@@ -46,6 +46,11 @@ def source() -> str:
     return request.remote_addr or "unknown"
 
 
+def host() -> str:
+    """The name or address by which the browser opened the portal, without port and brackets."""
+    return urlsplit(f"//{request.host}").hostname or ""
+
+
 def csrf_token() -> str:
     """What a form must bring back: bound to the session, or before login to this browser's visit."""
     one: sessions.Session | None = g.get("login")
@@ -64,7 +69,7 @@ def _visit_token(visit: str) -> str:
 
 
 def _check_host() -> None:
-    name = urlsplit(f"//{request.host}").hostname or ""
+    name = host()
     try:
         # Only names can be pointed at us by others (DNS rebinding); an address cannot.
         ipaddress.ip_address(name)

@@ -65,15 +65,15 @@ def _page(**more: Any) -> str:  # noqa: ANN401 - whatever the template shows bes
 
 
 def _text(name: str) -> str:
-    """A file that was chosen, or what was pasted; Problem when there is neither, or it is no text."""
+    """The file that was chosen; Problem when there is none, or it is no text."""
     file = request.files.get(f"{name}_file")
-    data = file.read(LARGEST + 1) if file and file.filename else request.form.get(name, "").encode()
+    data = file.read(LARGEST + 1) if file else b""
     if not data.strip() or len(data) > LARGEST or not data.isascii():
         raise Problem(
             f"{name}-missing",
             "The certificate was not imported.",
             f"The {'private key' if name == 'key' else name} is missing, not PEM text, or larger than 32 KB.",
-            "Choose its PEM file, or paste its text.",
+            "Choose its PEM file.",
             status=422,
         )
     return data.decode()
@@ -84,12 +84,10 @@ def _warnings(pair: dict[str, str]) -> tuple[str, ...]:
     from services.node import portal_certificate
 
     node = config.load_node()
-    host = request.host.partition(":")[0]
-    own = tuple(dict.fromkeys(filter(None, (node.name, node.address, node.mapping_ip, host))))
+    own = tuple(dict.fromkeys(filter(None, (node.name, node.address, node.mapping_ip, guard.host()))))
     return portal_certificate.check(pair["certificate"], pair["key"], own).warnings
 
 
 def _ask(value: dict[str, str] | None) -> None:
     node = config.load_node().name
-    made = changes.request(work.session(), node, {changes.CERTIFICATE: value}, guard.account())
-    changing.remember(node, made.id)
+    changing.order(work.session(), node, {changes.CERTIFICATE: value}, guard.account())

@@ -1,7 +1,6 @@
 """Pages and orders about settings that change at run time."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -38,7 +37,7 @@ def order(node: str, kind: str) -> ResponseReturnValue:
         raise Problem("setting-unknown", "Nothing was changed.", f"There is no setting {kind!r}.",
                       "Use the forms of the page.", 404)  # fmt: skip
     try:
-        _ask(node, {kind: values[kind]})
+        changing.order(work.session(), node, {kind: values[kind]}, guard.account())
     except Problem as problem:
         page = render_template(
             "changes/page.html", **_settings(node) | {"wrong": {kind: problem}, "typed": text}
@@ -59,13 +58,14 @@ def renumber(node: str, service: str) -> ResponseReturnValue:
     shown = _numbers(node, service)
     typed = {row["name"]: request.form.get(row["name"], "").strip() for row in shown["rows"]}
     try:
-        made = _ask(node, {"ports": _new_numbers(service, shown["rows"], typed)})
+        asked = {"ports": _new_numbers(service, shown["rows"], typed)}
+        made = changing.order(work.session(), node, asked, guard.account())
     except Problem as problem:
         return render_template("changes/ports.html", **shown, typed=typed, problem=problem), problem.status
     moved = made.request["ports"].get("nginx.https")
     if moved and node == config.load_node().name:
         # A form may not lead to another origin, and another port is one: the person follows a link.
-        name = urlsplit(f"//{request.host}").hostname or ""
+        name = guard.host()
         host = f"[{name}]" if ":" in name else name
         return render_template("changes/moved.html", there=f"https://{host}:{moved}/settings/{node}")
     return redirect(url_for("manager.page", node=node), code=303)
@@ -79,12 +79,6 @@ def answer(node: str, id: str, word: str) -> ResponseReturnValue:
                       "Use the buttons.", 404)  # fmt: skip
     changes.answer(work.session(), node, id, word, guard.account())
     return redirect(url_for("changes.page", node=node), code=303)
-
-
-def _ask(node: str, asked: dict[str, Any]) -> changes.Change:
-    made = changes.request(work.session(), node, asked, guard.account())
-    changing.remember(node, made.id)
-    return made
 
 
 def _settings(name: str) -> dict[str, Any]:

@@ -95,10 +95,9 @@ def order() -> ResponseReturnValue:
     answers, session = _answers(), work.session()
     try:
         wish = dmz.checked(session, answers.wish)
-        made = changes.request(session, wish.node, {"mapping_ip": wish.address}, guard.account())
+        changing.order(session, wish.node, {"mapping_ip": wish.address}, guard.account())
     except Problem as problem:
         return _planned("apply", refused=problem)
-    changing.remember(wish.node, made.id)
     return redirect(url_for("dmz.apply", **answers.query), code=303)
 
 

@@ -24,7 +24,7 @@ class Cell:
 @blueprint.get("/live")
 def page() -> ResponseReturnValue:
     """A wall of `size` pictures; each `c` is CHANNEL or CHANNEL:STREAM, empty for an empty place."""
-    found = devices.listing(work.session())
+    found = [one for one in devices.listing(work.session()) if one.carries_pictures]
     size = request.args.get("size", type=int)
     size = size if size in SIZES else SIZES[0]
     return render_template("live/page.html", devices=found, cells=_cells(found, size), size=size, sizes=SIZES)

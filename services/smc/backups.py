@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from services.runtime.errors import Problem
 from services.smc import audit, everywhere, manager, peers
 from services.smc.accounts import Account
+from services.smc.nodes import Node
 from services.smc.releases import moment, moment_or_none
 
 PERMISSION = "nodes.manage"
@@ -70,7 +71,10 @@ class NodeBackups:
 
 def listing(session: Session) -> list[NodeBackups]:
     """Backups of all nodes, main first, asked now."""
-    return [_of(answer) for answer in everywhere.ask(session, "/backups")]
+    return [
+        one.value or NodeBackups(one.node.name, one.node.role, one.node.address, problem=str(one.problem))
+        for one in everywhere.ask(session, "/backups", _read)
+    ]
 
 
 def make(session: Session, node: str, account: Account) -> str:
@@ -83,7 +87,7 @@ def make(session: Session, node: str, account: Account) -> str:
     except Problem as problem:
         audit.write(session, "backup.make", outcome="failed", details={"code": problem.code}, **entry)
         raise
-    return manager.parsed(node, lambda: str(answer["task"]))
+    return peers.parsed(node, lambda: str(answer["task"]))
 
 
 def trouble(said: Mapping[str, Any] | None, now: float | None = None) -> str:
@@ -104,18 +108,14 @@ def trouble(said: Mapping[str, Any] | None, now: float | None = None) -> str:
     return ""
 
 
-def _of(answer: everywhere.Answer) -> NodeBackups:
-    node, said = answer.node, answer.value
-    about: dict[str, Any] = {"node": node.name, "role": node.role, "address": node.address}
-    if answer.problem:
-        return NodeBackups(**about, problem=str(answer.problem))
-    return manager.parsed(node.name, lambda: NodeBackups(
-        **about, configured=bool(said["path"]), scheduled=bool(said["scheduled"]),
+def _read(node: Node, said: Any) -> NodeBackups:  # noqa: ANN401 - JSON
+    return NodeBackups(
+        node.name, node.role, node.address, bool(said["path"]), bool(said["scheduled"]),
         next=moment_or_none(said["next"]), period=int(said["period"]), path=str(said["path"]),
         keep=int(said["keep"]), runs=[_run(row) for row in said["runs"]],
         kept=[Kept(str(one["file"]), int(one["bytes"]), moment(one["at"])) for one in said["kept"]],
         trouble=trouble(node.beat.get("backup")),
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _run(row: dict[str, Any]) -> Run:

@@ -68,9 +68,7 @@ def request(session: Session, node: str, asked: dict[str, Any], account: Account
     try:
         peer = manager.address(session, node)
         answer = peers.call(peer, "POST", "/changes", asked | {"by": account.name})
-        if not isinstance(answer, dict) or "id" not in answer:
-            raise _garbled(node, "the number of the change")
-        return _decided(peer, node, str(answer["id"]))
+        return _decided(peer, node, peers.parsed(node, lambda: str(answer["id"])))
     except Problem as problem:
         details = {"code": problem.code, "why": problem.why}
         audit.write(session, "change.request", outcome="refused", details=details, **entry)
@@ -111,19 +109,7 @@ def _decided(peer: peers.Peer, node: str, id: str) -> Change:
 def listing(session: Session, node: str) -> list[Change]:
     """The last changes of a node, newest first."""
     rows = peers.call(manager.address(session, node), "GET", "/changes")
-    return [read(node, row) for row in rows]
-
-
-def waiting(session: Session, node: str) -> Change | None:
-    """The change of a node that is neither kept nor undone yet, if there is one."""
-    return next(
-        (
-            one
-            for one in listing(session, node)
-            if one.state in {*UNDECIDED, "applying", "waiting", "undoing"}
-        ),
-        None,
-    )
+    return peers.parsed(node, lambda: [read(node, row) for row in rows])
 
 
 def get(session: Session, node: str, id: str) -> Change:
@@ -166,7 +152,7 @@ def check_among_nodes(session: Session, node: str, asked: dict[str, Any]) -> Non
     wanted = asked.get("mapping_ip", own.mapping_ip if own else None)
     if not wanted or not {"mapping_ip", "ports"} & set(asked):
         return
-    if holder := next((o for o in others if wanted in (o.address,)), None):
+    if holder := next((one for one in others if one.address == wanted), None):
         raise Problem("mapping-taken", "The change was not made.",
                       f"{wanted} is the address of {holder.name}.",
                       "Enter the address outside the router that leads to this node.", 409)  # fmt: skip
@@ -194,22 +180,18 @@ def _mapped(session: Session, node: str) -> dict[str, tuple[int, str]]:
 
 def read(node: str, row: dict[str, Any]) -> Change:
     """A change from the JSON of its node's agent; Problem when that lacks something."""
-    try:
-        left = max(0, int(row["ends"] - time.time())) if row["state"] == "waiting" else None
-        affected = row["affected"]
-        return Change(
-            row["id"], node, row["by"], row["state"],
-            shown({key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}}),
-            affected["units"], parts(affected["paths"], node), left, row["healthy_after"], row["problem"],
-            [Line(one["at"], one["text"]) for one in row["log"]], row["began"],
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise _garbled(node, str(error)) from error
+    return peers.parsed(node, lambda: _change(node, row))
 
 
-def _garbled(node: str, missing: str) -> Problem:
-    return Problem("node-garbled", f"The answer of node {node} cannot be read.", f"It lacks {missing}.",
-                   "Its version may differ from main's: update it.", 502)  # fmt: skip
+def _change(node: str, row: dict[str, Any]) -> Change:
+    left = max(0, int(row["ends"] - time.time())) if row["state"] == "waiting" else None
+    affected = row["affected"]
+    return Change(
+        row["id"], node, row["by"], row["state"],
+        shown({key: value for key, value in row["request"].items() if key not in {"id", "at", "by"}}),
+        affected["units"], parts(affected["paths"], node), left, row["healthy_after"], row["problem"],
+        [Line(one["at"], one["text"]) for one in row["log"]], row["began"],
+    )  # fmt: skip
 
 
 PARTS = {
@@ -234,6 +216,3 @@ def _id(id: str) -> str:
         raise Problem("change-unknown", "There is no such change.", "The id is wrong.",
                       "Look at the list of changes.", 404)  # fmt: skip
     return id
-
-
-__all__ = ["Change", "answer", "get", "listing", "request", "waiting", "words"]

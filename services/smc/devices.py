@@ -76,6 +76,11 @@ class Device:
     created_at: datetime
     created_by: str
 
+    @property
+    def carries_pictures(self) -> bool:
+        """Whether its channels can be seen and recorded; those of a device that dials in cannot."""
+        return self.kind != "register"
+
 
 def listing(session: Session, node: str | None = None) -> list[Device]:
     """All devices, or those of one node, by name."""

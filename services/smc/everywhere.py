@@ -1,8 +1,9 @@
-"""One question to the agents of all nodes at once."""
+"""One question to the agents, or another service, of all nodes at once."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -12,40 +13,46 @@ from services.smc import nodes, peers
 from services.smc.nodes import Node
 
 AT_ONCE = 8
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one node said (JSON), or why it did not."""
+class Answer(Generic[T]):
+    """What one node said, as it was read; or `problem`: why it did not, or why that cannot be read."""
 
     node: Node
-    value: Any
+    value: T | None
     problem: Problem | None = None
 
 
-def ask(session: Session, path: str) -> list[Answer]:
-    """The answers of all nodes to GET `path`, main first; one that does not report is not asked."""
+def ask(session: Session, path: str, read: Callable[[Node, Any], T], service: str = "smc") -> list[Answer[T]]:
+    """The answers of all nodes to GET `path`, main first, each read by `read(node, JSON)`.
+
+    A node that does not report is not asked: each attempt would wait in vain.
+    """
     known = nodes.listing(session)
     session.rollback()
-    if not known:
-        return []
-    with ThreadPoolExecutor(min(AT_ONCE, len(known))) as pool:
-        return list(pool.map(lambda node: _of(node, path), known))
+    return at_once(known, lambda node: _of(node, path, read, service))
 
 
-def _of(node: Node, path: str) -> Answer:
-    own = node.name == config.load_node().name
-    if node.reach == "unreachable" and not own:
-        return Answer(node, None, silent(node.name))
-    peer = peers.Peer(node.name, None if own else node.address, node.beat.get("https_port"))
+def at_once(items: Sequence[S], do: Callable[[S], T], most: int = AT_ONCE) -> list[T]:
+    """What `do` gives for each item, in their order; at most `most` are done at the same time."""
+    with ThreadPoolExecutor(min(most, len(items) or 1)) as pool:
+        return list(pool.map(do, items))
+
+
+def _of(node: Node, path: str, read: Callable[[Node, Any], T], service: str) -> Answer[T]:
+    if node.reach == "unreachable" and node.name != config.load_node().name:
+        return Answer(node, None, _silent(node.name))
     try:
-        return Answer(node, peers.call(peer, "GET", path))
+        told = peers.call(peers.of(node), "GET", path, service=service)
+        return Answer(node, peers.parsed(node.name, lambda: read(node, told)))
     except Problem as problem:
         return Answer(node, None, problem)
 
 
-def silent(name: str) -> Problem:
-    """The node has not been heard of for more than 30 seconds; each attempt would wait in vain."""
+def _silent(name: str) -> Problem:
     return Problem(
         "node-unreachable", f"{name} does not report.", "It has not been heard of for a while.",
         "See whether the server runs and its network is whole.", status=502,

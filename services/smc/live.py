@@ -51,14 +51,23 @@ def open(
         raise no_channel()
     if stream not in row.streams.split(","):
         stream = "main"
-    device = session.get_one(models.Device, row.device_id)
-    if device.kind == "register":
-        raise _not_carried()
-    node = ready(session, device.node)
+    node = ready(session, carrying(session, row).node)
     token = token_for(account.name, channel, node.name)
     audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
     return _answer(token, channel, stream, node)
+
+
+def carrying(session: Session, channel: models.Channel) -> models.Device:
+    """The device of a channel; Problem 409 where no pictures come from it."""
+    device = session.get_one(models.Device, channel.device_id)
+    if device.kind == "register":
+        raise Problem(
+            "picture-not-carried", "This channel has no picture here.",
+            "Its device registers by itself, and this release carries no pictures through that connection.",
+            "Where the device's server can reach it by an address, add it by that address.", status=409,
+        )  # fmt: skip
+    return device
 
 
 def ready(session: Session, name: str) -> nodes.Node:
@@ -105,14 +114,6 @@ def _urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
 
 def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-def _not_carried() -> Problem:
-    return Problem(
-        "picture-not-carried", "This channel has no picture here.",
-        "Its device registers by itself, and this release carries no pictures through that connection.",
-        "Where the device's server can reach it by an address, add it by that address.", status=409,
-    )  # fmt: skip
 
 
 def no_channel() -> Problem:

@@ -1,24 +1,21 @@
 """The service manager: asks a node's agent for its services and tells it what to do with them."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import audit, models, nodes, peers
+from services.smc import audit, nodes, peers
 from services.smc.accounts import Account
-from services.smc.store import unit_of_work
 
 VERBS = ("start", "stop", "restart")
 STATES = ("Starting", "Running", "Stopping", "Stopped", "Unavailable")
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TASK = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_LINES = 500
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def services(session: Session, node: str) -> list[Service]:
     """The services of a node, in its own order, asked now."""
     known = {one["id"]: one for one in config.load_catalog()}
     rows = _ask(session, node, "GET", "/services")
-    return parsed(node, lambda: [_service(row, known.get(row["id"], {})) for row in rows])
+    return peers.parsed(node, lambda: [_service(row, known.get(row["id"], {})) for row in rows])
 
 
 def act(session: Session, node: str, service: str, verb: str, account: Account) -> str:
@@ -79,7 +76,7 @@ def act(session: Session, node: str, service: str, verb: str, account: Account) 
     except Problem as problem:
         audit.write(session, f"service.{verb}", **entry, outcome="failed", details={"code": problem.code})
         raise
-    return parsed(node, lambda: str(answer["task"]))
+    return peers.parsed(node, lambda: str(answer["task"]))
 
 
 def task(session: Session, node: str, id: str) -> Task:
@@ -87,7 +84,7 @@ def task(session: Session, node: str, id: str) -> Task:
     if not TASK.fullmatch(id):
         raise _no_task()
     answer = _ask(session, node, "GET", f"/tasks/{id}")
-    return parsed(
+    return peers.parsed(
         node,
         lambda: Task(
             str(answer["id"]), str(answer["state"]),
@@ -104,36 +101,21 @@ def logs(session: Session, node: str, service: str, lines: int = 50) -> list[str
             "Look at the service manager.", status=404,
         )  # fmt: skip
     answer = _ask(session, node, "GET", f"/logs/{service}?lines={max(1, min(lines, MOST_LINES))}")
-    return parsed(node, lambda: [str(line) for line in answer["lines"]])
+    return peers.parsed(node, lambda: [str(line) for line in answer["lines"]])
 
 
-@unit_of_work
 def address(session: Session, node: str) -> peers.Peer:
     """Where the agent of a node is asked; Problem 404 for a node that never joined."""
-    row = session.get(models.Node, node)
     if node == config.load_node().name:
         return peers.Peer(node, None)
-    if row is None:
-        raise Problem(
-            "node-unknown", "There is no such node.", "No node of this name has joined.",
-            "Look at the list of servers.", status=404,
-        )  # fmt: skip
-    return peers.Peer(node, row.address, nodes.https_port(node))
+    found = nodes.get(session, node)
+    # No connection is held while a far node thinks.
+    session.rollback()
+    return peers.of(found)
 
 
 def _ask(session: Session, node: str, method: str, path: str, data: object = None) -> Any:  # noqa: ANN401 - JSON
-    # The unit of work ends before the call: no connection is held while a far node thinks.
     return peers.call(address(session, node), method, path, data)
-
-
-def parsed(node: str, read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Problem(
-            "node-garbled", f"The answer of node {node} cannot be read.", f"It lacks a field: {error}.",
-            "Its version may differ from main's: update it.", status=502,
-        ) from error  # fmt: skip
 
 
 def _service(row: dict[str, Any], known: dict[str, Any]) -> Service:

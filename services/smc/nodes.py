@@ -82,13 +82,6 @@ def linked(session: Session) -> dict[str, bool]:
     return dict.fromkeys(joined, True) | {name: state != "disabled" for name, state in states}
 
 
-def https_port(name: str) -> int | None:
-    """The HTTPS port of a node's DSS_NGINX as its last beat says; None when there is none."""
-    beat, _ = (_beats([name]) or {}).get(name, ({}, 0.0))
-    port = beat.get("https_port")
-    return port if isinstance(port, int) else None
-
-
 @unit_of_work
 def add_token(session: Session, name: str, valid: timedelta, account: Account) -> JoinToken:
     """A token (256 bits, hex) that lets the node `name` join once within `valid`; older ones become void."""

@@ -3,14 +3,17 @@
 import http.client
 import json
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from services.runtime import config, tls
 from services.runtime.errors import Problem
+from services.smc.nodes import Node
 
 TIMEOUT = 3.0
 LARGEST = 4 * 1024 * 1024
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,24 @@ class Peer:
     name: str
     address: str | None
     port: int | None = None
+
+
+def of(node: Node) -> Peer:
+    """Where a node is called, as it was heard of last."""
+    own = node.name == config.load_node().name
+    return Peer(node.name, None if own else node.address, node.beat.get("https_port"))
+
+
+def parsed(node: str, read: Callable[[], T]) -> T:
+    """What `read` makes of a node's answer; Problem 502 when that is not as this release knows it."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Problem(
+            "node-garbled", f"The answer of node {node} cannot be read.",
+            f"A part of it is missing or of another kind: {error}.",
+            "Its version may differ from main's: update it.", status=502,
+        ) from error  # fmt: skip
 
 
 def call(peer: Peer, method: str, path: str, data: object = None, service: str = "smc") -> Any:  # noqa: ANN401 - JSON

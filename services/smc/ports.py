@@ -1,17 +1,14 @@
 """The port matrix as it is: what was deployed on each node, and whether it listens."""
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import models, nodes, peers, reach
+from services.smc import everywhere, nodes, peers, reach
 
-AT_ONCE = 8
 OWN_TLS = {"nginx", "mts"}
 """Services whose TLS ports greet with the node's certificate before a client has to say who it is."""
 
@@ -34,23 +31,20 @@ class NodePorts:
 def matrix(session: Session) -> list[NodePorts]:
     """Rows of every node, main first: the columns of ports.json and `listening` (None: not known)."""
     own = config.load_node()
-    rows = session.scalars(select(models.Node).order_by(models.Node.name)).all()
-    known = [(row.name, row.role, row.address) for row in rows if row.name != own.name]
+    others = [node for node in nodes.listing(session) if node.name != own.name]
     session.rollback()
-    wanted = [(peers.Peer(own.name, None), own.role)]
-    wanted += [(peers.Peer(name, address, nodes.https_port(name)), role) for name, role, address in known]
-    with ThreadPoolExecutor(min(AT_ONCE, len(wanted))) as pool:
-        return list(pool.map(lambda one: _of(*one), wanted))
+    wanted = [(peers.Peer(own.name, None), own.role), *((peers.of(node), node.role) for node in others)]
+    return everywhere.at_once(wanted, lambda one: _of(*one))
 
 
 def of_node(session: Session, name: str) -> NodePorts:
-    """Rows of one node, as `matrix` has them; Problem 404 for a node that never joined."""
+    """Rows of one node, without `unlisted`; Problem 404 for a node that never joined."""
     own = config.load_node()
     if name == own.name:
-        return _of(peers.Peer(own.name, None), own.role)
+        return _told(peers.Peer(own.name, None), own.role)
     node = nodes.get(session, name)
     session.rollback()
-    return _of(peers.Peer(name, node.address, node.beat.get("https_port")), node.role)
+    return _told(peers.of(node), node.role)
 
 
 @dataclass(frozen=True)
@@ -66,10 +60,11 @@ class Reached:
     why: str
 
 
-def tried(session: Session) -> list[Reached]:
-    """Every TCP listener that other hosts may reach, tried from main now; it takes some seconds."""
+def tried(session: Session, known: list[NodePorts]) -> list[Reached]:
+    """Every TCP listener of a matrix that other hosts may reach, tried from main now; takes some seconds."""
     addresses = {one.name: one.address for one in nodes.listing(session)}
-    found = [(one.node, row) for one in matrix(session) for row in one.rows if _far(row)]
+    session.rollback()
+    found = [(one.node, row) for one in known for row in one.rows if _far(row)]
     found = [(node, row) for node, row in found if node in addresses]
     results = reach.attempt([
         # SSH has its keys, not our certificate.
@@ -88,9 +83,13 @@ def _far(row: dict[str, Any]) -> bool:
 
 
 def _of(peer: peers.Peer, role: str) -> NodePorts:
+    found = _told(peer, role)
+    return found if found.problem else replace(found, unlisted=_unlisted(peer))
+
+
+def _told(peer: peers.Peer, role: str) -> NodePorts:
     try:
-        rows = _checked(peers.call(peer, "GET", "/ports"))
-        return NodePorts(peer.name, role, rows, "", _unlisted(peer))
+        return NodePorts(peer.name, role, _asked(peer, "/ports"), "")
     except Problem as problem:
         rows = [{**row, "listening": None} for row in _deployed()] if peer.address is None else []
         return NodePorts(peer.name, role, rows, str(problem))
@@ -98,21 +97,24 @@ def _of(peer: peers.Peer, role: str) -> NodePorts:
 
 def _unlisted(peer: peers.Peer) -> list[dict[str, Any]] | None:
     try:
-        return _checked(peers.call(peer, "GET", "/listeners"))
+        return _asked(peer, "/listeners")
     except Problem:
         return None
 
 
-def _checked(rows: object) -> list[dict[str, Any]]:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Problem(
-            "node-garbled", "The answer cannot be read.", "It is no list of rows.", "Update the node."
-        )
-    return rows
+def _asked(peer: peers.Peer, path: str) -> list[dict[str, Any]]:
+    told = peers.call(peer, "GET", path)
+    return peers.parsed(peer.name, lambda: _rows(told))
+
+
+def _rows(told: object) -> list[dict[str, Any]]:
+    if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
+        raise TypeError("it is no list of rows")
+    return told
 
 
 def _deployed() -> list[dict[str, Any]]:
     try:
-        return _checked(config.read_json(config.root() / "ports.json"))
-    except Problem:
+        return _rows(config.read_json(config.root() / "ports.json"))
+    except (Problem, TypeError):
         return []

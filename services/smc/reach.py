@@ -4,11 +4,11 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 from services.runtime import config
+from services.smc import everywhere
 
 SECONDS, AT_ONCE = 3.0, 16
 State = Literal["reached", "open", "foreign", "refused", "silent", "unreachable"]
@@ -40,10 +40,7 @@ class Result:
 
 def attempt(targets: Sequence[Target]) -> list[Result]:
     """Try all of them at once, in their order; takes at most some seconds for each sixteen."""
-    if not targets:
-        return []
-    with ThreadPoolExecutor(min(AT_ONCE, len(targets))) as pool:
-        return list(pool.map(one, targets))
+    return everywhere.at_once(targets, one, AT_ONCE)
 
 
 def one(target: Target) -> Result:

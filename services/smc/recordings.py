@@ -10,7 +10,6 @@ from services.runtime import clock, config
 from services.runtime.errors import Problem
 from services.smc import audit, live, models, nodes, peers
 from services.smc.accounts import Account
-from services.smc.peers import Peer
 from services.smc.store import unit_of_work
 
 PLANS = ("continuous", "off")
@@ -61,12 +60,14 @@ class PlaybackAnswer:
 
 @unit_of_work
 def set_plan(session: Session, channel: str, plan: str, account: Account) -> Recording:
-    """Plan a channel; its node follows within seconds. Audited."""
+    """Plan a channel; its node follows within seconds. Audited. Problem 409 where it has no pictures."""
     account.need("devices.manage")
     row = _row(session, channel)
     if plan not in PLANS:
         raise Problem("plan-unknown", "This plan is not known.", f"{plan!r} is none of {', '.join(PLANS)}.",
                       "Choose one of them.", status=422)  # fmt: skip
+    if plan != "off":
+        live.carrying(session, row)
     now = clock.now()
     if row.plan is None:
         row.plan = models.RecordingPlan(
@@ -97,11 +98,12 @@ def timeline(session: Session, channel: str, start: int, end: int, account: Acco
         raise Problem("span-wrong", "The span of time cannot be used.",
                       "`start` must lie before `end`, by at most 32 days.",
                       "Correct it and try again.", status=422)  # fmt: skip
-    own = node.name == config.load_node().name
-    peer = Peer(node.name, None if own else node.address, node.beat.get("https_port"))
-    found: dict[str, Any] = peers.call(
-        peer, "GET", f"/recorded/{quote(channel)}?from={start}&to={end}", service="ss"
-    )
+    path = f"/recorded/{quote(channel)}?from={start}&to={end}"
+    found = peers.call(peers.of(node), "GET", path, service="ss")
+    return peers.parsed(node.name, lambda: _timeline(channel, found))
+
+
+def _timeline(channel: str, found: dict[str, Any]) -> Timeline:
     rows = [Interval(float(one["start"]), float(one["end"]), str(one["after"])) for one in found["intervals"]]
     return Timeline(channel, int(found["covered"]), rows)
 
@@ -109,7 +111,7 @@ def timeline(session: Session, channel: str, start: int, end: int, account: Acco
 def _place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
     account.need("recordings.view")
     row = _row(session, channel)
-    return row, live.ready(session, session.get_one(models.Device, row.device_id).node)
+    return row, live.ready(session, live.carrying(session, row).node)
 
 
 def _row(session: Session, channel: str) -> models.Channel:

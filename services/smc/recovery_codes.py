@@ -1,4 +1,4 @@
-"""Recovery codes: ten for an account, each good once. `SSSS-XXXX-XXXX-XXXX` in Crockford's base 32.
+"""Recovery codes: ten for an account, each good once. `SSSS-TTTT-TTTT-TTTT` in Crockford's base 32.
 
 The first group finds the row, so that one hash is worked out for each try; the other twelve characters are 60
 random bits, kept as an Argon2id hash.

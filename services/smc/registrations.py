@@ -1,15 +1,13 @@
 """Devices that ask to register with some node under an id that nobody added."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.runtime.errors import Problem
-from services.smc import manager, nodes, peers
+from services.smc import everywhere
+from services.smc.nodes import Node
 
-AT_ONCE = 8
 LONGEST = 64
 TEXTS = ("register_id", "device_class", "address", "first", "last")
 
@@ -28,20 +26,15 @@ class Asking:
 
 
 def asking(session: Session) -> list[Asking]:
-    """Asked of every enabled node that is reachable; a node that gives no answer is left out."""
-    enabled = [one for one in nodes.listing(session) if one.state == "enabled" and one.reach != "unreachable"]
-    found = [manager.address(session, one.name) for one in enabled]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [one for rows in pool.map(_ask, found) for one in rows]
+    """Asked of every node that is enabled; one that gives no answer is left out."""
+    answers = everywhere.ask(session, "/asking", _read, service="ars")
+    return [row for one in answers if one.node.state == "enabled" for row in one.value or []]
 
 
-def _ask(peer: peers.Peer) -> list[Asking]:
-    try:
-        return [_read(peer.name, row) for row in peers.call(peer, "GET", "/asking", service="ars")]
-    except (Problem, KeyError, TypeError, ValueError):
-        return []
+def _read(node: Node, rows: list[dict[str, Any]]) -> list[Asking]:
+    return [_asking(node.name, row) for row in rows]
 
 
-def _read(node: str, row: dict[str, Any]) -> Asking:
+def _asking(node: str, row: dict[str, Any]) -> Asking:
     id, kind, address, first, last = (str(row[key])[:LONGEST] for key in TEXTS)
     return Asking(node, id, kind, address, first, last, int(row["count"]))

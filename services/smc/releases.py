@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.smc import everywhere, manager
+from services.smc import everywhere
+from services.smc.nodes import Node
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,15 @@ class NodeReleases:
 
 def listing(session: Session) -> list[NodeReleases]:
     """Releases of all nodes, main first, asked now."""
-    return [_of(answer) for answer in everywhere.ask(session, "/releases")]
+    return [
+        one.value or NodeReleases(one.node.name, one.node.role, problem=str(one.problem))
+        for one in everywhere.ask(session, "/releases", _read)
+    ]
 
 
-def _of(answer: everywhere.Answer) -> NodeReleases:
-    node = answer.node
-    if answer.problem:
-        return NodeReleases(node.name, node.role, problem=str(answer.problem))
-    return manager.parsed(node.name, lambda: NodeReleases(
-        node.name, node.role,
-        [Release(**one) for one in answer.value["releases"]],
-        [_switch(one) for one in answer.value["switches"]],
-    ))  # fmt: skip
+def _read(node: Node, said: Any) -> NodeReleases:  # noqa: ANN401 - JSON
+    releases = [Release(**one) for one in said["releases"]]
+    return NodeReleases(node.name, node.role, releases, [_switch(one) for one in said["switches"]])
 
 
 def _switch(row: dict[str, Any]) -> Switch:

@@ -35,7 +35,7 @@ class LogLine:
 class TaskRecord:
     """One task; `by` is "" where nobody was named, `why` says what went wrong.
 
-    A change `waiting` is undone unless it is kept. `seconds`: how long it took, or takes until now.
+    A change `waiting` is undone unless it is kept.
     """
 
     kind: Kind
@@ -65,22 +65,17 @@ class History:
 
 def listing(session: Session) -> History:
     """All that the nodes remember, asked now."""
-    found: list[TaskRecord] = []
-    problems = []
-    for answer in everywhere.ask(session, "/history"):
-        try:
-            if answer.problem:
-                raise answer.problem
-            found += of_node(answer.node.name, answer.value)
-        except Problem as problem:
-            problems.append(str(problem))
+    answers = everywhere.ask(session, "/history", lambda node, told: _read(node.name, told))
+    found = [task for answer in answers for task in answer.value or []]
+    problems = [str(answer.problem) for answer in answers if answer.problem]
     return History(sorted(found, key=lambda one: one.began, reverse=True), problems)
 
 
 def get(session: Session, node: str, kind: str, id: str) -> TaskRecord:
     """One task with its log; Problem 404 when its node has forgotten it."""
     told = peers.call(manager.address(session, node), "GET", "/history")
-    found = next((one for one in of_node(node, told) if (one.kind, one.id) == (kind, id)), None)
+    known = peers.parsed(node, lambda: _read(node, told))
+    found = next((one for one in known if (one.kind, one.id) == (kind, id)), None)
     if found is None:
         raise Problem(
             "task-unknown", "There is no such task.", "The node has forgotten it, or the id is wrong.",
@@ -89,13 +84,10 @@ def get(session: Session, node: str, kind: str, id: str) -> TaskRecord:
     return found
 
 
-def of_node(node: str, told: Mapping[str, Any]) -> list[TaskRecord]:
-    """The tasks in the answer of a node's agent; Problem when it cannot be read."""
-    return manager.parsed(
-        # An order given to an earlier release of the agent has no time: it cannot be put into the list.
-        node,
-        lambda: [read(node, row) for key, read in READERS.items() for row in told[key] if row["began"]],
-    )
+def _read(node: str, told: Mapping[str, Any]) -> list[TaskRecord]:
+    """The tasks in the answer of a node's agent."""
+    # An order given to an earlier release of the agent has no time: it cannot be put into the list.
+    return [read(node, row) for key, read in READERS.items() for row in told[key] if row["began"]]
 
 
 def _service(node: str, row: dict[str, Any]) -> TaskRecord:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from werkzeug.test import TestResponse
 from portal import create_app
 from services.runtime import clock
 from services.smc import cache, models, nodes, sessions, store
-from services.smc.api import openapi
+from services.smc.api import openapi, schema
 from services.smc.api.route import TABLE, Operation
 
 if TYPE_CHECKING:
@@ -286,6 +287,18 @@ def test_the_document_in_the_documentation_is_the_one_that_is_served(api: Api) -
         "run: python -m services.smc.api.openapi services/smc/api/openapi.json"
     )
     assert api.get("/openapi.json") == json.loads(written)
+
+
+def test_two_parts_of_the_api_cannot_share_a_name_and_so_a_description() -> None:
+    @dataclass(frozen=True)
+    class RecordingPlan:
+        other: str
+
+    paths = openapi.document()["paths"]
+    body = paths["/channels/{id}/recording"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": "#/components/schemas/RecordingPlan"}
+    with pytest.raises(TypeError, match="RecordingPlan"):
+        schema.describe(RecordingPlan, {})
 
 
 def test_every_operation_has_its_own_name(api: Api) -> None:

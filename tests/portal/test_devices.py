@@ -54,6 +54,8 @@ def test_a_device_that_registers_is_added_and_says_that_it_has_no_picture(admin:
     assert "GATE-7" in text
     assert "/live?" not in text
     assert "registers as GATE-7" in admin.get("/devices").get_data(as_text=True)
+    for path in ("/live", "/playback"):
+        assert made.channels[0].id not in admin.get(path).get_data(as_text=True)
 
 
 @pytest.mark.parametrize(

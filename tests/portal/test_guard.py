@@ -168,3 +168,16 @@ def test_requests_that_are_too_large_are_refused(admin: Visitor) -> None:
     answer = admin.client.post("/devices/add", data={"name": "x" * 2_000_000}, base_url="https://127.0.0.1")
     assert answer.status_code == 413
     assert "too much at once" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        ("dss.example:8443", "dss.example"),
+        ("198.18.0.10", "198.18.0.10"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+    ],
+)
+def test_the_host_is_known_without_port_and_brackets(header: str, host: str) -> None:
+    with create_app(CONFIG).test_request_context(headers={"Host": header}):
+        assert guard.host() == host

@@ -106,6 +106,19 @@ def test_a_node_that_cannot_be_asked_is_named_beside_the_tasks_of_the_others(adm
     assert "Restart DSS_MTS" in text
 
 
+@pytest.mark.parametrize("path", ["/backups", "/releases", "/tasks"])
+def test_a_node_whose_answer_cannot_be_read_does_not_hide_the_others(
+    admin: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    agent = site.agents["sub-1"]
+    known = admin.get(path).text
+    monkeypatch.setattr(agent, "answer", lambda *_: (200, {"of": "another release"}))
+    answer = admin.get(path)
+    assert answer.status_code == 200
+    assert "The answer of node sub-1 cannot be read." in answer.text
+    assert known.count("main-a") == answer.text.count("main-a")
+
+
 @pytest.mark.parametrize("path", ["/tasks/main-a/backup/none", "/tasks/nobody/backup/x", "/tasks/main-a/x/y"])
 def test_an_unknown_task_is_not_there(admin: Visitor, path: str) -> None:
     assert admin.get(path).status_code == 404

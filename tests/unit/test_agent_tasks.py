@@ -2,15 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from services.runtime import app
 from services.runtime.errors import Problem
+from services.runtime.health import Health
+from services.smc.agent.api import Api
 from services.smc.agent.entries import Entry
 from services.smc.agent.figures import Meter
 from services.smc.agent.monitor import Monitor
 from services.smc.agent.probes import Prober
 from services.smc.agent.tasks import Tasks
+
+if TYPE_CHECKING:
+    from tests.conftest import NodeFiles
 
 
 def entry(id: str, core: bool, *after: str) -> Entry:
@@ -94,3 +102,17 @@ async def test_a_task_remembers_who_when_and_every_step(tasks: Tasks) -> None:
     assert found == task
     assert (found.by, found.service, 0 < found.began <= found.ended) == ("admin", "dms", True)
     assert found.log[0]["text"].startswith("dms: starting")
+
+
+@pytest.mark.parametrize(("caller", "status"), [("", 202), ("main-a", 202), ("sub-2", 403)])
+async def test_only_the_node_itself_and_its_centre_order_its_services(
+    tasks: Tasks, node_files: "NodeFiles", caller: str, status: int
+) -> None:
+    center = {"name": "main-a", "address": "198.18.0.10", "https_port": 443}
+    node_files.node(name="sub-1", role="sub", center=center)
+    service = app.application(Health())
+    service.add_routes(Api(tasks.monitor, tasks).routes())
+    async with TestClient(TestServer(service)) as client:
+        answer = await client.post("/services/dms/restart", headers={"X-DSS-Node": caller})
+        assert answer.status == status
+    assert len(tasks.tasks) == (status == 202)

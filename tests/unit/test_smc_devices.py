@@ -14,7 +14,7 @@ from services.runtime import clock
 from services.runtime.config import credential
 from services.runtime.errors import Problem
 from services.runtime.live_token import verify_live
-from services.smc import addresses, cluster, devices, live, models, nodes, secrets
+from services.smc import addresses, cluster, devices, live, models, nodes, recordings, secrets
 from services.smc.accounts import Account
 from services.smc.devices import Device, New, NewDahua, NewRegister, NewRtsp
 
@@ -107,6 +107,14 @@ def test_a_registered_device_gives_no_live_token_as_its_picture_is_not_carried(s
     one = add(site, REGISTER)
     with site.session() as session:
         assert refused(lambda: live.open(session, one.channels[0].id, ADMIN)) == "picture-not-carried"
+
+
+def test_a_registered_device_is_not_planned_for_recording_nor_played(site: "Platform") -> None:
+    id = add(site, REGISTER).channels[0].id
+    with site.session() as session:
+        refusal = refused(lambda: recordings.set_plan(session, id, "continuous", ADMIN))
+        assert refusal == refused(lambda: recordings.open(session, id, ADMIN)) == "picture-not-carried"
+        assert recordings.set_plan(session, id, "off", ADMIN).plan == "off"
 
 
 @pytest.mark.parametrize(

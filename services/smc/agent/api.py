@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.runtime.errors import Problem
 from services.smc.agent import logs, ports
-from services.smc.agent.center import requester
+from services.smc.agent.center import only_main, requester
 from services.smc.agent.monitor import Monitor
 from services.smc.agent.tasks import Tasks
 
@@ -39,6 +39,7 @@ class Api:
 
     async def act(self, request: web.Request) -> web.Response:
         """202 and the id of the task that carries the order out."""
+        only_main(request)
         task = self.tasks.order(
             request.match_info["id"], request.match_info["verb"], requester(await request.text())
         )

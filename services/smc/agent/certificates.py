@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.runtime import config, tls
+from services.smc.agent import child
 
 LOG = logging.getLogger(__name__)
 SECONDS = 30.0
@@ -42,16 +43,15 @@ class Certificates:
 
 
 async def _ask() -> list[dict[str, Any]] | None:
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
     try:
-        out, told = await asyncio.wait_for(process.communicate(), SECONDS)
-        if process.returncode == 0:
-            found: list[dict[str, Any]] = json.loads(out)
+        ended = await child.run(COMMAND, SECONDS)
+        if ended.status == 0:
+            found: list[dict[str, Any]] = json.loads(ended.out)
             return found
-        LOG.warning("the certificates cannot be read: %s", told.decode(errors="replace").strip()[-500:])
-    except (TimeoutError, ValueError) as problem:
-        process.kill()
-        LOG.warning("the certificates cannot be read: %s", problem or "it took too long")
+        why = ended.errors[-500:]
+    except TimeoutError:
+        why = f"that took more than {SECONDS:.0f} seconds"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    LOG.warning("the certificates cannot be read: %s", why)
     return None

@@ -1,10 +1,8 @@
 """Main's join desk: a node that shows its one-time token gets its certificate signed."""
 
-import asyncio
 import json
 import logging
 import sys
-from asyncio.subprocess import PIPE
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +12,12 @@ from aiohttp import web
 from services.runtime import clock, config
 from services.runtime.auth import public
 from services.runtime.errors import Problem
+from services.smc.agent import child
 
 LOG = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 16 * 1024
-SIGN_SECONDS = 20.0
+SIGNER, SIGN_SECONDS = (sys.executable, "-m", "services.smc.agent.admission"), 20.0
 TRIES, TRY_SECONDS, MOST_SOURCES = 10, 60.0, 4096
 
 
@@ -94,17 +93,13 @@ class Desk:
 
 async def _signed(*words: str) -> dict[str, Any]:
     """What `admission` answers, in a process of its own: an idle main does without what signing needs."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.smc.agent.admission"), stdin=PIPE, stdout=PIPE
-    )
     try:
-        told, _ = await asyncio.wait_for(child.communicate(json.dumps(words).encode()), SIGN_SECONDS)
+        ended = await child.run(SIGNER, SIGN_SECONDS, json.dumps(words).encode())
     except TimeoutError:
-        child.kill()
-        await child.wait()
-        told = b""
-    answer: dict[str, Any] = json.loads(told) if child.returncode == 0 else {}
+        ended = child.Ended(-1, b"", f"It took more than {SIGN_SECONDS:.0f} seconds.")
+    answer: dict[str, Any] = json.loads(ended.out) if ended.status == 0 else {}
     if not answer:
+        LOG.error("signing failed: %s", ended.errors)
         raise Problem("signing-failed", "The certificate was not made.", "The signing did not end well.",
                       "Look at the log of DSS_SMC on main, then try again.")  # fmt: skip
     if refusal := answer.get("problem"):

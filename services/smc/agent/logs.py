@@ -1,14 +1,13 @@
 """The last log lines of a service, from the journal."""
 
-import asyncio
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from services.runtime.errors import Problem
+from services.smc.agent import child
 
-MOST_LINES, SECONDS, MOST_BYTES = 1000, 5.0, 4 * 1024 * 1024
+MOST_LINES, SECONDS = 1000, 5.0
 LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 
 
@@ -22,12 +21,8 @@ async def last(units: tuple[str, ...], lines: int) -> list[str]:
         f"--lines={max(1, min(lines, MOST_LINES))}",
     ]
     words += [f"--unit={unit}" for unit in units]
-    reader = await asyncio.create_subprocess_exec(
-        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=MOST_BYTES
-    )
     try:
-        async with asyncio.timeout(SECONDS):
-            output, _ = await reader.communicate()
+        ended = await child.run(words, SECONDS)
     except TimeoutError:
         raise Problem(
             "log-slow",
@@ -36,10 +31,7 @@ async def last(units: tuple[str, ...], lines: int) -> list[str]:
             "Try again, or ask for fewer lines.",
             status=504,
         ) from None
-    finally:
-        with suppress(ProcessLookupError):
-            reader.kill()
-    return [_line(json.loads(entry)) for entry in output.splitlines()]
+    return [_line(json.loads(entry)) for entry in ended.out.splitlines()]
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ Milliseconds = Annotated[int, Number(0, 4_102_444_800_000)]
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingPlan:
     """When the channel is recorded."""
 
     plan: Literal["continuous", "off"]
@@ -26,8 +26,8 @@ class Span:
     end: Milliseconds
 
 
-@operation("POST", "/channels/<id>/recording", body=Plan, answer=Recording, permission="devices.manage",
-           problems=(404,))  # fmt: skip
+@operation("POST", "/channels/<id>/recording", body=RecordingPlan, answer=Recording,
+           permission="devices.manage", problems=(404, 409))  # fmt: skip
 def plan_recording(call: Call, id: str) -> Recording:
     """Plan when a channel is recorded."""
     return recordings.set_plan(call.session, id, call.body.plan, call.account)

@@ -11,6 +11,7 @@ from services.runtime.errors import Problem
 Json = dict[str, Any]
 MOST_KEYS = 64
 HINTS: dict[type, dict[str, Any]] = {}
+NAMES: dict[str, type] = {}
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
 
 def _refer(kind: type, parts: dict[str, Json]) -> Json:
     name = kind.__name__
+    if (other := NAMES.setdefault(name, kind)) is not kind:
+        raise TypeError(f"{kind.__module__} and {other.__module__} both call a part of the API {name}")
     if name not in parts:
         parts[name] = {}
         known = hints_of(kind)

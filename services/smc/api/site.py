@@ -21,4 +21,4 @@ def get_ports(call: Call) -> list[NodePorts]:
 @operation("GET", "/ports/reach", answer=list[Reached], permission="network.view")
 def get_reach(call: Call) -> list[Reached]:
     """Every TCP listener that other hosts may reach, tried from main now."""
-    return ports.tried(call.session)
+    return ports.tried(call.session, ports.matrix(call.session))
