@@ -35,7 +35,7 @@ ERRORS = (Problem, TreeError, OSError, ValueError, subprocess.SubprocessError)
 
 def carry_out(id: str) -> int:
     """One change from its request to its end; called again after an interruption, it undoes or waits on."""
-    if not change_request.ID.fullmatch(id):
+    if not change_record.ID.fullmatch(id):
         return 2
     with alone() as first:
         record = change_record.load(id)
