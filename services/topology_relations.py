@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from services.catalog import Catalog
+from services.topology_groups import CATALOGUE_ROLE, GROUPS
 from services.topology_inventory import Inventory, Vars
 from services.topology_networks import networks
 from services.topology_routers import routers
-from services.topology_schema import CATALOGUE_ROLE, GROUPS
 from services.topology_words import suggest
 from services.topology_yaml import Mistake
 
@@ -126,8 +126,7 @@ def mapped_ports(site: Site) -> Iterator[Mistake]:
                 yield Mistake(
                     site.where(host, "dss_mapping_ip"),
                     f"{host}.dss_mapping_ip",
-                    f"{key} of {host} and {other[1]} of {other[0]} would both be "
-                    f"{outside}:{number}/{proto}.",
+                    f"{key} of {host} and {other[1]} of {other[0]} would both be {outside}:{number}/{proto}.",
                     f"Give {host} its own outside address, or another number by dss_ports: {{{key}: ...}}.",
                 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from services.topology_schema import CATALOGUE_ROLE
+from services.topology_groups import CATALOGUE_ROLE
 from services.topology_yaml import Mistake
 
 if TYPE_CHECKING:
