@@ -6,7 +6,9 @@ import yaml
 
 from services.catalog import Catalog
 from services.manifest import PEERS, ROLES, Manifest, Port
-from services.topology_schema import GROUPS, KEYS, RENAMED, Key
+from services.topology_groups import GROUPS
+from services.topology_key import Key
+from services.topology_schema import KEYS, RENAMED
 
 REFRESH = ".venv/bin/pytest tests/render --update-golden"
 PORT_MATRIX, INVENTORY = Path("docs/reference/port-matrix.md"), Path("docs/guide/inventory.md")
@@ -89,7 +91,7 @@ def inventory() -> str:
     """The inventory's groups and variables."""
     text = [
         "# Inventory\n",
-        f"Generated from `services/topology_schema.py` by `{REFRESH}`.\n",
+        f"Generated from `services/topology_keys_*.py` by `{REFRESH}`.\n",
         "An inventory describes one site: groups say what a host is, variables say the rest. Each folder in "
         "`inventories/` is an example to copy. It is checked without touching a host, for example by "
         "`./dss ports -i INVENTORY`: every mistake is shown with its file, line, key and remedy.\n",

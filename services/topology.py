@@ -12,9 +12,10 @@ from services.catalog import Catalog
 from services.manifest import Port
 from services.networks import Network
 from services.topology_checks import check
+from services.topology_groups import CATALOGUE_ROLE, GROUPS, NODE_GROUPS
 from services.topology_inventory import Inventory, Vars, read
 from services.topology_relations import check_relations
-from services.topology_schema import CATALOGUE_ROLE, GROUPS, KEYS, NODE_GROUPS
+from services.topology_schema import KEYS
 from services.topology_yaml import Entry, Mistake
 
 __all__ = ["Center", "Host", "InventoryErrors", "Mistake", "Topology", "load"]

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from services.catalog import Catalog
+from services.topology_groups import GROUPS
 from services.topology_inventory import Inventory, Vars
-from services.topology_schema import GROUPS, KEYS, NODE_GROUPS, RENAMED
+from services.topology_schema import KEYS, RENAMED
 from services.topology_types import complaints
 from services.topology_words import is_address, suggest
 from services.topology_yaml import Entry, Mistake
@@ -149,6 +150,3 @@ def _judge(name: str, entry: Entry, catalog: Catalog) -> Iterator[Mistake]:
     for inner, wrong, remedy in complaints(KEYS[name], entry.value, catalog):
         key = name if inner is None or isinstance(inner, int) else f"{name}.{inner}"
         yield Mistake(entry.where if inner is None else entry.at(inner), key, wrong, remedy)
-
-
-__all__ = ["NODE_GROUPS", "check"]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from services.networks import PURPOSES
+from services.topology_groups import CATALOGUE_ROLE
 from services.topology_inventory import Vars
-from services.topology_schema import CATALOGUE_ROLE
 from services.topology_words import is_address
 from services.topology_yaml import Mistake
 

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from services.catalog import Catalog
+from services.topology_groups import CATALOGUE_ROLE, GROUPS
 from services.topology_inventory import Inventory, Vars
 from services.topology_networks import networks
 from services.topology_routers import routers
-from services.topology_schema import CATALOGUE_ROLE, GROUPS
 from services.topology_words import suggest
 from services.topology_yaml import Mistake
 
@@ -40,6 +40,14 @@ class Site:
         found = self.value(host, "dss_ports") or {}
         assert isinstance(found, dict)
         return found
+
+    def mapped(self, host: str) -> Iterator[tuple[str, int, str]]:
+        """(`service.port`, number, protocol) of all that a router maps to a node with dss_mapping_ip."""
+        own = self.ports(host)
+        for key, port in self.defaults[CATALOGUE_ROLE[self.roles[host]]].items():
+            off = port.switch and self.value(host, f"dss_{port.switch}") is not True
+            if port.zone == "wan" and not off and self.catalog.services[key.partition(".")[0]].built:
+                yield key, own.get(key, port.port), port.proto
 
     def having(self, key: str, *roles: str) -> Iterator[tuple[str, object]]:
         """(host, value) of all hosts of these roles that have the key."""
@@ -112,19 +120,13 @@ def mapped_ports(site: Site) -> Iterator[Mistake]:
     """Nodes behind one outside address need different numbers: there is one of each out there."""
     taken: dict[tuple[object, int, str], tuple[str, str]] = {}
     for host, outside in site.having("dss_mapping_ip", *CATALOGUE_ROLE):
-        own = site.ports(host)
-        for key, port in site.defaults[CATALOGUE_ROLE[site.roles[host]]].items():
-            off = port.switch and site.value(host, f"dss_{port.switch}") is not True
-            if port.zone != "wan" or off or not site.catalog.services[key.partition(".")[0]].built:
-                continue
-            number = own.get(key, port.port)
-            other = taken.setdefault((outside, number, port.proto), (host, key))
+        for key, number, proto in site.mapped(host):
+            other = taken.setdefault((outside, number, proto), (host, key))
             if other != (host, key):
                 yield Mistake(
                     site.where(host, "dss_mapping_ip"),
                     f"{host}.dss_mapping_ip",
-                    f"{key} of {host} and {other[1]} of {other[0]} would both be "
-                    f"{outside}:{number}/{port.proto}.",
+                    f"{key} of {host} and {other[1]} of {other[0]} would both be {outside}:{number}/{proto}.",
                     f"Give {host} its own outside address, or another number by dss_ports: {{{key}: ...}}.",
                 )
 

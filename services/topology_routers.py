@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from services.topology_schema import CATALOGUE_ROLE
+from services.topology_groups import CATALOGUE_ROLE
 from services.topology_yaml import Mistake
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def own_services(site: "Site", name: str) -> Iterator[Mistake]:
     for host, outside in site.having("dss_mapping_ip", *CATALOGUE_ROLE):
         if outside not in owned(site, name):
             continue
-        for key, port in site.defaults[CATALOGUE_ROLE[site.roles[host]]].items():
-            row = f"{site.ports(host).get(key, port.port)}/{port.proto}"
-            if port.zone == "wan" and row in listed and site.catalog.services[key.split(".")[0]].built:
+        for key, number, proto in site.mapped(host):
+            row = f"{number}/{proto}"
+            if row in listed:
                 yield Mistake(
                     site.merged[name]["dss_wan_services"].at(listed.index(row)),
                     f"{name}.dss_wan_services",

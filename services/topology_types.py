@@ -6,7 +6,7 @@ from typing import Any
 
 from services import topology_network_types
 from services.catalog import Catalog
-from services.topology_schema import Key
+from services.topology_key import Key
 from services.topology_words import MAC, Complaint, is_address, is_allowed, is_network, suggest
 from services.topology_yaml import Secret
 

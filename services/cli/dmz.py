@@ -7,6 +7,7 @@ from pathlib import Path
 from services import catalog
 from services.cli.ports import load
 from services.cli.verb import CannotError
+from services.node import files
 from services.router import opnsense
 from services.router.cli import RouterError
 from services.router.mapping import Dmz, rules
@@ -96,11 +97,8 @@ def merged(dmz: Dmz, args: argparse.Namespace) -> str:
         raise CannotError(f"{args.config}: {reason}") from None
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
+def write(folder: Path, texts: dict[str, str]) -> None:
     """The files, readable for their owner only: a configuration backup holds secrets."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        place = folder / name
-        place.touch(0o600)
-        place.write_text(text, encoding="utf-8")
-        print(place)
+    for name, text in texts.items():
+        files.write(folder / name, text, 0o600)
+        print(folder / name)

@@ -44,6 +44,8 @@ def _certificate() -> str:
     left = pki.Store(files.ETC / "pki").days_left()
     if left is None:
         return "Certificate: none yet"
+    if left < 0:
+        return f"Certificate: ended {-left} days ago; run the deployment (site.yml) for this node"
     renew = "" if left >= pki.RENEW_DAYS else "; it was not renewed: see `dss certificate renew`"
     return f"Certificate: good for {left} days{renew}"
 

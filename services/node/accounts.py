@@ -4,10 +4,9 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from services.node import footprint
+from services.node import files, footprint
 from services.node.report import Report
 
-STATE = Path("/var/lib/dss")
 USERS, FOLDERS = Path("/etc/sysusers.d/dss.conf"), Path("/etc/tmpfiles.d/dss.conf")
 
 
@@ -19,7 +18,7 @@ def ensure(check: bool = False) -> Report:
     except KeyError:
         report.add("user dss")
         if not check:
-            with footprint.watched(STATE, []):
+            with footprint.watched(files.STATE, []):
                 _run(check, "systemd-sysusers", str(USERS))
     owners = _folders()
     # Numbers of users may be others after a reinstallation, or on the disk of another host.

@@ -16,8 +16,7 @@ from services.node.report import Report
 from services.runtime import config
 from services.runtime.errors import Problem
 
-SETTINGS, STATE = files.ETC / "backup.json", Path("/var/lib/dss")
-WORK = STATE / "backup"
+SETTINGS, WORK = files.ETC / "backup.json", files.STATE / "backup"
 CHOICE = "portal_certificate"
 DATABASE, SUFFIX = "database.sql", ".dssbackup"
 NAME = re.compile(r"[a-z0-9-]+_\d{8}T\d{6}Z_[0-9.]+\.dssbackup")
@@ -117,7 +116,7 @@ def _write(target: Path, key: str, about: dict[str, str], run: Run) -> int:
 def _fill(archive: tarfile.TarFile, run: Run) -> None:
     archive.add(files.ETC, arcname="etc")
     run.say("Settings, secrets and certificates are in it.")
-    if units.ROLES[config.load_node().role] != "main":
+    if config.load_node().center is not None:
         return
     from services.node import dump
     from services.smc import store

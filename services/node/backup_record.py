@@ -3,7 +3,6 @@
 Only root writes it; everybody may read it, because the folder of the backups itself is root's alone.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from services.node import files
+from services.node import files, lock
 from services.runtime.errors import Problem
 
 PATH, LOCK = files.STATE / "backups.json", files.STATE / "backup.lock"
@@ -24,7 +23,7 @@ PERIOD = 24 * 3600
 
 TIMED = "the schedule"
 RUNS, LONGEST_NAME = 20, 64
-LOCK_SECONDS, POLL = 2.0, 0.05
+LOCK_SECONDS = 2.0
 
 
 @dataclass
@@ -87,12 +86,7 @@ def load() -> Record:
 @contextmanager
 def alone() -> Iterator[None]:
     """One backup at a time on a node: two would write the same dump. Problem while another one runs."""
-    files.STATE.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as lock:
-        LOCK.chmod(0o644)
-        end = time.monotonic() + LOCK_SECONDS
-        while not (mine := _locked(lock.fileno(), fcntl.LOCK_EX)) and time.monotonic() < end:
-            time.sleep(POLL)
+    with lock.alone(LOCK, LOCK_SECONDS) as mine:
         if not mine:
             raise Problem(
                 "backup-busy", "No further backup was begun.", "Another one is being made on this node.",
@@ -103,19 +97,7 @@ def alone() -> Iterator[None]:
 
 def at_work() -> bool:
     """Whether a backup is being made at this moment; everybody may ask."""
-    try:
-        with LOCK.open() as lock:
-            return not _locked(lock.fileno(), fcntl.LOCK_SH)
-    except OSError:
-        return False
-
-
-def _locked(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    return lock.taken(LOCK)
 
 
 def begin() -> Run:

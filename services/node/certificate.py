@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,14 @@ def needed(request: dict[str, Any]) -> bytes | None:
 
     Main signs for itself; a sub has main sign, so that this fails before anything is written.
     """
-    if not {"mapping_ip", "address"} & set(request):
+    asked = {key: request[key] for key in ("mapping_ip", "address") if key in request}
+    if not asked:
         return None
     node = config.load_node()
-    address = request.get("address", node.address)
-    mapping = request.get("mapping_ip", node.mapping_ip)
-    names = pki.Names.of(node.name, [address, mapping, *node.addresses.values()])
-    store = pki.Store(FOLDER)
+    names = names_of(replace(node, **asked))
     if node.center is not None:
         return pki.pem(enrol.renew(FOLDER, node.center, names)[0])
-    key, ca = trust.signer(store)
-    return pki.pem(pki.sign(key, ca, store.key().public_key(), names))
+    return pki.pem(trust.signed(pki.Store(FOLDER), names))
 
 
 def keep(place: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from services import catalog as catalog_module
+from services import facts as facts_module
 from services.catalog import Catalog
 from services.node import (
     certificate,
@@ -29,13 +30,13 @@ from services.node.tree import Tree, TreeError
 from services.render import render_facts
 from services.runtime.errors import Problem
 
-CONFIRM_SECONDS, HEALTHY_SECONDS, POLL = 300, 30.0, 0.25
+HEALTHY_SECONDS, POLL = 30.0, 0.25
 ERRORS = (Problem, TreeError, OSError, ValueError, subprocess.SubprocessError)
 
 
 def carry_out(id: str) -> int:
     """One change from its request to its end; called again after an interruption, it undoes or waits on."""
-    if not change_request.ID.fullmatch(id):
+    if not change_record.ID.fullmatch(id):
         return 2
     with alone() as first:
         record = change_record.load(id)
@@ -115,9 +116,8 @@ def _make(record: Record) -> None:
     if "center" in record.request:
         record.say("kept", "The node follows its centre.")
         return
-    nothing: dict[str, Any] = {}
-    facts = files.read_json(files.ETC / "host.json", nothing)
-    seconds = facts["vars"].get("dss_confirm_seconds", CONFIRM_SECONDS)
+    catalog, facts, _ = state()
+    seconds = facts_module.host_of(facts, catalog).get("dss_confirm_seconds")
     record.ends = time.time() + seconds
     well = f"All is well after {record.healthy_after:.1f} s."
     record.say("waiting", f"{well} It is undone in {seconds} s unless it is kept.")

@@ -4,6 +4,7 @@ The agent (user dss) puts requests and answers into ASKED; only root writes RECO
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ RECORDS, ASKED = files.STATE / "changes", files.STATE / "smc" / "changes"
 OPEN_STATES = ("checking", "applying", "waiting", "undoing")
 KEPT = 20
 LARGEST = 64 * 1024
+ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass

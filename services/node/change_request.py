@@ -6,7 +6,6 @@ null), `address`, `tls10` (bool), `portal_certificate` ({"fingerprint", "names"}
 """
 
 import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -19,7 +18,6 @@ from services.runtime.errors import Problem
 from services.topology_types import HIGH, LOW
 
 KINDS = ("ports", "mapping_ip", "address", "tls10", "portal_certificate", "center")
-ID = re.compile(r"[0-9a-f]{32}")
 CENTER_PORTS = {"nginx.https", "mq.leaf"}
 Holder = Callable[[int, str], str]
 """(port, protocol) → who else on this host listens there, in words; empty when nobody does."""

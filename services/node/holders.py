@@ -6,7 +6,6 @@ out once.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import pymysql
@@ -14,7 +13,7 @@ import pymysql
 from services.node import files, units
 
 CREDENTIALS = Path("/run/credentials")
-TOLD = Path(os.environ.get("DSS_STATE", "/var/lib/dss")) / "certificate-told"
+TOLD = files.STATE / "certificate-told"
 FOLDER = files.ETC / "pki"
 ENGINES = ("nginx.service", "nats-server.service")
 DATABASE = "mariadb.service"
@@ -27,11 +26,10 @@ def tell() -> list[str]:
 
     What was told is written down last, so that a run that dies is made up for by the next one.
     """
-    now = _digest()
-    stale = [name for name in _running() if _other_key(name)]
+    now, running = _digest(), _running()
+    stale = [name for name in running if _other_key(name)]
     if not stale and TOLD.is_file() and TOLD.read_text() == now:
         return []
-    running = _running()
     done = [_turn("reload", name) for name in ENGINES if name in running and name not in stale]
     if DATABASE in running and DATABASE not in stale:
         _flush()

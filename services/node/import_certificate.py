@@ -46,7 +46,9 @@ def bring(given: dict[str, str], check: bool = False) -> Report:
 def tidy() -> list[str]:
     """Remove pairs that nothing refers to, and requests with keys that nobody took up; names of the pairs."""
     known = {one.id for one in change_record.listing()}
-    for path in change_record.ASKED.glob("*.json"):
+    # The folder is the agent's: were it a link, files of other names behind it would not be ours to remove.
+    asked = (p for p in change_record.ASKED.glob("*.json") if change_record.ID.fullmatch(p.stem))
+    for path in asked:
         if path.stem not in known and time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
             path.unlink(missing_ok=True)
     return portal_certificate.forget({value["fingerprint"] for value in _referred() if value})

@@ -6,12 +6,11 @@ newer than the dump can have been written), `started` (services of the new relea
 """
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from services.node import files
 
-FOLDER = Path("/var/lib/dss/switch")
+FOLDER = files.STATE / "switch"
 PATH, DUMP, OLD = FOLDER / "journal.json", FOLDER / "before.sql", FOLDER / "old"
 
 

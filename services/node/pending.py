@@ -5,12 +5,9 @@ second.
 One small file per unit under /var/lib/dss/pending; its text is `reload` or `restart`.
 """
 
-import os
-from pathlib import Path
-
 from services.node import files
 
-FOLDER = Path(os.environ.get("DSS_STATE", "/var/lib/dss")) / "pending"
+FOLDER = files.STATE / "pending"
 
 
 def note(unit: str, verb: str = "restart") -> None:

@@ -22,7 +22,7 @@ from services.node import files, held, pki
 from services.runtime.errors import Problem
 from services.runtime.names import covers
 
-FOLDER, STATE = files.ETC / "pki", Path("/var/lib/dss")
+FOLDER, STATE = files.ETC / "pki", files.STATE
 SYSTEM_TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 FILE = re.compile(r"portal-([0-9a-f]{64})\.(pem|key)")
 DNS = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -70,11 +70,9 @@ def load() -> Record:
 
 
 def begin(kind: str, old: str, new: str, by: str) -> Switch:
-    """A change that begins now; one that was cut off before is concluded."""
+    """A change that begins now; one that was cut off before is concluded: the node runs `old`."""
+    cut_off(old)
     record = load()
-    for one in record.switches:
-        if one.state == "running":
-            one.state, one.ended, one.why = "undone", time.time(), "It was cut off."
     switch = Switch(uuid4().hex, kind, old, new, by, time.time())
     record.switches = [switch, *record.switches][:SWITCHES]
     _write(record)

@@ -19,22 +19,15 @@ from services.node import (
     release,
     release_record,
     trust,
-    units,
 )
 from services.node.report import Report
 from services.runtime import config
-
-STATE = Path("/var/lib/dss")
-
-
-def _main() -> bool:
-    return units.ROLES[config.load_node().role] == "main"
 
 
 def _packages(check: bool) -> Report:
     """Standard input: {"repository": folder, "packages": {name: [units it would start]}}."""
     wanted = json.load(sys.stdin)
-    return packages.install(wanted["packages"], Path(wanted["repository"]), STATE / "apt", check)
+    return packages.install(wanted["packages"], Path(wanted["repository"]), files.STATE / "apt", check)
 
 
 def _credentials(check: bool) -> Report:
@@ -44,13 +37,12 @@ def _credentials(check: bool) -> Report:
 
 def _trust(check: bool) -> Report:
     """On main: authority and certificate. On a sub: only why it has to join, or `join_needed` empty."""
-    report, folder = Report(), files.ETC / "pki"
-    if _main():
-        report = trust.ensure_main(
-            folder, config.load_node().site, certificate.names_of(config.load_node()), check
-        )
+    node, folder = config.load_node(), files.ETC / "pki"
+    names = certificate.names_of(node)
+    if node.center is None:
+        report = trust.ensure_main(folder, node.site, names, check)
     else:
-        report.data["join_needed"] = pki.Store(folder).fault(certificate.names_of(config.load_node()))
+        report = Report(data={"join_needed": pki.Store(folder).fault(names)})
     if not check:
         # On a host where nothing runs yet this only notes what the services will start with.
         holders.tell()
@@ -73,11 +65,11 @@ def _portal_certificate(check: bool) -> Report:
 
 def _folders(check: bool) -> Report:
     """The user and the folders that the tree names, and on main the database's own."""
-    report = accounts.ensure(check)
-    if _main():
+    report, node = accounts.ensure(check), config.load_node()
+    if node.center is None:
         from services.node import database
 
-        report.extend(database.prepare_folder(config.load_node().install_path / "mysql", check).changes)
+        report.extend(database.prepare_folder(node.install_path / "mysql", check).changes)
     return report
 
 
@@ -102,13 +94,13 @@ def _database(check: bool) -> Report:
 def _restore_files(check: bool) -> Report:
     from services.node import backup
 
-    return backup.restore_files(STATE / "restore.tar", check)
+    return backup.restore_files(files.STATE / "restore.tar", check)
 
 
 def _restore_database(check: bool) -> Report:
     from services.node import backup
 
-    return backup.restore_database(STATE / "restore.tar", check)
+    return backup.restore_database(files.STATE / "restore.tar", check)
 
 
 STEPS: dict[str, Callable[[bool], Report]] = {
@@ -134,14 +126,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def join(args: argparse.Namespace) -> int:
-    """`dss join`: get this sub's certificate from main."""
+    """`dss node join`: get this sub's certificate from main."""
     node = config.load_node()
     center = node.center
     address = args.center or (center.address if center else "")
     port = args.port or (center.https_port if center else 443)
     desk = enrol.Desk(address, port, args.ca_fingerprint)
     report = enrol.join(
-        files.ETC / "pki", desk, enrol.read_token(args.token_file), certificate.names_of(config.load_node())
+        files.ETC / "pki", desk, enrol.read_token(args.token_file), certificate.names_of(node)
     )
     holders.tell()
     print(report.as_json())

@@ -28,7 +28,7 @@ from services.runtime import config
 from services.runtime.errors import Problem
 from services.smc import store
 
-PROGRAMS, TREES = Path("/opt/dss"), Path("/var/lib/dss/trees")
+PROGRAMS, TREES = Path("/opt/dss"), files.STATE / "trees"
 CURRENT, RELEASES = PROGRAMS / "current", PROGRAMS / "releases"
 UNDER_WAY = release_record.UNDER_WAY
 RECORD = files.ETC / "release.json"
@@ -58,7 +58,7 @@ def upgrade(wanted: str, operator: str = "") -> Report:
     if installed() == wanted:
         return report
     recover()
-    steps = trial.run(_database(), journal.FOLDER) if _main() else []
+    steps = trial.run(_database(), journal.FOLDER) if config.load_node().center is None else []
     report.extend(steps)
     _change(wanted, wish, "upgrade", operator, migrate=bool(steps))
     report.add(f"release {wanted}")
@@ -223,10 +223,6 @@ def _forget_old() -> None:
         if name != installed():
             shutil.rmtree(RELEASES / name, ignore_errors=True)
             shutil.rmtree(TREES / name, ignore_errors=True)
-
-
-def _main() -> bool:
-    return units.ROLES[config.load_node().role] == "main"
 
 
 def _database() -> str:

@@ -78,6 +78,20 @@ def current(path: str) -> State | None:
         return None
 
 
+def add_verb(affected: dict[str, str], path: str, units: list[str]) -> None:
+    """Note what a changed file asks of its units; a restart is never weakened to a reload."""
+    for unit in units:
+        reload = unit in RELOADABLE and not path.startswith(UNIT_FOLDER)
+        if affected.get(unit) != "restart":
+            affected[unit] = "reload" if reload else "restart"
+
+
+def record_text(listing: dict[str, list[str]]) -> bytes:
+    """The content of RECORD."""
+    files = {path: sorted(units) for path, units in sorted(listing.items())}
+    return (json.dumps({"files": files}, indent=1) + "\n").encode()
+
+
 def lines_of(data: bytes | None) -> str:
     return data.decode("utf-8", "replace") if data else ""
 
@@ -123,10 +137,7 @@ class Tree:
 
     def note(self, path: str, units: list[str]) -> None:
         self.changed.append(path)
-        for unit in units:
-            reload = unit in RELOADABLE and not path.startswith(UNIT_FOLDER)
-            if self.affected.get(unit) != "restart":
-                self.affected[unit] = "reload" if reload else "restart"
+        add_verb(self.affected, path, units)
 
     def show(self, path: str, before: bytes, after: bytes, masked: bool) -> None:
         if len(self.diffs) < MOST_DIFF:
@@ -177,7 +188,6 @@ class Tree:
 
     def remember(self, files: dict[str, Wish]) -> None:
         """Keep the list of everything written, for the next run and for uninstalling."""
-        listing = {"files": {path: sorted(wish["affects"]) for path, wish in sorted(files.items())}}
-        data = (json.dumps(listing, indent=1) + "\n").encode()
+        data = record_text({path: wish["affects"] for path, wish in files.items()})
         if (current(self.at(RECORD)) or (b"",))[0] != data:
             write(self.at(RECORD), data, 0o644, os.getuid(), os.getgid())

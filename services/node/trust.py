@@ -16,9 +16,6 @@ def ensure_main(folder: Path, site: str, names: pki.Names, check: bool = False) 
     The report's data hold `ca_fingerprint` as soon as there is an authority.
     """
     store, report = pki.Store(folder), Report()
-    folder_exists = folder.is_dir()
-    if not folder_exists and not check:
-        folder.mkdir(parents=True, mode=0o755)
     if not store.authorities():
         report.add("certificate authority")
         if check:
@@ -35,9 +32,14 @@ def ensure_main(folder: Path, site: str, names: pki.Names, check: bool = False) 
 
 
 def issue(store: pki.Store, names: pki.Names) -> None:
-    """Sign main's own certificate anew; Problem when the authority's key is not there."""
+    """Replace main's own certificate; Problem when the authority's key is not there."""
+    store.save_certificate(signed(store, names))
+
+
+def signed(store: pki.Store, names: pki.Names) -> x509.Certificate:
+    """A certificate for main by its own authority, not written yet; Problem when that key is not there."""
     key, ca = signer(store)
-    store.save_certificate(pki.sign(key, ca, store.key().public_key(), names))
+    return pki.sign(key, ca, store.key().public_key(), names)
 
 
 def signer(store: pki.Store) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.node import files
+from services.topology_groups import CATALOGUE_ROLE
 
-ROLES = {"main": "main", "standby": "main", "child": "main", "cascade": "main", "sub": "sub", "spare": "sub"}
-"""Inventory group → the role of the catalogue whose services it runs."""
-
+ROLES = CATALOGUE_ROLE
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestamp,NeedDaemonReload"
 STATES = {"activating": "Starting", "active": "Running", "deactivating": "Stopping", "inactive": "Stopped"}
 SECONDS = 120

@@ -12,7 +12,7 @@ import pytest
 from services import facts, topology
 from services.catalog import Catalog
 from services.render import File, render, render_all, render_facts
-from services.topology import Topology
+from services.topology import Host, Topology
 
 ROOT = Path(__file__).resolve().parents[2]
 Render = Callable[[str, str], dict[str, File]]
@@ -59,6 +59,31 @@ def test_every_variable_that_a_renderer_reads_is_among_the_facts() -> None:
     read = {name for path in sources for name in re.findall(r'\bget\("(\w+)"\)', path.read_text())}
     assert "dss_backup_key" in read
     assert read - {"dss_tls10"} <= set(facts.RENDERED)
+
+
+def test_every_variable_that_a_manifest_or_template_reads_is_among_the_facts(
+    site: Callable[[str], Topology], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, original = set[str](), Host.get
+
+    def watched(host: Host, key: str) -> object:
+        read.add(key)
+        return original(host, key)
+
+    monkeypatch.setattr(Host, "get", watched)
+    for node in site("distributed").nodes:
+        render_facts(catalog, facts.of("Site", node, catalog), {})
+    assert {"dss_lan_networks", "dss_recording_paths"} <= read
+    assert read - {"dss_tls10", facts.PORTAL_CERTIFICATE} <= set(facts.RENDERED)
+
+
+def test_recordings_go_where_the_inventory_says(tmp_path: Path, catalog: Catalog) -> None:
+    told = "  vars: {dss_recording_paths: [/mnt/one/recordings], dss_recording_days: 30}\n"
+    files = render(catalog, site_of(tmp_path, TWO + told, catalog), "sub-1")
+    settings = json.loads(files["/etc/dss/services/ss.json"].text)["settings"]
+    assert (settings["folders"], settings["days"]) == (["/mnt/one/recordings"], 30)
+    assert "d /mnt/one/recordings 0750 dss dss\n" in files["/etc/tmpfiles.d/dss.conf"].text
+    assert "ReadWritePaths=-/mnt/one/recordings\n" in files["/etc/systemd/system/dss-ss.service"].text
 
 
 def test_a_changed_port_reaches_all_that_use_it_and_restarts_only_them(

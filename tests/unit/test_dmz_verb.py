@@ -54,3 +54,12 @@ def test_what_cannot_be_done_says_why_and_what_to_do(
 ) -> None:
     assert main(["dmz", *words]) == 1
     assert says in capsys.readouterr().err
+
+
+def test_a_file_that_others_could_read_is_closed_when_it_is_written_again(tmp_path: Path) -> None:
+    words = ["dmz", "-i", SITE, "--vendor", "openwrt", "--out", str(tmp_path)]
+    assert main(words) == 0
+    (script,) = tmp_path.iterdir()
+    script.chmod(0o644)
+    assert main(words) == 0
+    assert script.stat().st_mode & 0o777 == 0o600

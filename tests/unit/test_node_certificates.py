@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 
+from services.node import __main__ as command
 from services.node import authority, certificate, change_record, files, held, holders, pki, trust
 from services.runtime.errors import Problem
 from services.smc import nodes
@@ -301,3 +302,11 @@ def test_a_node_that_never_joined_is_told_to(site: Site) -> None:
     (site.store.folder / "node.pem").unlink()
     with pytest.raises(Problem, match="Run the deployment"):
         certificate.renew()
+
+
+@pytest.mark.parametrize(("days", "says"), [(40, "good for 40 days"), (-3, "ended 3 days ago")])
+def test_the_status_tells_a_certificate_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch, days: int, says: str
+) -> None:
+    monkeypatch.setattr(pki.Store, "days_left", lambda _: days)
+    assert says in command._certificate()

@@ -1,6 +1,7 @@
 """A tree of rendered files is kept and put back exactly, from any point at which it was cut off."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -74,24 +75,23 @@ def test_a_change_cut_off_anywhere_is_undone_completely(
     release_tree.capture(tmp_path / "old", node)
     before = content(node)
     left = [written]
-    real = Path.replace
+    real = os.replace
 
-    def failing(self: Path, target: Path) -> Path:
+    def failing(source: str | Path, target: str | Path) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise OSError("power cut")
-        return real(self, target)
+        real(source, target)
 
     with monkeypatch.context() as cut:
-        cut.setattr(Path, "replace", failing)
+        cut.setattr(os, "replace", failing)
         if written < 5:
             with pytest.raises(OSError, match="power cut"):
                 release_tree.apply(tmp_path / "new", node)
         else:
             release_tree.apply(tmp_path / "new", node)
     release_tree.apply(tmp_path / "old", node)
-    after = {path: text for path, text in content(node).items() if not path.endswith(".dss-new")}
-    after = {path: text for path, text in after.items() if "installed.json." not in path}
+    after = content(node)
     assert json.loads(after.pop(str(release_tree.RECORD))) == json.loads(before.pop(str(release_tree.RECORD)))
     assert after == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 from contextlib import nullcontext
@@ -224,3 +225,13 @@ def test_a_restore_brings_back_which_certificate_was_imported(node: Path, tmp_pa
     backup.restore_files(archive)
     assert json.loads((node / "overrides.json").read_text()) == {"portal_certificate": chosen}
     assert (node / "pki" / f"portal-{'f' * 64}.key").read_bytes() == b"key"
+
+
+def test_only_requests_are_tidied_up_even_if_the_agents_folder_leads_elsewhere(node: Path) -> None:
+    files.write_json(node / "node.json", {})
+    files.write_json(node / f"{'b' * 32}.json", {})
+    for path in node.glob("*.json"):
+        os.utime(path, (0, 0))
+    change_record.ASKED.symlink_to(node)
+    import_certificate.tidy()
+    assert [path.name for path in node.glob("*.json")] == ["node.json"]

@@ -57,3 +57,11 @@ def test_a_damaged_record_hides_no_release(places: Path) -> None:
     state = releases(places).state()
     assert [one["version"] for one in state["releases"]] == ["1.0.0", "1.1.0"]
     assert state["switches"] == []
+
+
+@pytest.mark.parametrize(("to", "ends"), [("1.1.0", "done"), ("1.2.0", "undone")])
+def test_the_next_change_concludes_one_that_was_cut_off_by_what_runs(to: str, ends: str) -> None:
+    release_record.begin("upgrade", "1.0.0", to, "petra")
+    release_record.begin("upgrade", "1.1.0", "1.3.0", "petra")
+    new, before = release_record.load().switches
+    assert (new.state, before.state) == ("running", ends)

@@ -82,3 +82,12 @@ def test_a_router_without_an_outside_address_is_refused(tmp_path: Path) -> None:
 
 def test_a_router_that_maps_nothing_needs_nothing(tmp_path: Path) -> None:
     assert mistakes(tmp_path, SITE[: SITE.index("          dss_dmz")]) == []
+
+
+def test_a_port_that_is_switched_off_leaves_its_number_to_the_router(tmp_path: Path) -> None:
+    number = next(p.port for p in KNOWN.services["nginx"].ports if p.name == "tls10")
+    own = f"dss_dmz: [clients]\n          dss_wan_services: [{number}/tcp]"
+    text = SITE.replace("dss_dmz: [clients]", own)
+    assert mistakes(tmp_path, text) == []
+    switched = text.replace("dss_mapping_ip: 203.0.113.10", "dss_mapping_ip: 203.0.113.10, dss_tls10: true")
+    assert [m.key for m in mistakes(tmp_path, switched)] == ["edge.dss_wan_services"]
