@@ -1,6 +1,7 @@
 """Files, index and timeline agree whatever comes: gaps, set clocks, GOPs that come twice, torn ends."""
 
 import asyncio
+import errno
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -278,3 +279,34 @@ async def test_zeros_that_a_power_cut_left_in_a_picture_are_cut_off(bench: Bench
     assert restored is not None
     assert restored.size == frames.gops[1].offset == path.stat().st_size
     assert [gop.frames for gop in restored.gops] == [25]
+
+
+async def test_recording_goes_on_while_the_index_cannot_be_written(bench: Bench) -> None:
+    await bench.shoot(3)
+    bench.store.index._base.execute("PRAGMA query_only = ON")
+    await bench.shoot(12)
+    await bench.close()
+    assert bench.recorded() == bench.camera.made
+    bench.open()
+    entries = bench.store.index.within("cam", 0, NOON * 2)
+    assert [gop.at for one in entries for gop in one.gops] == bench.camera.made
+    assert [one.seq for one in entries] == list(range(1, len(bench.files()) + 1))
+    await bench.close()
+
+
+async def test_a_gop_that_comes_once_more_stays_where_it_is_when_no_new_file_can_be_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [bench.camera.gop(25) for _ in range(2)]
+    await bench.feed(*whole)
+    await bench.close()
+    bench.open()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "Segment", full)
+        await bench.feed(Batch(True, True, 25, whole[1].at, whole[1].first, whole[1].end, True, whole[1].body))
+    assert bench.recorded() == bench.camera.made
+    await bench.close()
