@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from services.mts.bits import Sps
 from services.runtime.health import Health
 from services.ss import boxes, clip, reader, recorder, recovery, timeline
 from services.ss.entry import SECOND, Entry, Gop, named, pack, place, unpack
+from services.ss.plan import Plan
 from services.ss.reader import Reader
 from services.ss.recorder import Recorder
 from services.ss.retention import Quota
@@ -307,6 +309,45 @@ async def test_a_gop_that_comes_once_more_stays_where_it_is_when_no_new_file_can
 
     with monkeypatch.context() as patch:
         patch.setattr(recorder, "Segment", full)
-        await bench.feed(Batch(True, True, 25, whole[1].at, whole[1].first, whole[1].end, True, whole[1].body))
+        await bench.feed(
+            Batch(True, True, 25, whole[1].at, whole[1].first, whole[1].end, True, whole[1].body)
+        )
     assert bench.recorded() == bench.camera.made
     await bench.close()
+
+
+async def test_a_channel_planned_anew_waits_until_its_last_file_is_finished(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, numbers = asyncio.Event(), list[int]()
+
+    async def run(self: Recorder, *_: object) -> None:
+        numbers.append(self._before.seq if self._before else 0)
+        self._head = (INIT, "video/mp4", RATE)
+        try:
+            await self._take(bench.camera.gop(25))
+            await asyncio.Event().wait()
+        finally:
+            await slow.wait()
+            await self.finish()
+
+    monkeypatch.setattr(Recorder, "run", run)
+    planned = Plan(bench.store, Health())
+    rows = [{"id": "cam", "name": "Yard", "record": "continuous"}]
+    planned.take(rows)
+    await _until(lambda: bench.files())
+    for now in ([], rows):
+        planned.take(now)
+        await asyncio.sleep(0.05)
+    meanwhile = list(numbers)
+    slow.set()
+    await _until(lambda: len(numbers) > 1)
+    await planned.close()
+    assert (meanwhile, numbers) == ([0], [0, 1])
+    await bench.close()
+
+
+async def _until(ready: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not ready():
+            await asyncio.sleep(0.01)
