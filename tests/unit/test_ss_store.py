@@ -351,3 +351,26 @@ async def _until(ready: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not ready():
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("bad", ["cam", "cam/00000", "cam/00000/*.mp4"])
+async def test_a_start_goes_on_past_what_a_failing_disk_does_not_give(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    await bench.shoot(2)
+    await bench.close()
+    for path in bench.state.iterdir():
+        path.unlink()
+    (broken,) = bench.root.glob(bad)
+
+    def fails(path: Path) -> None:
+        if path == broken:
+            raise OSError(errno.EIO, "Input/output error")
+
+    listed, scan = Path.iterdir, boxes.scan
+    monkeypatch.setattr(Path, "iterdir", lambda path: fails(path) or listed(path))
+    monkeypatch.setattr(boxes, "scan", lambda file: fails(Path(f"/dev/fd/{file}").readlink()) or scan(file))
+    bench.open()
+    assert bench.store.index.channels() == []
+    assert len(bench.files()) == 1
+    await bench.close()
