@@ -1,8 +1,13 @@
 """All recordings of this node: finished files from the index, and those being written now."""
 
+import logging
+import sqlite3
+
 from services.ss.entry import Entry
 from services.ss.index import Index
 from services.ss.segment import Segment
+
+LOG = logging.getLogger(__name__)
 
 
 class Library:
@@ -19,9 +24,23 @@ class Library:
     def closed(self, entry: Entry, segment: Segment) -> None:
         """It is finished; without a picture in it, it never was."""
         if entry.gops:
-            self.index.put([entry])
+            self.note(entry)
         if self._open.get(entry.channel) is segment:
             self._open = {channel: one for channel, one in self._open.items() if one is not segment}
+
+    def note(self, entry: Entry) -> None:
+        """A finished file is as `entry` says; recording goes on where the index cannot be written."""
+        try:
+            self.index.put([entry])
+        except sqlite3.Error as error:
+            LOG.error("%s is in the index from the next start on: %s", entry.path, error)
+
+    def forget(self, entry: Entry) -> None:
+        """A finished file is about to change or to go."""
+        try:
+            self.index.drop([(entry.channel, entry.seq)])
+        except sqlite3.Error as error:
+            LOG.error("%s stays in the index: %s", entry.path, error)
 
     def segments(self) -> list[Segment]:
         """The files being written."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections import defaultdict
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -30,6 +30,8 @@ class Plan:
         self.recorders: dict[str, Recorder] = {}
         self.names: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ending: set[asyncio.Task[None]] = set()
         self._store = store
         self._health = health
         self._alarm = alarm
@@ -37,14 +39,14 @@ class Plan:
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed; raises KeyError when a row is none."""
-        wanted = {str(row["id"]): str(row["name"]) for row in rows if row.get("record") == CONTINUOUS}
-        wanted = {id: name for id, name in wanted.items() if CHANNEL.fullmatch(id)}
-        self.names.update({str(row["id"]): str(row["name"]) for row in rows})
-        for channel in self.recorders.keys() - wanted.keys():
+        self.names = {str(row["id"]): str(row["name"]) for row in rows}
+        planned = {str(row["id"]) for row in rows if row.get("record") == CONTINUOUS}
+        wanted = {id for id in planned if CHANNEL.fullmatch(id)}
+        for channel in self.recorders.keys() - wanted:
             LOG.info("channel %s is no longer recorded", channel)
-            self._tasks.pop(channel).cancel()
             del self.recorders[channel]
-        for channel in wanted.keys() - self.recorders.keys():
+            self._end(self._tasks.pop(channel))
+        for channel in wanted - self.recorders.keys():
             LOG.info("channel %s is recorded", channel)
             self.recorders[channel] = one = Recorder(channel, self._store)
             self._tasks[channel] = asyncio.create_task(self._run(one), name=f"record {channel}")
@@ -62,24 +64,28 @@ class Plan:
 
     async def close(self) -> None:
         """Finish every file."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for task in self._tasks.values():
+            self._end(task)
+        await asyncio.gather(*self._ending, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Have a recorder finish its file; that takes as long as its disk does."""
+        task.cancel()
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
     async def _run(self, one: Recorder) -> None:
         # The recorder of an earlier plan may still be closing its file.
-        await asyncio.to_thread(one.resume)
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, connector=aiohttp.TCPConnector(limit=0), read_bufsize=2**18
-            )
-        await one.run(self._session, partial(_source, one.channel))
+        async with self._turns[one.channel]:
+            await asyncio.to_thread(one.resume)
+            if self._session is None:
+                timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
+                self._session = aiohttp.ClientSession(
+                    timeout=timeout, connector=aiohttp.TCPConnector(limit=0), read_bufsize=2**18
+                )
+            await one.run(self._session, partial(_source, one.channel))
 
     def _complaint(self, one: Recorder, seconds: float) -> str:
         name = self.names.get(one.channel, one.channel)

@@ -154,27 +154,29 @@ class Recorder:
 
     def _open(self, disk: Disk, one: Batch, join: str) -> None:
         before = self._before
-        if before is not None and join == JOINED:
-            before = self._joined(before, one)
-        seq = (self._before.seq if self._before else 0) + 1
+        seq = (before.seq if before else 0) + 1
         init, mime, timescale = self._head
         first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, ())
         made = Segment(first, segment.head(init, mime, timescale))
+        try:
+            if before is not None and join == JOINED:
+                self._end_before(before, one)
+        except OSError:
+            made.discard()
+            raise
         self._before = first
         self._segment, self._disk, self._began = made, disk, monotonic()
         self._store.library.opened(self.channel, made)
 
-    def _joined(self, before: Entry, one: Batch) -> Entry | None:
+    def _end_before(self, before: Entry, one: Batch) -> None:
         """End the file before where this one begins; what both hold goes from the older one."""
+        left: Entry | None = before
         if before.gops and before.gops[-1].at >= one.at - 2:
+            # After a power cut in here the next start reads the file, instead of trusting an old entry.
+            self._store.library.forget(before)
             left = segment.shorten(before)
-            self._store.index.drop([(before.channel, before.seq)])
-            before = left or before
-            if left is None:
-                return None
-        ended = before.ended(one.at)
-        self._store.index.put([ended])
-        return ended
+        if left:
+            self._store.library.note(left.ended(one.at))
 
     async def _append(self, one: Segment, disk: Disk, data: Batch) -> bool:
         for last in (False, True):

@@ -30,12 +30,13 @@ def rest(index: Index, roots: list[str]) -> None:
 
 def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
     """Put in what the index does not know, take out what is gone."""
+    try:
+        found = _files(Path(root) / channel / folder)
+    except OSError as error:
+        LOG.error("%s of %s cannot be read in %s: %s", folder, channel, root, error)
+        return
     low = int(folder) * PER_FOLDER
     known = {seq for seq, where in index.numbers(channel, low, low + PER_FOLDER).items() if where == root}
-    found: dict[int, tuple[Path, int, str]] = {}
-    for path in (Path(root) / channel / folder).iterdir():
-        if facts := named(path.name):
-            found[facts[0]] = (path, facts[1], facts[2])
     fresh = [
         entry
         for seq, (path, start, join) in sorted(found.items())
@@ -47,6 +48,12 @@ def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
     if gone := known - found.keys():
         LOG.warning("%d files of %s are gone from %s", len(gone), channel, root)
         index.drop((channel, seq) for seq in gone)
+
+
+def _files(folder: Path) -> dict[int, tuple[Path, int, str]]:
+    """Path, start and join of every recorded file of a folder, by its number."""
+    rows = ((path, named(path.name)) for path in folder.iterdir())
+    return {facts[0]: (path, facts[1], facts[2]) for path, facts in rows if facts}
 
 
 def restored(path: Path, root: str, channel: str, seq: int, start: int, join: str) -> Entry | None:
@@ -69,6 +76,9 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
         with suppress(OSError):
             path.unlink()
         return None
+    except OSError as error:
+        LOG.error("%s cannot be read: %s", path, error)
+        return None
     finally:
         os.close(file)
     last = found.gops[-1]
@@ -84,9 +94,18 @@ def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:
             LOG.error("%s cannot be read: %s", root, error)
             continue
         for channel in channels:
-            with suppress(NotADirectoryError):
-                if folders := sorted(n.name for n in (Path(root) / channel).iterdir() if n.name.isdecimal()):
-                    yield root, channel, folders
+            if folders := _folders(Path(root) / channel):
+                yield root, channel, folders
+
+
+def _folders(place: Path) -> list[str]:
+    try:
+        return sorted(one.name for one in place.iterdir() if one.name.isdecimal())
+    except NotADirectoryError:
+        return []
+    except OSError as error:
+        LOG.error("%s cannot be read: %s", place, error)
+        return []
 
 
 def _forget_folders(index: Index, roots: list[str]) -> None:

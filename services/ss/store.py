@@ -35,7 +35,7 @@ class Store:
         recovery.newest(self.index, self._roots)
 
     async def check_all(self) -> None:
-        """The older files, beside recording; ends when done."""
+        """The older files, beside recording; then keep room until cancelled."""
         await asyncio.to_thread(recovery.rest, self.index, self._roots)
         LOG.info("the index agrees with the files")
         await self.retention.run()

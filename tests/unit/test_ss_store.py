@@ -1,8 +1,10 @@
 """Files, index and timeline agree whatever comes: gaps, set clocks, GOPs that come twice, torn ends."""
 
 import asyncio
+import errno
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +19,7 @@ from services.mts.bits import Sps
 from services.runtime.health import Health
 from services.ss import boxes, clip, reader, recorder, recovery, timeline
 from services.ss.entry import SECOND, Entry, Gop, named, pack, place, unpack
+from services.ss.plan import Plan
 from services.ss.reader import Reader
 from services.ss.recorder import Recorder
 from services.ss.retention import Quota
@@ -278,3 +281,96 @@ async def test_zeros_that_a_power_cut_left_in_a_picture_are_cut_off(bench: Bench
     assert restored is not None
     assert restored.size == frames.gops[1].offset == path.stat().st_size
     assert [gop.frames for gop in restored.gops] == [25]
+
+
+async def test_recording_goes_on_while_the_index_cannot_be_written(bench: Bench) -> None:
+    await bench.shoot(3)
+    bench.store.index._base.execute("PRAGMA query_only = ON")
+    await bench.shoot(12)
+    await bench.close()
+    assert bench.recorded() == bench.camera.made
+    bench.open()
+    entries = bench.store.index.within("cam", 0, NOON * 2)
+    assert [gop.at for one in entries for gop in one.gops] == bench.camera.made
+    assert [one.seq for one in entries] == list(range(1, len(bench.files()) + 1))
+    await bench.close()
+
+
+async def test_a_gop_that_comes_once_more_stays_where_it_is_when_no_new_file_can_be_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [bench.camera.gop(25) for _ in range(2)]
+    await bench.feed(*whole)
+    await bench.close()
+    bench.open()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "Segment", full)
+        await bench.feed(
+            Batch(True, True, 25, whole[1].at, whole[1].first, whole[1].end, True, whole[1].body)
+        )
+    assert bench.recorded() == bench.camera.made
+    await bench.close()
+
+
+async def test_a_channel_planned_anew_waits_until_its_last_file_is_finished(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, numbers = asyncio.Event(), list[int]()
+
+    async def run(self: Recorder, *_: object) -> None:
+        numbers.append(self._before.seq if self._before else 0)
+        self._head = (INIT, "video/mp4", RATE)
+        try:
+            await self._take(bench.camera.gop(25))
+            await asyncio.Event().wait()
+        finally:
+            await slow.wait()
+            await self.finish()
+
+    monkeypatch.setattr(Recorder, "run", run)
+    planned = Plan(bench.store, Health())
+    rows = [{"id": "cam", "name": "Yard", "record": "continuous"}]
+    planned.take(rows)
+    await _until(lambda: bench.files())
+    for now in ([], rows):
+        planned.take(now)
+        await asyncio.sleep(0.05)
+    meanwhile = list(numbers)
+    slow.set()
+    await _until(lambda: len(numbers) > 1)
+    await planned.close()
+    assert (meanwhile, numbers) == ([0], [0, 1])
+    await bench.close()
+
+
+async def _until(ready: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not ready():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("bad", ["cam", "cam/00000", "cam/00000/*.mp4"])
+async def test_a_start_goes_on_past_what_a_failing_disk_does_not_give(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    await bench.shoot(2)
+    await bench.close()
+    for path in bench.state.iterdir():
+        path.unlink()
+    (broken,) = bench.root.glob(bad)
+
+    def fails(path: Path) -> None:
+        if path == broken:
+            raise OSError(errno.EIO, "Input/output error")
+
+    listed, scan = Path.iterdir, boxes.scan
+    monkeypatch.setattr(Path, "iterdir", lambda path: fails(path) or listed(path))
+    monkeypatch.setattr(boxes, "scan", lambda file: fails(Path(f"/dev/fd/{file}").readlink()) or scan(file))
+    bench.open()
+    assert bench.store.index.channels() == []
+    assert len(bench.files()) == 1
+    await bench.close()
