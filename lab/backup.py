@@ -1,6 +1,7 @@
 """Backups of a site in a lab: keys for them, and their files brought to the controller."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,3 +32,16 @@ def fetch(site: Site, host: str, path: str, to: Path) -> Path:
         raise LabError(f"{host} is a camera and has no files to fetch.")
     to.write_bytes(subprocess.run(machine.command("cat", path), capture_output=True, check=True).stdout)
     return to
+
+
+def lose(site: Site, host: str) -> None:
+    """A host burns down with all its disks; a bare one stands in its place."""
+    machine = site.lab.host(host)
+    if not isinstance(machine, Host):
+        raise LabError(f"{host} is a camera and has no disks to lose.")
+    machine.poweroff()
+    for disk in (machine.disks.upper, machine.folder / "work"):
+        shutil.rmtree(disk)
+    for image in machine.folder.glob("disk*.img"):
+        image.unlink()
+    site.lab.boot(host)

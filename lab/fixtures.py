@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,33 +50,46 @@ def bundle() -> Path:
     return ROOT / "dist" / "latest"
 
 
-def settle(site: Site, release: int, *options: str) -> None:
-    """Bring a site from bare hosts of a Debian release to initialised, with both cameras online."""
-    site.lab.up(site.inventory, release)
+@contextmanager
+def alone(name: str, keep: bool = False) -> Iterator[Lab]:
+    """The lab of this name, bare and for this test alone; `keep` takes it as it is and leaves it up."""
+    lab, before = Lab(name), os.environ.get("DSS_LAB")
+    os.environ["DSS_LAB"] = name
+    if not keep:
+        lab.down()
+    try:
+        yield lab
+    finally:
+        if not keep:
+            lab.down()
+        os.environ.pop("DSS_LAB") if before is None else os.environ.update(DSS_LAB=before)
+
+
+def deploy(site: Site, *options: str) -> Admin:
+    """Deploy a site on its bare hosts and initialise it; returns who did."""
     site.first = site.play(*options)
     assert site.first.code == 0, site.first.output[-6000:]
     site.lab.forward(site.listen, "198.18.0.10:443")
     admin = site.admin()
     scenario.enter(admin, PASSWORD)
+    return admin
+
+
+def settle(site: Site, *options: str, cameras: scenario.Cameras = scenario.CAMERAS) -> None:
+    """Deploy a site, initialise it and bring its cameras online."""
+    admin = deploy(site, *options)
     scenario.enable_subs(admin)
-    scenario.add_cameras(admin)
+    scenario.add_cameras(admin, cameras)
 
 
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
     """inventories/demo, deployed from bare hosts, initialised, with both cameras online."""
-    os.environ["DSS_LAB"] = LAB
-    lab = Lab(LAB)
-    keep = request.config.getoption("--keep-lab")
-    if not keep:
-        lab.down()
-    deployed = Site(lab, INVENTORY, LISTEN)
-    try:
-        settle(deployed, 12)
+    with alone(LAB, request.config.getoption("--keep-lab")) as lab:
+        lab.up(INVENTORY)
+        deployed = Site(lab, INVENTORY, LISTEN)
+        settle(deployed)
         yield deployed
-    finally:
-        if not keep:
-            lab.down()
 
 
 @pytest.fixture

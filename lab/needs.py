@@ -40,7 +40,7 @@ def check() -> None:
 
 
 def root() -> None:
-    """Raise LabError for a user who could neither boot nor see a host."""
+    """Raise LabError for a user who could neither boot nor see a host, nor mount a disk."""
     if os.geteuid():
         raise LabError(f"the lab boots hosts and changes networks, which needs root. Use sudo. {STILL}")
 

@@ -11,7 +11,8 @@ from lab.viewer import Watched, watch
 USER = "admin"
 CAMERA_LOGIN = {"username": "admin", "password": "Camera.2468"}
 # One camera on main, one on the sub: both ways a picture can take.
-CAMERAS = (("Entrance", "198.18.0.101", "main-a"), ("Car park", "198.18.0.102", "sub-1"))
+Cameras = tuple[tuple[str, str, str], ...]
+CAMERAS: Cameras = (("Entrance", "198.18.0.101", "main-a"), ("Car park", "198.18.0.102", "sub-1"))
 
 
 def new_password() -> str:
@@ -37,7 +38,7 @@ def enable_subs(admin: Admin) -> None:
             admin.post(f"/nodes/{node['name']}/enable")
 
 
-def add_cameras(admin: Admin, cameras: tuple[tuple[str, str, str], ...] = CAMERAS) -> list[dict[str, Any]]:
+def add_cameras(admin: Admin, cameras: Cameras = CAMERAS) -> list[dict[str, Any]]:
     """Add cameras, the demo's by default, where they are missing; returns the devices once all are online."""
     known = {device["name"] for device in admin.get("/devices")}
     for name, host, node in cameras:

@@ -1,7 +1,6 @@
 """The wizard and "Back up now" in real Chromium, on a deployed site behind a real router."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,10 @@ from playwright.sync_api import Page, expect
 
 from lab import backup, scenario
 from lab.admin import Admin, until
-from lab.fixtures import LAB, LISTEN, PASSWORD
-from lab.rack import Lab
+from lab.edge import EDGE, INVENTORY, WAN_MAIN, WAN_SUB, Edge, equip
+from lab.fixtures import LAB, LISTEN, PASSWORD, alone, deploy
 from lab.site import MAIN, SUB
 from services.cli import backup as backup_verb
-from tests.lab.test_router import EDGE, INVENTORY, WAN_MAIN, WAN_SUB, Edge, equip
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
@@ -29,22 +27,12 @@ def site(
     """Main, a sub and a router that maps both, with backups switched on; no camera is needed."""
     key = tmp_path_factory.mktemp("keys") / "backup.key"
     backup_verb.make(key)
-    lab, keep = Lab(LAB), request.config.getoption("--keep-lab")
-    os.environ["DSS_LAB"] = LAB
-    if not keep:
-        lab.down()
-    lab.up(INVENTORY)
-    try:
+    with alone(LAB, request.config.getoption("--keep-lab")) as lab:
+        lab.up(INVENTORY)
         made = Edge(lab, INVENTORY, LISTEN)
         equip(made, bundle)
-        made.first = made.play(*backup.options(key))
-        assert made.first.code == 0, made.first.output[-6000:]
-        lab.forward(LISTEN, "198.18.0.10:443")
-        scenario.enter(made.admin(), PASSWORD)
+        deploy(made, *backup.options(key))
         yield made
-    finally:
-        if not keep:
-            lab.down()
 
 
 @pytest.fixture

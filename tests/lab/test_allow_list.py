@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lab.fixtures import PASSWORD
 from lab.places import Place, plugged
 from lab.site import SUB, Site
 
@@ -102,5 +103,5 @@ def test_who_claims_the_gateways_address_with_another_card_is_dropped(bound: Sit
 
 def test_the_node_still_talks_to_its_main(bound: Site) -> None:
     admin = bound.admin()
-    admin.login("admin", "Tests-hgkmp-7Q")
+    admin.login("admin", PASSWORD)
     assert {one["name"]: one["reach"] for one in admin.get("/nodes")}[SUB] == "reachable"

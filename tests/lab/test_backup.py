@@ -1,7 +1,6 @@
 """A site comes back from its backup on a fresh host; a backup is private, whole and rotated."""
 
 import io
-import shutil
 import tarfile
 import time
 from collections.abc import Iterator
@@ -11,8 +10,8 @@ import pytest
 
 from lab import scenario
 from lab.admin import Admin
-from lab.backup import FOLDER, fetch, newest, options
-from lab.host import Host
+from lab.backup import FOLDER, fetch, lose, newest, options
+from lab.fixtures import PASSWORD
 from lab.site import MAIN, SUB, Site
 from services.cli import backup
 
@@ -134,14 +133,7 @@ def test_main_comes_back_on_a_fresh_host(
     assert site.play(*words, playbook="playbooks/backup.yml").code == 0
     file = fetch(site, MAIN, newest(site, MAIN), tmp_path / "main.dssbackup")
     authority = site.on(MAIN, "cat", "/etc/dss/pki/ca.pem")
-    host = site.lab.host(MAIN)
-    assert isinstance(host, Host)
-    host.poweroff()
-    for disk in (host.disks.upper, host.folder / "work"):
-        shutil.rmtree(disk)
-    for image in host.folder.glob("disk*.img"):
-        image.unlink()
-    site.lab.boot(MAIN)
+    lose(site, MAIN)
     assert site.on(MAIN, "sh", "-c", "ls /etc/dss /srv/dss 2>/dev/null || true") == ""
 
     started = time.monotonic()
@@ -149,7 +141,7 @@ def test_main_comes_back_on_a_fresh_host(
     play = site.play(*words, *told, playbook="playbooks/restore.yml")
     assert play.code == 0, play.output[-4000:]
     fresh = site.admin()
-    fresh.login(scenario.USER, "Tests-hgkmp-7Q")
+    fresh.login(scenario.USER, PASSWORD)
     assert {device["state"] for device in scenario.add_cameras(fresh)} == {"online"}
     assert {n["name"]: n["state"] for n in fresh.get("/nodes")}[SUB] == "enabled"
     assert time.monotonic() - started <= RESTORE_SECONDS

@@ -1,18 +1,17 @@
 """A certificate that was imported in the portal outlives an upgrade, a roll-back, and the loss of main."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lab import release
 from lab.admin import Admin
-from lab.host import Host
+from lab.backup import fetch, lose, newest
+from lab.fixtures import PASSWORD
 from lab.site import MAIN, Site
 from services import sealed
 from services.cli import backup
-from tests.lab.test_backup import fetch, newest
 from tests.lab.test_certificates import PORTAL, customer, imports, shown
 from tests.lab.test_changes import change, end
 from tests.lab.test_upgrade import NEW, OLD, runs, upgrade
@@ -49,7 +48,7 @@ def test_an_imported_certificate_outlives_upgrade_rollback_and_the_loss_of_main(
 
     assert site.play(*words, playbook="playbooks/backup.yml").code == 0
     file = fetch(site, MAIN, newest(site, MAIN), tmp_path / "main.dssbackup")
-    _lose(site)
+    lose(site, MAIN)
     told = ["-e", f"dss_backup={file}", "-e", f"dss_backup_private={key}"]
     play = site.play(*words, *told, playbook="playbooks/restore.yml")
     assert play.code == 0, play.output[-4000:]
@@ -57,19 +56,7 @@ def test_an_imported_certificate_outlives_upgrade_rollback_and_the_loss_of_main(
     assert set(json.loads(site.on(MAIN, "cat", "/etc/dss/overrides.json"))) == {"portal_certificate"}
 
     fresh = site.admin()
-    fresh.login("admin", "Tests-hgkmp-7Q")
+    fresh.login("admin", PASSWORD)
     end(fresh, change(fresh, MAIN, portal_certificate=None), "confirm")
     assert "DSS CA" in shown(site, MAIN, 443, name=PORTAL)["issuer"]
     assert site.play().code == 0
-
-
-def _lose(site: Site) -> None:
-    """Main burns down; a bare host stands in its place."""
-    host = site.lab.host(MAIN)
-    assert isinstance(host, Host)
-    host.poweroff()
-    for disk in (host.disks.upper, host.folder / "work"):
-        shutil.rmtree(disk)
-    for image in host.folder.glob("disk*.img"):
-        image.unlink()
-    site.lab.boot(MAIN)

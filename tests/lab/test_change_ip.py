@@ -13,8 +13,7 @@ import pytest
 from lab import scenario
 from lab.admin import Admin, until
 from lab.counter import UnreadableError
-from lab.fixtures import PASSWORD, settle
-from lab.rack import Lab
+from lab.fixtures import PASSWORD, alone, settle
 from lab.site import MAIN, SUB, Site
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
@@ -30,14 +29,11 @@ def moving(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     inventory.mkdir()
     source = Path(__file__).resolve().parents[2] / "inventories" / "demo" / "hosts.yml"
     (inventory / "hosts.yml").write_text(source.read_text())
-    lab = Lab("moving")
-    lab.down()
-    site = Site(lab, inventory, "127.0.0.1:18446")
-    try:
-        settle(site, 12)
+    with alone("moving") as lab:
+        lab.up(inventory)
+        site = Site(lab, inventory, "127.0.0.1:18446")
+        settle(site)
         yield site
-    finally:
-        lab.down()
 
 
 def readdress(site: Site, *addresses: str) -> None:

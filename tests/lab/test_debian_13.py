@@ -7,8 +7,7 @@ import pytest
 
 from lab import scenario
 from lab.admin import until
-from lab.fixtures import INVENTORY, PASSWORD, ROOT, settle
-from lab.rack import Lab
+from lab.fixtures import INVENTORY, PASSWORD, ROOT, alone, settle
 from lab.site import MAIN, SUB, Site
 from lab.tools import run
 
@@ -28,14 +27,11 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def newer(options: tuple[str, ...]) -> Iterator[Site]:
     """inventories/demo on Debian 13 hosts, in a lab of its own."""
-    lab = Lab("debian13")
-    lab.down()
-    site = Site(lab, INVENTORY, LISTEN)
-    try:
-        settle(site, 13, *options)
+    with alone("debian13") as lab:
+        lab.up(INVENTORY, 13)
+        site = Site(lab, INVENTORY, LISTEN)
+        settle(site, *options)
         yield site
-    finally:
-        lab.down()
 
 
 def states(site: Site, host: str) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """A site grows by one sub without any other node being touched."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.rack import Lab
+from lab.fixtures import alone
 from lab.site import MAIN, SUB, Site
 
 LISTEN = "127.0.0.1:18444"
@@ -34,17 +33,12 @@ def growing(tmp_path: Path, bundle: Path) -> Iterator[Site]:
     for name, text in (("first", FIRST), ("second", SECOND)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "hosts.yml").write_text(text)
-    lab = Lab("growing")
-    lab.down()
-    lab.up(tmp_path / "second")
-    try:
+    with alone("growing") as lab:
+        lab.up(tmp_path / "second")
         site = Site(lab, tmp_path / "first", LISTEN)
         play = site.play()
         assert play.code == 0, play.output[-4000:]
         yield Site(lab, tmp_path / "second", LISTEN)
-    finally:
-        lab.down()
-        shutil.rmtree(tmp_path / "first", ignore_errors=True)
 
 
 def test_a_second_sub_joins_and_leaves_main_and_the_first_untouched(growing: Site) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lab import scenario
+from lab.fixtures import PASSWORD, alone, settle
 from lab.listeners import listening
 from lab.places import ROOT, Place, plugged
 from lab.rack import Lab
@@ -25,7 +26,6 @@ from lab.site import MAIN, SUB, Site
 pytestmark = [pytest.mark.full]
 
 INVENTORY = ROOT / "inventories" / "networks"
-PASSWORD = "Tests-hgkmp-7Q"
 LAB = os.environ.get("DSS_TESTS_LAB", "networks")
 LISTEN = os.environ.get("DSS_TESTS_LISTEN", "127.0.0.1:18450")
 CAMERAS = (("Entrance", "198.18.3.101", MAIN), ("Car park", "198.18.3.102", SUB))
@@ -62,27 +62,16 @@ def nets(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Site]:
 
     It is deployed with one network first, then with all of them: that is how a site comes to them.
     """
-    lab, before = Lab(LAB), os.environ.get("DSS_LAB")
-    os.environ["DSS_LAB"] = LAB
-    keep = request.config.getoption("--keep-lab")
-    if not keep:
-        lab.down()
-    # A VLAN of a kept lab would go with its cable at a deployment with one network.
-    runs: list[tuple[str, ...]] = [] if lab.exists else [ONE_NETWORK]
-    lab.up(INVENTORY)
-    site = Site(lab, INVENTORY, LISTEN)
-    for options in [*runs, ()]:
-        site.first = site.play(*options)
-        assert site.first.code == 0, site.first.output[-6000:]
-    lab.forward(LISTEN, "198.18.0.10:443")
-    admin = site.admin()
-    scenario.enter(admin, PASSWORD)
-    scenario.enable_subs(admin)
-    scenario.add_cameras(admin, CAMERAS)
-    yield site
-    if not keep:
-        lab.down()
-    os.environ.pop("DSS_LAB") if before is None else os.environ.update(DSS_LAB=before)
+    with alone(LAB, request.config.getoption("--keep-lab")) as lab:
+        site = Site(lab, INVENTORY, LISTEN)
+        # A VLAN of a kept lab would go with its cable at a deployment with one network.
+        bare = not lab.exists
+        lab.up(INVENTORY)
+        if bare:
+            play = site.play(*ONE_NETWORK)
+            assert play.code == 0, play.output[-6000:]
+        settle(site, cameras=CAMERAS)
+        yield site
 
 
 def matrix(site: Site, host: str) -> list[dict[str, str]]:
@@ -291,7 +280,7 @@ def test_a_client_watches_cameras_of_the_device_network(nets: Site) -> None:
     ca = nets.lab.folder / "ca.pem"
     ca.write_text(nets.on(MAIN, "cat", "/etc/dss/pki/ca.pem"))
     base = f"https://{address(MAIN, 'client')}"
-    words = (sys.executable, "tests/lab/router_client.py", base, str(ca), PASSWORD, "5")
+    words = (sys.executable, "-m", "lab.edge_client", base, str(ca), PASSWORD, "5")
     with plug(nets.lab, "client", 70) as place:
         seen = json.loads(place.run("env", f"PYTHONPATH={ROOT}", *words))
         assert place.open_ports("198.18.3.101", [80, 554]) == []

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from router_site import EDGE, WAN_SUB, Edge, equip
 
 from lab import scenario
 from lab.admin import Admin, RefusedError, until
-from lab.fixtures import LISTEN, PASSWORD
-from lab.rack import Lab
+from lab.edge import EDGE, WAN_MAIN, WAN_SUB, Edge, equip
+from lab.fixtures import LISTEN, PASSWORD, alone, deploy
 from lab.site import MAIN
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
@@ -22,32 +21,20 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INVENTORY, DEVICE, NAME = HERE / "register", "cam-9", os.environ.get("DSS_TESTS_LAB", "register")
-WAN_MAIN, WAN_DEVICE, REGISTER = "203.0.113.254", "203.0.113.60", [9500]
+WAN_DEVICE, REGISTER = "203.0.113.60", [9500]
 OFFLINE_SECONDS = 100
 
 
 @pytest.fixture(scope="module")
 def edge(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Edge]:
     """Main, a sub and a router that maps for devices alone; a device outside that dials in from the start."""
-    lab, before = Lab(NAME), os.environ.get("DSS_LAB")
-    os.environ["DSS_LAB"] = NAME
-    keep = request.config.getoption("--keep-lab")
-    if not keep:
-        lab.down()
-    try:
+    with alone(NAME, request.config.getoption("--keep-lab")) as lab:
         lab.up(INVENTORY)
         made = Edge(lab, INVENTORY, LISTEN)
         equip(made, bundle)
         masquerade(made)
-        made.first = made.play()
-        assert made.first.code == 0, made.first.output[-6000:]
-        lab.forward(LISTEN, "198.18.0.10:443")
-        scenario.enter(made.admin(), PASSWORD)
+        deploy(made)
         yield made
-    finally:
-        if not keep:
-            lab.down()
-        os.environ.pop("DSS_LAB") if before is None else os.environ.update(DSS_LAB=before)
 
 
 def masquerade(edge: Edge) -> None:

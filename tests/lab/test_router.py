@@ -1,52 +1,34 @@
 """A site behind a real router: reached from outside through the mapped ports, and through nothing else."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from router_site import EDGE, WAN_SUB, Edge, equip
 
 from lab import scenario
-from lab.rack import Lab
+from lab.edge import EDGE, INVENTORY, WAN_MAIN, WAN_SUB, Edge, equip
+from lab.fixtures import PASSWORD, ROOT, alone, settle
 from lab.site import SUB
 
 pytestmark = pytest.mark.full
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-INVENTORY, OUTSIDE = HERE / "router", "wan-1"
-PASSWORD = "Tests-hgkmp-7Q"
+OUTSIDE = "wan-1"
 LISTEN = "127.0.0.1:18449"
-WAN_MAIN = "203.0.113.254"
 MAPPED = [80, 443, 9100, 9102]
 
 
 @pytest.fixture(scope="module")
 def edge(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Edge]:
     """Main, a sub and a router, deployed by site.yml in one go, with both cameras online."""
-    lab, before = Lab("router"), os.environ.get("DSS_LAB")
-    os.environ["DSS_LAB"] = "router"
-    keep = request.config.getoption("--keep-lab")
-    if not keep:
-        lab.down()
-    lab.up(INVENTORY)
-    made = Edge(lab, INVENTORY, LISTEN)
-    equip(made, bundle)
-    made.first = made.play()
-    assert made.first.code == 0, made.first.output[-6000:]
-    lab.forward(LISTEN, "198.18.0.10:443")
-    admin = made.admin()
-    scenario.enter(admin, PASSWORD)
-    scenario.enable_subs(admin)
-    scenario.add_cameras(admin)
-    yield made
-    if not keep:
-        lab.down()
-    os.environ.pop("DSS_LAB") if before is None else os.environ.update(DSS_LAB=before)
+    with alone("router", request.config.getoption("--keep-lab")) as lab:
+        lab.up(INVENTORY)
+        made = Edge(lab, INVENTORY, LISTEN)
+        equip(made, bundle)
+        settle(made)
+        yield made
 
 
 def test_from_outside_exactly_the_mapped_ports_of_each_node_are_open(edge: Edge) -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from lab import scenario
+from lab.fixtures import INVENTORY, PASSWORD, alone
 from lab.host import Host
-from lab.rack import Lab
 from lab.site import MAIN, SUB, Site
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
-PASSWORD = "Tests-hgkmp-7Q"
 SITE = "Demo"
 STATE = r"""
 dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n'
@@ -43,12 +42,9 @@ rm -rf /root/repo
 @pytest.fixture(scope="module")
 def leaving(bundle: Path) -> Iterator[Site]:
     """A lab of its own, whose hosts have an nginx and firewall rules of their owner."""
-    lab = Lab("leaving")
-    inventory = Path(__file__).resolve().parents[2] / "inventories" / "demo"
-    lab.down()
-    lab.up(inventory)
-    yield Site(lab, inventory, "127.0.0.1:18444")
-    lab.down()
+    with alone("leaving") as lab:
+        lab.up(INVENTORY)
+        yield Site(lab, INVENTORY, "127.0.0.1:18444")
 
 
 def bring_customer(site: Site, bundle: Path) -> None:

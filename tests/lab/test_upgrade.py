@@ -17,6 +17,7 @@ import pytest
 
 from lab import backup, release, scenario
 from lab.admin import Admin
+from lab.fixtures import PASSWORD
 from lab.site import MAIN, SUB, Play, Site
 from lab.tools import until
 from services.cli import backup as backup_verb
@@ -291,7 +292,7 @@ def test_the_next_release_replaces_the_one_before_under_a_running_live_view(
     assert runs(site, SUB) == NEW
     assert remembered(site, MAIN) == remembered(site, SUB) == ("upgrade", OLD, NEW, "done")
     fresh = site.admin()
-    fresh.login(scenario.USER, "Tests-hgkmp-7Q")
+    fresh.login(scenario.USER, PASSWORD)
     assert {d["state"] for d in scenario.add_cameras(fresh)} == {"online"}
 
 

@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,16 +43,30 @@ def test_every_picture_is_recorded_once_across_files(store: Store) -> None:
     check_index(store)
 
 
-def test_a_killed_recorder_loses_no_more_than_a_gop_and_five_seconds(store: Store) -> None:
+def kill_recorder(store: Store) -> None:
+    store.stop_ss(signal.SIGKILL)
+    store.start_ss()
+
+
+def kill_relay(store: Store) -> None:
+    assert store.process
+    store.process.kill()
+    store.process.wait()
+    store.start()
+
+
+@pytest.mark.parametrize("kill", [kill_recorder, kill_relay])
+def test_a_killed_recorder_or_relay_loses_no_more_than_a_gop_and_five_seconds(
+    store: Store, kill: Callable[[Store], None]
+) -> None:
     store.counting("cam")
     store.wait_bytes("cam", 300_000)
     for _ in range(3):
-        store.stop_ss(signal.SIGKILL)
-        store.start_ss()
+        kill(store)
         store.wait_bytes("cam", 300_000)
     store.stop_ss()
     missing = losses(all_numbers(store, "cam"))
-    print("missing pictures after each kill of the recorder:", missing)
+    print(f"missing pictures after each {kill.__name__}:", missing)
     assert all(0 < one <= LOST for one in missing)
     check_index(store)
 
@@ -69,22 +83,6 @@ def test_a_recorder_that_is_away_for_some_seconds_loses_nothing(store: Store) ->
     assert len(store.timeline("cam", now - 300, now + 60)["intervals"]) == 1
     store.stop_ss()
     assert losses(all_numbers(store, "cam")) == []
-    check_index(store)
-
-
-def test_a_killed_relay_loses_no_more_than_a_gop_and_five_seconds(store: Store) -> None:
-    store.counting("cam")
-    store.wait_bytes("cam", 300_000)
-    for _ in range(2):
-        assert store.process
-        store.process.kill()
-        store.process.wait()
-        store.start()
-        store.wait_bytes("cam", 300_000)
-    store.stop_ss()
-    missing = losses(all_numbers(store, "cam"))
-    print("missing pictures after each kill of the relay:", missing)
-    assert all(0 < one <= LOST for one in missing)
     check_index(store)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from ss_rack import Store, losses, numbers
 
+from lab import needs
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for some seconds of recording beside its reserve."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
+    needs.root()
     folder = tmp_path / "small"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=36m", "tmpfs", str(folder)], check=True)

@@ -1,6 +1,6 @@
 """A client at some place of the network: logs in, watches every camera, and says what it saw.
 
-Run as `python router_client.py BASE CA_FILE PASSWORD SECONDS`; prints one JSON object. TLS is verified
+Run as `python -m lab.edge_client BASE CA_FILE PASSWORD SECONDS`; prints one JSON object. TLS is verified
 against the site's authority and the address in BASE, as a browser does.
 """
 

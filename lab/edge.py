@@ -1,4 +1,4 @@
-"""A site behind a Linux router, with clients and devices at any place of its network."""
+"""A site behind a Linux router in a lab, with clients and devices at any place of its network."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ from lab.camera import Camera
 from lab.host import Host
 from lab.site import MAIN, Play, Site
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-EDGE, WAN_SUB = "edge", "203.0.113.22"
+ROOT = Path(__file__).resolve().parents[1]
+INVENTORY = ROOT / "tests" / "lab" / "router"
+EDGE, WAN_MAIN, WAN_SUB = "edge", "203.0.113.254", "203.0.113.22"
 NEEDED = ("nftables", "libnftables1", "libjansson4", "libnftnl11", "libmnl0", "libgmp10", "libedit2",
           "libbsd0", "libmd0", "libxtables12")  # fmt: skip
 """What a Linux router has from its owner; the lab's bare host lacks it."""
@@ -34,8 +34,8 @@ class Edge(Site):
         """What a client there sees of the platform."""
         ca = self.lab.folder / "ca.pem"
         ca.write_text(self.on(MAIN, "cat", "/etc/dss/pki/ca.pem"))
-        words = (sys.executable, str(HERE / "router_client.py"), base, str(ca), password, "5")
-        found: dict[str, Any] = json.loads(self.at(host, "env", f"PYTHONPATH={ROOT}", *words))
+        words = (sys.executable, "-m", "lab.edge_client", base, str(ca), password, "5")
+        found: dict[str, Any] = json.loads(self.at(host, *words))
         return found
 
     def sweep(self, address: str, place: str = "wan-1") -> list[int]:
