@@ -91,6 +91,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
     def __init__(self, variant: str, name: str, device_time: Callable[[], float]) -> None:
         super().__init__()
         self.variant, self.name, self.device_time = variant, name, device_time
+        self._generation = 0
         self.set_shared(True)
         self.set_latency(0)
         self.connect("media-configure", self._configure)
@@ -101,7 +102,11 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
 
     def do_gen_key(self, url: Any) -> str:  # noqa: ANN401 - GStreamer has no types
         """What is the same stream: other words in the query (unicast, proto) make no second encoder."""
-        return _subtype(url)
+        return f"{_subtype(url)} {self._generation}"
+
+    def renew(self) -> None:
+        """Give everybody who comes from now on another pipeline than those who are here."""
+        self._generation += 1
 
     def do_create_element(self, url: Any) -> Any:  # noqa: ANN401
         stream = self.streams.get(_subtype(url))
@@ -168,11 +173,19 @@ def _elements(bin_: Any) -> list[Any]:  # noqa: ANN401
         found.append(element)
 
 
-def _end_with_a_dead_peer(_: Any, client: Any) -> None:  # noqa: ANN401
-    """Give a peer up that takes nothing for some seconds: else it holds the pictures of all others up."""
+def _guard(factory: Factory, client: Any) -> None:  # noqa: ANN401
+    """Keep a peer that is gone without a farewell from holding up the pictures of all others.
+
+    One that takes nothing for some seconds is given up. What it leaves behind may wait for its last packet
+    until its session's time is up, and with it every viewer of that pipeline: newcomers get another one.
+    """
     client.get_connection().get_write_socket().set_option(
         socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_MILLISECONDS
     )
+    sessions: list[str] = []
+    client.connect("new-session", lambda _, session: sessions.append(session.get_sessionid()))
+    client.connect("teardown-request", lambda *_: sessions.clear())
+    client.connect("closed", lambda _: factory.renew() if sessions else None)
 
 
 def serve(
@@ -195,7 +208,7 @@ def serve(
         permissions.add_permission_for_role(ROLE, f"media.factory.{what}", True)
     factory.set_permissions(permissions)
     server.get_mount_points().add_factory(PATH, factory)
-    server.connect("client-connected", _end_with_a_dead_peer)
+    server.connect("client-connected", lambda _, client: _guard(factory, client))
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
     GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)

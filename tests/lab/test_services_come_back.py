@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from lab import scenario
 from lab.admin import Admin, until
+from lab.fixtures import PASSWORD
 from lab.site import MAIN, SUB, Site
 
 UNITS = {
@@ -90,7 +92,11 @@ def test_after_a_power_cut_everything_returns_at_boot_with_no_hand(
         until(5, "main shows the sub as lost", lambda: lost(admin, SUB))
     site.lab.boot(host)
     until(90, f"everything runs on {host}", lambda: everything_runs(site, host))
-    until(60, "all devices online", lambda: devices_online(site))
+    devices = until(60, "all devices online", lambda: devices_online(site))
+    fresh = site.admin()
+    fresh.login(scenario.USER, PASSWORD)
+    for device in devices or []:
+        assert scenario.look(fresh, device, 3).frames > 50
 
 
 def lost(admin: Admin, name: str) -> bool:
@@ -100,12 +106,9 @@ def lost(admin: Admin, name: str) -> bool:
 
 def devices_online(site: Site) -> list[dict[str, Any]] | None:
     """All devices once they are online; sessions end with Redis, so each try logs in anew."""
-    from lab.fixtures import PASSWORD
-    from lab.scenario import USER
-
     try:
         admin = site.admin()
-        admin.login(USER, PASSWORD)
+        admin.login(scenario.USER, PASSWORD)
         devices = list(admin.get("/devices"))
     except Exception:
         time.sleep(1)
