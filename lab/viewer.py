@@ -60,14 +60,36 @@ async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tup
     started, first = time.monotonic(), 0.0
     parts: list[bytes] = []
     async with session.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1)) as stream:
-        mime = str(json.loads(await stream.receive_str(timeout=10))["mime"])
+        mime = await _begun(stream)
         # However late it begins, the init segment and a picture belong to a view.
         while len(parts) < 2 or time.monotonic() - started < seconds:
-            parts.append(await stream.receive_bytes(timeout=10))
+            parts.append(await _part(stream))
             # The first part is the init segment, the second the first picture.
             if len(parts) == 2:
                 first = time.monotonic() - started
     return mime, first, b"".join(parts)
+
+
+async def _begun(stream: aiohttp.ClientWebSocketResponse) -> str:
+    """The type of the pictures; raises TimeoutError with what the server said meanwhile instead."""
+    until, notes = time.monotonic() + 10, ["nothing"]
+    while time.monotonic() < until:
+        said = json.loads(await stream.receive_str(timeout=10))
+        if said["type"] == "init":
+            return str(said["mime"])
+        notes.append(f"{said['what']} {said['why']}")
+    raise TimeoutError(f"no picture within 10 s, but {notes[-1]}")
+
+
+async def _part(stream: aiohttp.ClientWebSocketResponse) -> bytes:
+    """The next piece of MP4; TimeoutError when none comes for ten seconds, whatever is said meanwhile."""
+    async with asyncio.timeout(10):
+        while True:
+            said = await stream.receive()
+            if said.type is aiohttp.WSMsgType.BINARY:
+                return bytes(said.data)
+            if said.type is not aiohttp.WSMsgType.TEXT or json.loads(said.data)["type"] != "note":
+                raise ConnectionError(f"no picture, but {said.type.name} {said.data!r}")
 
 
 def decode(stream: bytes) -> tuple[int, ...]:
@@ -112,8 +134,8 @@ class Watching:
 
     async def _receive(self, url: str, trust: ssl.SSLContext) -> None:
         async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
-            await socket.receive_str(timeout=10)
+            await _begun(socket)
             while not self._stop.is_set():
-                self._parts.append(await socket.receive_bytes(timeout=10))
+                self._parts.append(await _part(socket))
                 if len(self._parts) == 2:
                     self._began.set()

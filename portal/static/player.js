@@ -1,6 +1,7 @@
 // One live picture: fragments of MP4 from a WebSocket into Media Source Extensions, kept close to now.
 // The server speaks first: a text message with the type, then the initialisation segment, then one fragment
-// per frame. Figures for people and tests stand as data attributes on the <video> element.
+// per frame, and a note in between while there is no picture. Figures for people and tests stand as data
+// attributes on the <video> element.
 
 const LAG_FAST = 1.2; // seconds behind: play a little faster
 const LAG_CALM = 0.5; // caught up: normal speed again
@@ -81,18 +82,25 @@ export class Player {
     const socket = (this.socket = new WebSocket(url));
     socket.binaryType = "arraybuffer";
     this.heard = performance.now();
+    this.pictured ??= this.heard;
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
       this.heard = performance.now();
       if (typeof data === "string") this.onText(JSON.parse(data));
-      else this.onBytes(data);
+      else {
+        this.pictured = this.heard;
+        this.onBytes(data);
+      }
     };
     socket.onclose = () => socket === this.socket && this.retry();
   }
 
   onText(message) {
     if (message.type === "init") this.begin(message.mime);
-    else if (message.what) this.tell("waiting", message);
+    else if (message.type === "note") {
+      this.noted = true;
+      this.say("waiting", message);
+    }
   }
 
   /** The stream is gone for now: ask again later, with a new token. */
@@ -154,6 +162,10 @@ export class Player {
 
   onBytes(data) {
     if (!this.source) return;
+    if (this.noted) {
+      this.noted = false;
+      this.awaitFrame();
+    }
     this.queue.push(data);
     this.queued += data.byteLength;
     if (this.queued > QUEUE_BYTES) return this.retry(tooSlow());
@@ -234,15 +246,15 @@ export class Player {
 
   measure() {
     const quality = this.source ? this.video.getVideoPlaybackQuality?.() : null;
-    const age = performance.now() - (this.heard ?? performance.now());
+    const now = performance.now();
     Object.assign(this.video.dataset, {
       frames: this.before + (quality?.totalVideoFrames ?? 0),
       dropped: this.droppedBefore + (quality?.droppedVideoFrames ?? 0),
       lag: this.lag().toFixed(2),
-      ageMs: Math.round(age),
+      ageMs: Math.round(now - (this.pictured ?? now)),
       reconnects: this.reconnects,
     });
-    if (this.socket && age > SILENCE) this.retry(silent());
+    if (this.socket && now - this.heard > SILENCE) this.retry(silent());
     else if (this.source && this.lag() > LAG_JUMP) this.stayNear();
   }
 }

@@ -81,12 +81,14 @@ class Hub:
             raise Problem("stream-not-playing", what, stream.reason, remedy, status=503)
 
     def sweep(self) -> None:
-        """Let go of on-demand streams that nobody has watched for a while."""
+        """Let go of on-demand streams that nobody has watched for a while; say which give no picture."""
         now = monotonic()
         for key, stream in list(self.streams.items()):
             if key[1] != WARM and not stream.viewers and now - stream.wanted_at > self._idle:
                 LOG.info("stream %s/%s is let go: nobody watches", *key)
                 self._stop(key)
+            else:
+                stream.tell()
 
     async def sweep_often(self) -> None:
         """Sweep until cancelled."""

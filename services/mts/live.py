@@ -5,6 +5,7 @@ from aiohttp import web
 from services.media.gate import Gate
 from services.mts.hub import Hub
 from services.mts.record import Recorder
+from services.mts.stream import Stream
 from services.mts.viewer import LiveViewer
 from services.runtime import auth
 
@@ -18,10 +19,13 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
     @auth.public
     async def live(request: web.Request) -> web.StreamResponse:
         gate.admit(request.query.get("token", ""), request.match_info["channel"])
-        return await _serve(hub, request, LiveViewer)
+        # Whoever watches waits here for a camera that is away: so nobody has to ask again and again.
+        return await _serve(request, _opened(hub, request), LiveViewer)
 
     async def record(request: web.Request) -> web.StreamResponse:
-        return await _serve(hub, request, Recorder)
+        stream = _opened(hub, request)
+        await hub.ready(stream)
+        return await _serve(request, stream, Recorder)
 
     async def streams(_: web.Request) -> web.Response:
         return web.json_response([stream.facts() for stream in hub.streams.values()])
@@ -33,9 +37,11 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
     ]
 
 
-async def _serve(hub: Hub, request: web.Request, kind: type[LiveViewer]) -> web.StreamResponse:
-    stream = hub.open(request.match_info["channel"], request.match_info["stream"])
-    await hub.ready(stream)
+def _opened(hub: Hub, request: web.Request) -> Stream:
+    return hub.open(request.match_info["channel"], request.match_info["stream"])
+
+
+async def _serve(request: web.Request, stream: Stream, kind: type[LiveViewer]) -> web.StreamResponse:
     socket = web.WebSocketResponse(compress=False, heartbeat=PING_SECONDS, max_msg_size=_MAX_INCOMING)
     await socket.prepare(request)
     if request.transport is None:

@@ -26,6 +26,15 @@ def message(opcode: int, body: bytes) -> bytes:
     return header(opcode, len(body)) + body
 
 
+def note(why: str) -> bytes:
+    """A message for people: there is no picture now."""
+    what, remedy = (
+        "No picture from the camera.",
+        "It comes by itself as soon as the camera sends one; the Devices page says more.",
+    )
+    return message(TEXT, json.dumps({"type": "note", "what": what, "why": why, "remedy": remedy}).encode())
+
+
 class Muxer:
     """Turns the chunks of one H.264 or H.265 track, in order, into `chunk.live` and `chunk.init`."""
 

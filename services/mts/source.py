@@ -31,6 +31,7 @@ class Patience:
     stall: float = 5.0
     first_retry: float = 0.5
     last_retry: float = 15.0
+    watched_retry: float = 4.0
     refused: float = 600.0
 
 
@@ -79,7 +80,7 @@ class Source:
                 LOG.exception("stream %s/%s failed", *self._stream.key)
                 self._tell(rtsp.GARBLED, f"The stream could not be handled: {reason!r}.")
             failures = 0 if self._stream.frames > before else failures + 1
-            await asyncio.sleep(self._pause(failures))
+            await self._rest(self._pause(failures))
 
     async def _once(self) -> None:
         origin = self._stream.origin
@@ -158,6 +159,15 @@ class Source:
         if (state, reason) != (self._stream.state, self._stream.reason):
             LOG.warning("stream %s/%s is %s: %s", *self._stream.key, state, reason)
         self._stream.lost(state, reason)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next try, a shorter time while somebody watches."""
+        began = monotonic()
+        while (left := began + self._patient(seconds) - monotonic()) > 0:
+            await asyncio.sleep(min(left, _CHECK_SECONDS))
+
+    def _patient(self, seconds: float) -> float:
+        return min(seconds, self._patience.watched_retry) if self._stream.viewers else seconds
 
     def _pause(self, failures: int) -> float:
         longest = min(self._patience.first_retry * float(1 << min(failures, 10)), self._patience.last_retry)

@@ -7,12 +7,22 @@ from typing import Any
 
 from services.mts.chunk import RTP, Chunk, packets
 from services.mts.intake import Tail
-from services.mts.mux import Muxer
+from services.mts.mux import Muxer, note
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
+from services.runtime import rtsp
 from services.runtime.rtsp import Track
 
 MAX_GOP_BYTES = 16 * 1024 * 1024
 MAX_GOP_FRAMES = 1500
+
+WHY = {
+    "connecting": "It has not been reached yet.",
+    "online": "It is connected, but has sent nothing for some seconds.",
+    rtsp.UNREACHABLE: "It cannot be reached, or was lost.",
+    rtsp.REFUSED: "It refused the user name or the password.",
+    rtsp.GARBLED: "What it sends is not understood.",
+}
+"""What whoever watches may know; addresses are for those who manage devices."""
 
 Key = tuple[str, str]
 
@@ -47,6 +57,7 @@ class Stream:
         self._mux_from = 0
         self._lost_at = 0.0
         self._tails: dict[int, Tail] = {}
+        self._told = 0
 
     @property
     def viewers(self) -> int:
@@ -124,6 +135,14 @@ class Stream:
         """The channel is gone: so are its viewers."""
         for viewer in (*self._relays, *self._lives):
             viewer.end()
+
+    def tell(self) -> None:
+        """Called each few seconds: browsers hear why no frame has come since the last call."""
+        if self.frames == self._told:
+            said = note(WHY.get(self.state, WHY["online"]))
+            for live in self._lives:
+                live.tell(said)
+        self._told = self.frames
 
     def facts(self) -> dict[str, Any]:
         """State for `GET /streams`."""

@@ -82,6 +82,14 @@ class LiveViewer(Viewer):
         super().__init__(transport, on_gone)
         self._init: object = None
 
+    def tell(self, said: bytes) -> None:
+        """Pass a message for people on."""
+        try:
+            self.transport.write(said)
+        except RuntimeError as reason:
+            LOG.info("a viewer is gone: %s", reason)
+            self.end()
+
     def leave(self) -> "LiveViewer | None":
         """What stays in the fan-out when this viewer leaves it."""
         return None

@@ -121,10 +121,15 @@ def test_picture_goes_on_when_the_camera_was_away(
     wait_for(page, "state", lambda state: state == "playing")
     camera.kill()
     wait_for(page, "ageMs", lambda text: int(text) > 2500)
-    assert "last frame" in page.locator(".cell").first.inner_text() or figures(page)["state"] == "waiting"
+    message = page.locator("[data-part=message]").first
+    wait_for(page, "state", lambda state: state == "waiting")
+    assert "It cannot be reached, or was lost." in message.inner_text()
+    page.screenshot(path=Path(__file__).parents[2] / ".cache" / "screenshots" / "live-lost.png")
     camera.start()
     before = int(figures(page)["frames"])
     wait_for(page, "frames", lambda text: int(text) > before + 25, 40)
+    assert wait_for(page, "state", lambda state: state == "playing")["reconnects"] == "0"
+    assert not message.is_visible()
 
 
 def test_codec_the_browser_lacks_is_named(
