@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from services import catalog as catalog_module
+from services import drift as drift_module
 from services import facts, version
 from services import topology as topology_module
 from services.bundle import manifest as bundle_manifest
 from services.catalog import Catalog
-from services.facts import Drift
+from services.drift import Drift
 from services.node import portal_certificate
 from services.ports import matrix
 from services.render import render
@@ -87,7 +88,8 @@ class Site:
 
     def drift(self, host: Host, overrides: Mapping[str, Any]) -> list[Drift]:
         """What was changed on a node at run time and is not in the inventory."""
-        return facts.drift(facts.of(self.topology.site, host, self.catalog), overrides, self.catalog)
+        told = facts.of(self.topology.site, host, self.catalog)
+        return drift_module.listing(told, overrides, facts.defaults(self.catalog))
 
     def own_ports(self, host: Host) -> dict[str, int]:
         """The port numbers that the inventory gives a host, where they differ from the manifests."""

@@ -9,7 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from services.facts import PORTAL_CERTIFICATE, Drift
+from services.drift import Drift
+from services.facts import PORTAL_CERTIFICATE
 from services.node import files
 from services.runtime.errors import Problem
 from services.topology_inventory import SUFFIXES, expand

@@ -6,18 +6,16 @@ Keys of overrides: `ports` {service.port: number}, `mapping_ip` (address or None
 `portal_certificate` {fingerprint, names} or None, and `center` {address, ports} on a node that has a centre.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services import networks
+from services import drift, networks
 from services.catalog import Catalog
 from services.topology import Center, Host
 
 HOST_FILE, OVERRIDES_FILE = "/etc/dss/host.json", "/etc/dss/overrides.json"
-PLAIN = ("address", "mapping_ip", "tls10", "portal_certificate")
 RENDERED = (
     *("ansible_port", "dss_allow", "dss_confirm_seconds", "dss_gateway", "dss_gateway_mac"),
     *("dss_backup_key", "dss_backup_path", "dss_backup_keep", "dss_backup_time"),
@@ -29,15 +27,6 @@ PORTAL_CERTIFICATE = "portal_certificate"
 """Variable of a host that the controller works out: which imported pair the portal shows."""
 
 Facts = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One value that was changed at run time: where it stands, what it is, what the inventory says."""
-
-    path: str
-    value: Any
-    inventory: Any
 
 
 def of(site: str, host: Host, catalog: Catalog) -> Facts:
@@ -87,57 +76,12 @@ def host_of(facts: Facts, catalog: Catalog) -> Host:
 
 def changed(facts: Facts, overrides: Mapping[str, Any]) -> Facts:
     """Facts with the overrides laid over them."""
-    found = deepcopy(facts) | {key: overrides[key] for key in _plain(facts) if key in overrides}
+    found = deepcopy(facts) | {key: overrides[key] for key in drift.keys(facts) if key in overrides}
     found["ports"] |= overrides.get("ports", {})
     if found["center"] and (center := overrides.get("center")):
         ports = found["center"]["ports"] | center.get("ports", {})
         found["center"] |= {"address": center.get("address", found["center"]["address"]), "ports": ports}
     return found
-
-
-def drift(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> list[Drift]:
-    """Every override that says something else than the inventory."""
-    return list(_drift(facts, overrides, defaults(catalog)))
-
-
-def needed(facts: Facts, overrides: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """The overrides without those that the inventory says by now as well."""
-    found: dict[str, Any] = {}
-    for one in drift(facts, overrides, catalog):
-        place, _, rest = one.path.partition(".")
-        if place == "ports":
-            found.setdefault("ports", {})[rest] = one.value
-        elif place == "center" and rest == "address":
-            found.setdefault("center", {})["address"] = one.value
-        elif place == "center":
-            ports = found.setdefault("center", {}).setdefault("ports", {})
-            ports[rest.removeprefix("ports.")] = one.value
-        else:
-            found[place] = one.value
-    return found
-
-
-def _drift(facts: Facts, overrides: Mapping[str, Any], plain: Mapping[str, int]) -> Iterator[Drift]:
-    for key in _plain(facts):
-        if key in overrides and overrides[key] != facts.get(key):
-            yield Drift(key, overrides[key], facts.get(key))
-    yield from _port_drift("ports", overrides.get("ports", {}), plain | facts["ports"])
-    center, mine = overrides.get("center") or {}, facts["center"]
-    if mine and center.get("address", mine["address"]) != mine["address"]:
-        yield Drift("center.address", center["address"], mine["address"])
-    if mine:
-        yield from _port_drift("center.ports", center.get("ports", {}), plain | mine["ports"])
-
-
-def _plain(facts: Facts) -> tuple[str, ...]:
-    """Plain values that may be changed at run time; with several networks, addresses are the inventory's."""
-    return tuple(key for key in PLAIN if key != "address" or not facts.get("networks"))
-
-
-def _port_drift(where: str, mine: Mapping[str, int], theirs: Mapping[str, int]) -> Iterator[Drift]:
-    for key, number in sorted(mine.items()):
-        if key in theirs and number != theirs[key]:
-            yield Drift(f"{where}.{key}", number, theirs[key])
 
 
 def _differing(ports: Mapping[str, int], plain: Mapping[str, int]) -> dict[str, int]:

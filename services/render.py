@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services import drift, render_engines, render_firewall, render_networks, render_node, render_units
 from services import facts as facts_module
-from services import render_engines, render_firewall, render_networks, render_node, render_units
 from services.catalog import Catalog
 from services.render_context import File, NodeView
 from services.topology import Host, Topology
@@ -42,7 +42,7 @@ def render_facts(
     catalog: Catalog, facts: facts_module.Facts, overrides: Mapping[str, Any]
 ) -> dict[str, File]:
     """The same from a host's facts alone: what a node does for itself when it is changed at run time."""
-    kept = facts_module.needed(facts, overrides, catalog)
+    kept = drift.needed(facts, overrides, facts_module.defaults(catalog))
     host = facts_module.host_of(facts_module.changed(facts, kept), catalog)
     view = NodeView(catalog, facts["site"], host)
     found = {facts_module.HOST_FILE: File(render_node.as_text(facts))}

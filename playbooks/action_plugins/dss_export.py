@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playbooks.plugin_utils.dss_action import Action, Answer, display
 from services import export
-from services.facts import Drift
+from services.drift import Drift
 
 
 class ActionModule(Action):

@@ -10,7 +10,7 @@ from portal.changes.follows import follows
 from portal.tasks import changing
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import changes, nodes, ports
+from services.smc import changes, drift, nodes, ports
 
 blueprint = Blueprint("changes", __name__)
 SWITCH = {"on": True, "off": False}
@@ -85,10 +85,11 @@ def _settings(name: str) -> dict[str, Any]:
     session = work.session()
     node, tabs = nodes.get(session, name), nodes.listing(session)
     try:
-        found, problem = changes.listing(session, name), None
+        found, differing, problem = changes.listing(session, name), drift.listing(session, name), None
     except Problem as trouble:
-        found, problem = [], trouble
-    return {"node": node, "tabs": tabs, "changes": found, "problem": problem, "wrong": {}, "typed": ""}
+        found, differing, problem = [], [], trouble
+    known = {"changes": found, "drift": differing, "problem": problem}
+    return {"node": node, "tabs": tabs, "wrong": {}, "typed": "", **known}
 
 
 def _numbers(name: str, service: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from services import drift
 from services import facts as facts_module
 from services.catalog import Catalog
 from services.facts import Facts
@@ -50,8 +51,8 @@ def plan(
         after[kind] = _portal_certificate(request[kind], facts)
     else:
         after[kind] = CHECKS[kind](request[kind], node)
-    after = facts_module.needed(facts, after, catalog)
-    if after == facts_module.needed(facts, overrides, catalog):
+    after = drift.needed(facts, after, facts_module.defaults(catalog))
+    if after == drift.needed(facts, overrides, facts_module.defaults(catalog)):
         raise refused("change-nothing", "Everything is already as asked for.", "Nothing has to be done.")
     if kind in {"ports", "tls10"}:
         _clashes(catalog, facts, overrides, after, node)

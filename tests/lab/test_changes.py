@@ -259,6 +259,8 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     hosts.write_text((patient.inventory / "hosts.yml").read_text())
     for asked in ({"ports": {"mts.rtsp": 19100}}, {"mapping_ip": "203.0.113.21"}):
         end(admin, change(admin, SUB, **asked), "confirm")
+    told = {one["path"]: one["now"] for one in admin.get(f"/nodes/{SUB}/drift")}
+    assert told == {"ports.mts.rtsp": "19100", "mapping_ip": "203.0.113.21"}
     done = patient.lab.run([str(ROOT / "dss"), "export", "-i", str(hosts)], capture=True, seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
     text = hosts.read_text()
@@ -269,6 +271,7 @@ def test_what_was_changed_goes_back_into_the_inventory_and_ends_the_drift(
     again = Site(patient.lab, hosts, patient.listen).play("--limit", SUB, "-e", SECONDS)
     assert again.code == 0, again.output[-3000:]
     assert "at run time" not in again.output
+    assert admin.get(f"/nodes/{SUB}/drift") == []
     patient.on(SUB, "sh", "-c", "test ! -e /etc/dss/overrides.json")
     after = patient.on(SUB, "sh", "-c", TREE)
     own = {"/etc/dss/host.json", "/etc/dss/overrides.json", "/etc/dss/installed.json"}

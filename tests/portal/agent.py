@@ -35,6 +35,7 @@ class Agent:
     certificates: list[dict[str, Any]] = field(default_factory=list)
     addresses: dict[str, str] = field(default_factory=dict)
     asking: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -91,6 +92,8 @@ class Agent:
             }
         if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
+        if parts == ["drift"]:
+            return 200, self.drift
         if parts[0] == "changes":
             return self.change(parts, body or {})
         if method == "GET" and parts == ["history"]:

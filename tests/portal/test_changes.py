@@ -56,6 +56,21 @@ def test_a_mapping_ip_is_set_and_taken_away(admin: Visitor, site: Site) -> None:
     assert site.agents["main-a"].changes[0]["request"]["mapping_ip"] is None
 
 
+def test_the_page_shows_what_differs_from_the_inventory_in_words(admin: Visitor, site: Site) -> None:
+    assert "is as the inventory of its last deployment says" in admin.get("/settings/sub-1").text
+    site.agents["sub-1"].drift = [
+        {"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100},
+        {"path": "mapping_ip", "value": None, "inventory": "203.0.113.21"},
+        {"path": "tls10", "value": True, "inventory": False},
+        {"path": "center.address", "value": "198.18.0.13", "inventory": "198.18.0.10"},
+        {"path": "portal_certificate", "value": {"names": ["vms.example"]}, "inventory": None},
+    ]
+    text = admin.get("/settings/sub-1").text
+    for words in ("Port mts.rtsp", "19100", "9100", "Mapping IP", ">none<", ">on<", "Address of main",
+                  "vms.example", "the site&#39;s own", "./dss export"):  # fmt: skip
+        assert words in text, words
+
+
 def test_an_outside_address_of_two_servers_needs_different_ports(admin: Visitor) -> None:
     page = "/settings/main-a"
     answer = admin.post(f"{page}/mapping_ip", {"value": "203.0.113.21"}, page)

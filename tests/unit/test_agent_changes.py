@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CENTER = {"name": "main-a", "address": "198.18.0.10", "https_port": 443}
 HERE = {"address": "198.18.0.10", "ports": {"nginx.https": 443, "mq.leaf": 7422}}
 PORTS = {"ports": {"mts.rtsp": 19100}}
-Post = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
+Post = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 class Units:
@@ -60,11 +60,13 @@ async def post(node_files: "NodeFiles", tmp_path: Path, units: Units, monkeypatc
     service.add_routes(Changes(monitor).routes())
     async with TestClient(TestServer(service)) as client:
 
-        async def send(path: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        async def send(
+            path: str, body: object = None, method: str = "POST", **headers: str
+        ) -> tuple[int, Any]:
             own = {"Authorization": "Bearer node-secret"} | {
                 k.replace("_", "-"): v for k, v in headers.items()
             }
-            answer = await client.post(path, json=body, headers=own)
+            answer = await client.request(method, path, json=body, headers=own)
             return answer.status, await answer.json()
 
         yield send
@@ -109,6 +111,24 @@ async def test_an_answer_is_handed_on_while_it_is_waited_for(post: Post, node_fi
     record.say("kept", "")
     assert (await post(f"/changes/{record.id}/undo"))[0] == 409
     assert (await post(f"/changes/{'b' * 32}/undo"))[0] == 404
+
+
+async def test_what_differs_from_the_inventory_is_told_with_both_values(
+    post: Post, node_files: "NodeFiles"
+) -> None:
+    facts = json.loads((node_files.etc / "host.json").read_text())
+    facts |= {"address": "198.18.0.21", "mapping_ip": None, "tls10": False, "ports": {"mq.leaf": 7423}}
+    (node_files.etc / "host.json").write_text(json.dumps(facts))
+    assert await post("/drift", method="GET") == (200, [])
+    changed = {"ports": {"nginx.https": 10443, "mq.leaf": 7423}, "mapping_ip": "203.0.113.21", "tls10": False}
+    (node_files.etc / "overrides.json").write_text(
+        json.dumps(changed | {"center": {"address": "198.18.0.13"}})
+    )
+    assert (await post("/drift", method="GET"))[1] == [
+        {"path": "mapping_ip", "value": "203.0.113.21", "inventory": None},
+        {"path": "ports.nginx.https", "value": 10443, "inventory": 443},
+        {"path": "center.address", "value": "198.18.0.13", "inventory": "198.18.0.10"},
+    ]
 
 
 async def test_the_centre_is_followed_once_and_not_while_another_change_is_open(

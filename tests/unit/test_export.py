@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from services import export, topology
+from services.drift import Drift
 from services.export import Changed
-from services.facts import Drift
 from services.runtime.errors import Problem
 
 TEXT = """\

@@ -10,6 +10,7 @@ from uuid import uuid4
 from aiohttp import web
 from dbus_fast.errors import DBusError
 
+from services import drift
 from services.node import change_record, files
 from services.runtime import config
 from services.runtime.errors import Problem
@@ -37,6 +38,7 @@ class Changes:
             web.get("/changes/{id}", self.show),
             web.post("/changes/{id}/{answer}", self.answer),
             web.post("/center", self.center),
+            web.get("/drift", self.drift),
         ]
 
     async def listing(self, _: web.Request) -> web.Response:
@@ -90,6 +92,13 @@ class Changes:
             return web.json_response({"busy": True})
         return web.json_response({"id": await self.start({CENTER: body, "by": node.center.name})}, status=202)
 
+    async def drift(self, _: web.Request) -> web.Response:
+        """What was changed here and is not what the inventory says: `[{path, value, inventory}]`."""
+        nothing: dict[str, Any] = {}
+        facts = config.read_json(config.root() / "host.json")
+        overrides = files.read_json(config.root() / "overrides.json", nothing)
+        return web.json_response([asdict(one) for one in drift.listing(facts, overrides, _usual())])
+
     async def start(self, body: dict[str, Any]) -> str:
         """Write the request down and have systemd start its root half; returns the id."""
         systemd = self.monitor.systemd
@@ -142,11 +151,15 @@ def _same(body: dict[str, Any]) -> bool:
     nothing: dict[str, Any] = {}
     center = files.read_json(config.root() / "host.json", nothing).get("center") or {}
     told = files.read_json(config.root() / "overrides.json", nothing).get("center", {})
-    usual = {f"{s['id']}.{p['name']}": p["port"] for s in config.load_catalog() for p in s["ports"]}
-    ports = usual | center.get("ports", {}) | told.get("ports", {})
+    ports = _usual() | center.get("ports", {}) | told.get("ports", {})
     asked = body.get("ports")
     same_ports = isinstance(asked, dict) and all(ports.get(key) == number for key, number in asked.items())
     return same_ports and body.get("address") == told.get("address", center.get("address"))
+
+
+def _usual() -> dict[str, int]:
+    """Every listener's number as the manifests have it, by service.port."""
+    return {f"{s['id']}.{p['name']}": p["port"] for s in config.load_catalog() for p in s["ports"]}
 
 
 async def _object(request: web.Request) -> dict[str, Any]:

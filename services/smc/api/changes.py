@@ -3,10 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from services.smc import changes
+from services.smc import changes, drift
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Number, Text
 from services.smc.changes import Change
+from services.smc.drift import Differing
 
 AWAY = (404, 409, 502, 504)
 
@@ -55,6 +56,12 @@ class CertificateChange:
 
 
 Asked = PortChange | MappingChange | AddressChange | Tls10Change | CertificateChange
+
+
+@operation("GET", "/nodes/<name>/drift", answer=list[Differing], permission="network.view", problems=AWAY)
+def get_drift(call: Call, name: str) -> list[Differing]:
+    """Where the server is not as the inventory says, asked now."""
+    return drift.listing(call.session, name)
 
 
 @operation("GET", "/nodes/<name>/changes", answer=list[Change], permission="network.view", problems=AWAY)
