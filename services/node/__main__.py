@@ -115,7 +115,7 @@ def node(args: argparse.Namespace) -> int:
     elif args.action == "enable":
         print(registry.enable(args.name, args.check, args.wait).as_json())
     else:
-        made = registry.token(args.name, args.valid)
+        made = registry.token(args.name, args.valid, args.mapping_ip)
         print(json.dumps(made) if args.json else "\n".join(f"{k}: {v}" for k, v in made.items()))
     return 0
 
@@ -271,6 +271,7 @@ def _node_words(one: argparse.ArgumentParser) -> None:
     token.add_argument(
         "--valid", type=int, default=900, metavar="SECONDS", help="how long it is good; default 900"
     )
+    token.add_argument("--mapping-ip", metavar="ADDRESS", help="outside address it may have; empty for none")
     enable = actions.add_parser("enable", help="on main: let a waiting node work")
     enable.add_argument("name")
     enable.add_argument("--check", action="store_true")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.node import files, pki
 from services.node.report import Report
 from services.runtime.errors import Problem
-from services.smc import nodes, store
+from services.smc import mapping_grants, nodes, store
 from services.smc.accounts import Account
 
 TOKEN_SECONDS = 900
@@ -22,8 +22,11 @@ def operator() -> Account:
     return Account(0, f"{name}@{socket.gethostname()}", "administrator", "console")
 
 
-def token(name: str, seconds: int = TOKEN_SECONDS) -> dict[str, str]:
-    """A one-time token, good for `seconds`, for `name`: {"token", "expires_at", "ca_fingerprint"}."""
+def token(name: str, seconds: int = TOKEN_SECONDS, mapping_ip: str | None = None) -> dict[str, str]:
+    """A one-time token, good for `seconds`, for `name`: {"token", "expires_at", "ca_fingerprint"}.
+
+    `mapping_ip` is the outside address the node may have, "" for none; None leaves what was said before.
+    """
     ca = pki.Store(files.ETC / "pki").ca()
     if ca is None:
         raise Problem(
@@ -34,6 +37,8 @@ def token(name: str, seconds: int = TOKEN_SECONDS) -> dict[str, str]:
         )
     with store.session() as session:
         made = nodes.add_token(session, name, timedelta(seconds=seconds), operator())
+        if mapping_ip is not None:
+            mapping_grants.give(session, name, mapping_ip or None, operator())
     return {
         "token": made.token,
         "expires_at": made.expires_at.isoformat(timespec="seconds"),

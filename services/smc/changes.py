@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import audit, manager, models, peers, ports
+from services.smc import audit, manager, mapping_grants, models, peers, ports
 from services.smc.accounts import Account
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -67,6 +67,9 @@ def request(session: Session, node: str, asked: dict[str, Any], account: Account
     audit.write(session, "change.request", details=shown(asked), **entry)
     try:
         peer = manager.address(session, node)
+        if asked.get("mapping_ip"):
+            # The one before stays good as well: the change may be undone.
+            mapping_grants.give(session, node, asked["mapping_ip"], account, alone=False)
         answer = peers.call(peer, "POST", "/changes", asked | {"by": account.name})
         return _decided(peer, node, peers.parsed(node, lambda: str(answer["id"])))
     except Problem as problem:
@@ -122,6 +125,8 @@ def answer(session: Session, node: str, id: str, word: str, account: Account) ->
     account.need(PERMISSION)
     peer = manager.address(session, node)
     found = read(node, peers.call(peer, "POST", f"/changes/{_id(id)}/{word}"))
+    if word == "confirm" and "mapping_ip" in found.request:
+        mapping_grants.give(session, node, found.request["mapping_ip"], account)
     by = {"actor": account.name, "source": account.source}
     audit.write(session, f"change.{word}", node, details=found.request, **by)
     return found

@@ -122,6 +122,16 @@ class Node(Base):
     state_changed_by: Mapped[str] = mapped_column(String(64))
 
 
+class MappingGrant(Base):
+    """An administrator's word that a node is reached by this outside address, which others may have too."""
+
+    __tablename__ = "mapping_grants"
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    given_by: Mapped[str] = mapped_column(String(64))
+    given_at: Mapped[datetime]
+
+
 class Device(Base):
     """A camera or recorder; `identity` is its normalised address, unique; `secret` its encrypted password."""
 

@@ -237,6 +237,25 @@ def handshakes(site: Site, port: int) -> dict[str, bool]:
     return found
 
 
+def test_a_sub_may_stand_behind_mains_own_outside_address_with_other_numbers(
+    patient: Site, admin: Admin
+) -> None:
+    outside = {"mapping_ip": "203.0.113.10"}
+    own = {"nginx.http": 10080, "nginx.https": 10443, "mts.rtsp": 19100, "mts.rtsps": 19102,
+           "ars.register": 19500}  # fmt: skip
+    end(admin, change(admin, MAIN, **outside), "confirm")
+    with pytest.raises(RefusedError, match="would both be"):
+        change(admin, SUB, **outside)
+    end(admin, change(admin, SUB, ports=own), "confirm")
+    end(admin, change(admin, SUB, **outside), "confirm")
+    certificate = patient.on(SUB, "openssl", "x509", "-in", "/etc/dss/pki/node.pem", "-noout", "-text")
+    assert "IP Address:203.0.113.10" in certificate
+    assert patient.on(SUB, "dss", "certificate", "renew")
+    play = patient.play("-e", "dss_take=inventory", "-e", SECONDS)
+    assert play.code == 0, play.output[-3000:]
+    agree(patient, SUB)
+
+
 def test_tls10_is_spoken_only_while_it_is_switched_on_and_only_on_its_port(
     patient: Site, admin: Admin
 ) -> None:

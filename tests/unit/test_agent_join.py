@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from services.node import pki
 from services.runtime import app, auth
 from services.runtime.health import Health
-from services.smc import audit, nodes
+from services.smc import audit, mapping_grants, nodes
 from services.smc.accounts import Account
 from services.smc.agent.join import TRIES, Desk
 from services.smc.agent.route import Route
@@ -201,3 +201,35 @@ async def test_a_disabled_node_renews_nothing_and_it_is_audited(
 async def test_nobody_renews_without_the_gateways_word(client: "TestClient[Any, Any]") -> None:
     assert (await client.post("/renew", json={"csr": csr()})).status == 401
     assert (await renewed(client, "", csr()))[0] == 400
+
+
+async def test_an_outside_address_of_another_node_is_signed_only_where_it_was_given(
+    platform: "Platform", post: Post
+) -> None:
+    """Nodes may stand behind one address of a router, with numbers of their own."""
+    behind_main = csr("sub-1", "198.18.0.21", "203.0.113.10")
+    text = token(platform)
+    assert (await post(name="sub-1", token=text, csr=behind_main))[1]["code"] == "csr-addresses"
+    for address in ("198.18.0.10", "203.0.113.10"):
+        with platform.session() as session:
+            mapping_grants.give(session, "sub-1", address, ADMIN, alone=False)
+    assert (await post(name="sub-1", token=text, csr=behind_main))[0] == 200
+    inside = await post(name="sub-1", token=token(platform), csr=csr("sub-1", "198.18.0.10"))
+    assert inside[1]["code"] == "csr-addresses"
+    with platform.session() as session:
+        mapping_grants.give(session, "sub-1", None, ADMIN)
+    assert (await post(name="sub-1", token=token(platform), csr=behind_main))[1]["code"] == "csr-addresses"
+
+
+def test_an_address_is_given_once_and_what_is_none_to_nobody(platform: "Platform") -> None:
+    def given(address: str | None, alone: bool) -> set[str]:
+        with platform.session() as session:
+            mapping_grants.give(session, "sub-1", address, ADMIN, alone)
+            return mapping_grants.addresses(session, "sub-1")
+
+    first, second = "203.0.113.10", "2001:db8::10"
+    assert given(first, True) == given(first, False) == {first}
+    assert given("nonsense", False) == {first}
+    assert given("2001:DB8:0::10", False) == {first, second}
+    assert given(second, True) == {second}
+    assert given(None, True) == set()

@@ -19,7 +19,7 @@ from services.node import pki
 from services.runtime import config
 from services.runtime.config import Node
 from services.runtime.errors import Problem
-from services.smc import audit, nodes, store
+from services.smc import audit, mapping_grants, nodes, store
 
 MOST_ADDRESSES = 8
 
@@ -32,7 +32,7 @@ def admit(main: Node, name: str, token: str, csr: str, source: str) -> dict[str,
     signer = _signer()
     with store.session() as session:
         try:
-            names, key = _checked(main, name, csr, _taken(session, name))
+            names, key = _checked(main, name, csr, _taken(session, main, name))
         except Problem as problem:
             details = {"reason": problem.code}
             audit.write(session, "node.join", name[:63], actor=name[:63], source=source,
@@ -50,7 +50,7 @@ def renew(main: Node, name: str, csr: str, source: str) -> dict[str, str]:
         try:
             if nodes.get(session, name).state == "disabled":
                 raise _refused("node-disabled", "The node is disabled.")
-            names, key = _checked(main, name, csr, _taken(session, name))
+            names, key = _checked(main, name, csr, _taken(session, main, name))
         except Problem as problem:
             details = {"reason": problem.code}
             audit.write(session, "node.renew", name[:63], outcome="refused", details=details, **entry)
@@ -87,8 +87,7 @@ def _checked(main: Node, name: str, csr: str, taken: set[str]) -> tuple[pki.Name
     allowed = pki.Names.of(name, [])
     if name == main.name or names.name != name or not set(names.dns) <= set(allowed.dns):
         raise _refused("csr-names", "The request asks for names that are not this node's own.")
-    own = {main.address, main.mapping_ip, *main.addresses.values()} | taken
-    if own & set(names.addresses):
+    if taken & set(names.addresses):
         raise _refused("csr-addresses", "The request asks for an address that another node has.")
     return pki.Names.of(name, names.addresses), key
 
@@ -109,10 +108,12 @@ def read_request(text: str) -> tuple[pki.Names, ec.EllipticCurvePublicKey]:
     return names, key
 
 
-def _taken(session: Session, name: str) -> set[str]:
-    others = [node for node in nodes.listing(session) if node.name != name]
-    known = ((node.address, node.mapping_ip, *node.addresses.values()) for node in others)
-    return {address for addresses in known for address in addresses if address}
+def _taken(session: Session, main: Node, name: str) -> set[str]:
+    """What the node may not have: others' addresses, and their outside ones unless it was given the same."""
+    others: list[Node | nodes.Node] = [main, *(n for n in nodes.listing(session) if n.name != name)]
+    inside = {address for node in others for address in (node.address, *node.addresses.values())}
+    outside = {node.mapping_ip for node in others if node.mapping_ip}
+    return inside | (outside - mapping_grants.addresses(session, name))
 
 
 def _refused(code: str, why: str) -> Problem:
