@@ -11,7 +11,7 @@ const EDGE = 0.15; // where a jump lands, before the end of what is buffered
 const KEEP_BEHIND = 8; // seconds of past pictures kept in the buffer
 const QUEUE_BYTES = 24 * 1024 * 1024; // more unplayed data than this means the browser cannot follow
 const SILENCE = 6000; // milliseconds without data before the connection is made anew
-const RETRY = [500, 1000, 2000, 4000, 8000];
+const RETRY = [500, 1000, 2000, 4000];
 
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 
