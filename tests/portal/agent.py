@@ -164,10 +164,11 @@ def main_agent(files: dict[str, File]) -> Agent:
 
 
 def sub_agent(files: dict[str, File]) -> Agent:
-    """A sub whose DSS_MTS failed, and which undid a change."""
+    """A sub whose DSS_MTS failed, which undid a change and keeps another that the inventory lacks."""
     failed = service("mts", "Unavailable", "Exit code 1, restarted 3 times in a minute.")
     running = [service(id) for id in ("nginx", "mq", "smc", "dms")]
     undone = record({"ports": {"mts.rtsp": 19100}}, "undone", "f" * 32)
     held = [certificate("node", "sub-1", 5.5, "sub-1", "127.0.0.21"), AUTHORITY]
-    rows = port_rows(files, "mts")
-    return Agent("sub-1", [*running, failed], rows, changes=[undone], certificates=held, upkeep=empty())
+    rows, drift = port_rows(files, "mts"), [{"path": "ports.mq.monitor", "value": 18222, "inventory": 8222}]
+    return Agent("sub-1", [*running, failed], rows, changes=[undone], certificates=held, upkeep=empty(),
+                 drift=drift)  # fmt: skip

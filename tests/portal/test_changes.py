@@ -57,7 +57,7 @@ def test_a_mapping_ip_is_set_and_taken_away(admin: Visitor, site: Site) -> None:
 
 
 def test_the_page_shows_what_differs_from_the_inventory_in_words(admin: Visitor, site: Site) -> None:
-    assert "is as the inventory of its last deployment says" in admin.get("/settings/sub-1").text
+    assert "main-a is as the inventory of its last deployment says" in admin.get("/settings/main-a").text
     site.agents["sub-1"].drift = [
         {"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100},
         {"path": "mapping_ip", "value": None, "inventory": "203.0.113.21"},
