@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any
+
+from services.topology import Host
+from services.topology_words import is_network
 
 OK, LOW, BAD = "ok", "below recommended", "below minimum"
 GB = 1024**3
@@ -56,6 +60,7 @@ def judge(host: str, found: Measured, limits: Limits) -> list[Row]:
         *_machine(found, limits),
         *_network(found, limits),
         *(_separate(one) for one in found.get("networks", ())),
+        *_way_in(found),
         *_disks(found, limits),
         *_time(found),
     ]
@@ -102,6 +107,30 @@ def _network(found: Measured, limits: Limits) -> list[Judged]:
         ("duplicate address", other, "none", BAD if address["duplicate"] else OK),
         ("ports", ports, "free, or held by DSS itself", BAD if found["taken"] else OK),
     ]
+
+
+def allowed(host: Host) -> list[str]:
+    """The allow list that the host's SSH server will be behind; empty lets everybody in."""
+    managed = next((one for one in host.networks if "management" in one.purposes), None)
+    listed = [*((managed.allow if managed else ()) or host.get("dss_allow"))]
+    with_nodes = managed is None or "cluster" in managed.purposes
+    return [*listed, host.center.address] if listed and host.center and with_nodes else listed
+
+
+def _way_in(found: Measured) -> list[Judged]:
+    """Whether the machine that deploys could log in once more behind the firewall."""
+    listed, caller = found.get("allowed", ()), found.get("caller", "")
+    if not listed or not caller:
+        return []
+    named = any(_covers(one, caller) for one in listed)
+    return [("way in for deployment", caller, f"named in {', '.join(listed)}", OK if named else BAD)]
+
+
+def _covers(item: str, caller: str) -> bool:
+    """Whether an item of an allow list may let an address in; of a MAC address alone nobody can tell."""
+    networks = [word for word in item.split() if is_network(word)]
+    address = ip_address(caller.partition("%")[0])
+    return all(address in ip_network(word, strict=False) for word in networks)
 
 
 def _separate(network: Mapping[str, str]) -> Judged:

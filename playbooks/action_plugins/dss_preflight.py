@@ -34,6 +34,7 @@ class ActionModule(Action):
         fits(found["release"], version.own())
         # The host answered somewhere in between; what may be the way there and back is no difference.
         found["skew"] = max(before - found["now"], found["now"] - time.time(), 0.0)
+        found["allowed"] = preflight.allowed(host)
         limits = preflight.LAB if host.get("dss_lab_limits") else preflight.PRODUCT
         rows = preflight.judge(host.name, found, limits)
         return {

@@ -72,7 +72,7 @@ TCP_LISTEN = "0A"
 
 def read(path: str, default: str = "") -> str:
     try:
-        with open(path) as stream:
+        with open(path, errors="replace") as stream:
             return stream.read()
     except OSError:
         return default
@@ -254,6 +254,19 @@ def network(wanted: dict[str, str]) -> dict[str, Any]:
     return {**wanted, "state": state, "duplicate": again}
 
 
+def caller() -> str:
+    """Address of the machine that logged in for this run; nothing when nobody did."""
+    process = os.getpid()
+    while process > 1:
+        # sudo hides what the login knew, so its ancestors are asked.
+        for line in read(f"/proc/{process}/environ").split("\0"):
+            if line.startswith("SSH_CONNECTION="):
+                return line.partition("=")[2].split(" ")[0]
+        status = read(f"/proc/{process}/status")
+        process = int(status.partition("PPid:")[2].split("\n")[0] or 0)
+    return ""
+
+
 def zone() -> str:
     link = os.path.realpath("/etc/localtime")
     return link.partition("zoneinfo/")[2] or read("/etc/timezone").strip() or "UTC"
@@ -281,6 +294,7 @@ def measure(params: dict[str, Any]) -> dict[str, Any]:
         "taken": taken(params["ports"], params["units"]),
         "address": addresses(params["address"]),
         "networks": [network(one) for one in params["networks"]],
+        "caller": caller(),
         "now": time.time(),
     }
 

@@ -41,6 +41,17 @@ def bound(site: Site) -> Iterator[Site]:
         assert stranger.open_ports(NODE, OPEN) == OPEN
 
 
+def test_a_list_that_would_lock_the_deploying_machine_out_is_refused_before_anything_is_written(
+    site: Site,
+) -> None:
+    before = site.on(SUB, "nft", "list", "ruleset")
+    play = site.play("--limit", SUB, "-e", json.dumps({"dss_allow": ["198.18.0.200"]}))
+    assert play.code != 0
+    assert "way in for deployment" in play.output
+    assert "named in 198.18.0.200" in play.output
+    assert site.on(SUB, "nft", "list", "ruleset") == before
+
+
 @pytest.mark.parametrize(
     ("last", "mac", "passes"),
     [(150, "", False), (5, "", True), (200, CARD, True), (200, "02:00:5e:10:00:c9", False)],

@@ -57,6 +57,26 @@ def test_each_network_has_its_address_on_its_interface(state: str, duplicate: st
 
 
 @pytest.mark.parametrize(
+    ("caller", "listed", "level"),
+    [
+        ("198.18.0.1", ["198.18.0.0/28"], preflight.OK),
+        ("198.18.0.1", ["198.18.0.200 02:00:5e:10:00:c8", "198.18.0.1"], preflight.OK),
+        ("198.18.0.1", ["02:00:5e:10:00:c8"], preflight.OK),
+        ("198.18.0.77", ["198.18.0.0/28", "198.18.0.21"], preflight.BAD),
+        ("198.18.0.200", ["198.18.0.201 02:00:5e:10:00:c8"], preflight.BAD),
+        ("fe80::1%eth0", ["198.18.0.0/28"], preflight.BAD),
+        ("2001:db8::7", ["2001:db8::/32"], preflight.OK),
+        ("198.18.0.77", [], None),
+        ("", ["198.18.0.0/28"], None),
+    ],
+)
+def test_an_allow_list_may_not_lock_the_deploying_machine_out(
+    caller: str, listed: list[str], level: str | None
+) -> None:
+    assert levels(GOOD | {"caller": caller, "allowed": listed}).get("way in for deployment") == level
+
+
+@pytest.mark.parametrize(
     ("check", "change", "level"),
     [
         ("operating system", {"os": {"ID": "debian", "VERSION_ID": "11"}}, preflight.BAD),
