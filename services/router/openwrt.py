@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from services.render_context import fill
-from services.router.cli import Lines, Talk
+from services.router.cli import Lines, RouterError, Talk
 from services.router.mapping import Dmz, Mapping
 
 SCRIPT, REMOVAL = "dmz-openwrt.sh", "dmz-openwrt-remove.sh"
@@ -18,6 +18,7 @@ def files(dmz: Dmz) -> dict[str, str]:
             dmz=dmz,
             prefix=prefix(dmz.tag),
             name=SCRIPT,
+            removal=REMOVAL,
             lines=list(_set(wanted(dmz))),
         )
     }
@@ -93,6 +94,13 @@ class OpenWrt:
         talk.run("uci batch", "\n".join(batch) + "\n")
 
     def keep(self, talk: Talk) -> None:
-        """Write the staged options and load them."""
+        """Write the staged options and load them; the reload ends well even when it leaves rules out."""
         talk.run("uci commit firewall")
-        talk.run("/etc/init.d/firewall reload")
+        said = talk.run("/etc/init.d/firewall reload")
+        odd = [line for line in said.splitlines() if "Error:" in line or self.prefix in line]
+        if odd:
+            raise RouterError(
+                "The router took the options, but its firewall did not load all of them:",
+                f"{odd[0].strip()[:200]}.",
+                "dss_wan_interface and dss_lan_interface are its zones; its own files must load too.",
+            )

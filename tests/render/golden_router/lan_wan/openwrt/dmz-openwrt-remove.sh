@@ -7,4 +7,11 @@ for section in $(uci show firewall | sed -n 's/^firewall\.\(dss_factory__[a-z0-9
     uci delete "firewall.$section"
 done
 uci commit firewall
-/etc/init.d/firewall reload
+# The reload ends well too when the rules cannot be loaded.
+said=$(/etc/init.d/firewall reload 2>&1) || said="Error: $said"
+case $said in
+*Error:*)
+    printf '%s\n' "$said" "The mapping is deleted, but the firewall did not load; until it does, ports may stay open." >&2
+    exit 1
+    ;;
+esac
