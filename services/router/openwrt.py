@@ -75,9 +75,13 @@ class OpenWrt:
 
     def __init__(self, tag: str) -> None:
         self.prefix = prefix(tag)
+        self.ours_alone = False
 
     def have(self, talk: Talk) -> Lines:
-        """Our options on the device, staged ones included."""
+        """Our options on the device, staged ones included; the first time nothing may be staged."""
+        if not self.ours_alone:
+            _nothing_staged(talk)
+            self.ours_alone = True
         found = []
         for line in talk.run("uci show firewall").splitlines():
             left, _, value = line.removeprefix("firewall.").partition("=")
@@ -104,3 +108,14 @@ class OpenWrt:
                 f"{odd[0].strip()[:200]}.",
                 "dss_wan_interface and dss_lan_interface are its zones; its own files must load too.",
             )
+
+
+def _nothing_staged(talk: Talk) -> None:
+    """A commit writes everything that is staged, so it has to be ours alone."""
+    staged = talk.run("uci changes firewall").splitlines()
+    if staged:
+        raise RouterError(
+            "The router's firewall has changes that are not committed:",
+            f"{staged[0][:200]}; writing ours would commit them too.",
+            "See `uci changes firewall` there; commit or revert them, then run it again.",
+        )

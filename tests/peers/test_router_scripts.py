@@ -164,3 +164,15 @@ def test_both_scripts_for_openwrt_fail_when_the_firewall_does_not_load(dmz: Dmz,
         refused = router.run(script)
         assert refused.returncode == 1
         assert "Error: syntax error" in refused.stderr
+
+
+def test_both_scripts_for_openwrt_leave_uncommitted_changes_to_their_owner(dmz: Dmz, tmp_path: Path) -> None:
+    router = Router(tmp_path)
+    device = router.read()
+    device.staged["theirs"]["src_dport"] = "8089"
+    router.write(device)
+    for script in texts(dmz, "openwrt"):
+        refused = router.run(script)
+        assert refused.returncode == 1
+        assert "firewall.theirs" in refused.stderr
+        assert vars(router.read()) == vars(device)

@@ -214,6 +214,15 @@ def test_a_firewall_of_openwrt_that_does_not_load_is_no_success(dmz: Dmz, tmp_pa
     assert repr(device.saved) == saved
 
 
+def test_uncommitted_changes_of_openwrts_owner_are_not_committed(dmz: Dmz, tmp_path: Path) -> None:
+    device = OpenWrt()
+    device.staged["theirs"]["src_dport"] = "8089"
+    before = repr(vars(device))
+    with Server(device) as server, pytest.raises(RouterError, match=r"not committed: firewall\.theirs"):
+        Rack("openwrt", server, tmp_path).bring(dmz)
+    assert repr(vars(device)) == before
+
+
 def test_the_saved_firewall_of_openwrt_is_read_by_an_independent_parser(dmz: Dmz, tmp_path: Path) -> None:
     from uciparse.uci import UciFile
 

@@ -4,6 +4,11 @@
 # Only sections whose names start with dss_harbour__ are ours.
 set -eu
 
+staged=$(uci changes firewall)
+if [ -n "$staged" ]; then
+    printf '%s\n' "$staged" "These changes of the firewall are not committed yet; commit or revert them first." >&2
+    exit 1
+fi
 for section in $(uci show firewall | sed -n 's/^firewall\.\(dss_harbour__[a-z0-9_]*\)=redirect$/\1/p'); do
     uci delete "firewall.$section"
 done
