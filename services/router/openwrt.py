@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from services.render_context import fill
-from services.router.cli import Lines, Talk
+from services.router.cli import Lines, RouterError, Talk
 from services.router.mapping import Dmz, Mapping
 
 SCRIPT, REMOVAL = "dmz-openwrt.sh", "dmz-openwrt-remove.sh"
@@ -18,6 +18,7 @@ def files(dmz: Dmz) -> dict[str, str]:
             dmz=dmz,
             prefix=prefix(dmz.tag),
             name=SCRIPT,
+            removal=REMOVAL,
             lines=list(_set(wanted(dmz))),
         )
     }
@@ -74,9 +75,13 @@ class OpenWrt:
 
     def __init__(self, tag: str) -> None:
         self.prefix = prefix(tag)
+        self.ours_alone = False
 
     def have(self, talk: Talk) -> Lines:
-        """Our options on the device, staged ones included."""
+        """Our options on the device, staged ones included; the first time nothing may be staged."""
+        if not self.ours_alone:
+            _nothing_staged(talk)
+            self.ours_alone = True
         found = []
         for line in talk.run("uci show firewall").splitlines():
             left, _, value = line.removeprefix("firewall.").partition("=")
@@ -93,6 +98,24 @@ class OpenWrt:
         talk.run("uci batch", "\n".join(batch) + "\n")
 
     def keep(self, talk: Talk) -> None:
-        """Write the staged options and load them."""
+        """Write the staged options and load them; the reload ends well even when it leaves rules out."""
         talk.run("uci commit firewall")
-        talk.run("/etc/init.d/firewall reload")
+        said = talk.run("/etc/init.d/firewall reload")
+        odd = [line for line in said.splitlines() if "Error:" in line or self.prefix in line]
+        if odd:
+            raise RouterError(
+                "The router took the options, but its firewall did not load all of them:",
+                f"{odd[0].strip()[:200]}.",
+                "dss_wan_interface and dss_lan_interface are its zones; its own files must load too.",
+            )
+
+
+def _nothing_staged(talk: Talk) -> None:
+    """A commit writes everything that is staged, so it has to be ours alone."""
+    staged = talk.run("uci changes firewall").splitlines()
+    if staged:
+        raise RouterError(
+            "The router's firewall has changes that are not committed:",
+            f"{staged[0][:200]}; writing ours would commit them too.",
+            "See `uci changes firewall` there; commit or revert them, then run it again.",
+        )

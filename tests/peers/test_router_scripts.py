@@ -1,5 +1,6 @@
 """The written scripts, run by hand on a router: right at once, the same again, gone after removal."""
 
+import ast
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,21 +17,45 @@ from services.router.mapping import Dmz, rules
 from services.router.vendors import VENDORS
 
 HERE = Path(__file__).resolve().parent
-UCI = """#!{python}
+TOOL = """#!{python}
 import ast, sys
 sys.path.insert(0, {here!r})
 from router_openwrt import OpenWrt
 device, state = OpenWrt(), {state!r}
-device.staged, device.saved = ast.literal_eval(open(state).read())
-words = " ".join(["uci", *sys.argv[1:]])
-if words.startswith("uci delete "):
-    said, code = device.line(words.removeprefix("uci ")), 0
-else:
-    said, code = device.execute(words, sys.stdin.read() if words == "uci batch" else "")
-open(state, "w").write(repr((device.staged, device.saved)))
-print(said, end="")
-sys.exit(code or said.startswith("uci:"))
+vars(device).update(ast.literal_eval(open(state).read()))
+words = " ".join([{name!r}, *sys.argv[1:]])
+said, code = device.execute(words, sys.stdin.read() if words == "uci batch" else "")
+open(state, "w").write(repr(vars(device)))
+print(said, end="", file=sys.stdout if words.startswith(("uci show", "uci changes")) else sys.stderr)
+sys.exit(code)
 """
+
+
+class Router:
+    """An emulated OpenWrt with commands to run scripts on; what it is stands in a file between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "state"
+        self.write(OpenWrt())
+        for tool, name in (("uci", "uci"), ("firewall", "/etc/init.d/firewall")):
+            text = TOOL.format(python=sys.executable, here=str(HERE), state=str(self.state), name=name)
+            (folder / tool).write_text(text)
+            (folder / tool).chmod(0o755)
+
+    def write(self, device: OpenWrt) -> None:
+        self.state.write_text(repr(vars(device)))
+
+    def read(self) -> OpenWrt:
+        device = OpenWrt()
+        vars(device).update(ast.literal_eval(self.state.read_text()))
+        return device
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        shell = script.replace("/etc/init.d/firewall", str(self.folder / "firewall"))
+        environment = {"PATH": f"{self.folder}:/usr/bin:/bin"}
+        return subprocess.run(
+            ["dash", "-c", shell], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
 
 @pytest.fixture
@@ -89,23 +114,65 @@ def test_ios_takes_both_texts_typed_in_enable_mode(dmz: Dmz) -> None:
 
 
 def test_the_shell_of_openwrt_runs_both_scripts_as_often_as_one_likes(dmz: Dmz, tmp_path: Path) -> None:
-    state, uci = tmp_path / "state", tmp_path / "uci"
-    first = OpenWrt()
-    state.write_text(repr((first.staged, first.saved)))
-    uci.write_text(UCI.format(python=sys.executable, here=str(HERE), state=str(state)))
-    uci.chmod(0o755)
+    router = Router(tmp_path)
 
     def run(text: str) -> str:
-        shell = text.replace("/etc/init.d/firewall reload", "true")
-        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-        subprocess.run(["dash", "-c", shell], env=environment, check=True, timeout=120)
-        return state.read_text()
+        done = router.run(text)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        return router.state.read_text()
 
-    before = state.read_text()
+    before = router.state.read_text()
     apply, remove = texts(dmz, "openwrt")
     once = run(apply)
-    assert once.count("'DNAT'") == 2 * (len(dmz.mappings) + 1)
+    # Staged, saved and running, each with the one that the router's owner had.
+    assert once.count("'DNAT'") == 3 * (len(dmz.mappings) + 1)
     assert run(apply) == once
     assert run(remove) == before
     assert run(remove) == before
     assert openwrt.prefix(dmz.tag) not in before
+
+
+def test_the_script_for_openwrt_changes_nothing_when_uci_refuses_a_line(dmz: Dmz, tmp_path: Path) -> None:
+    router = Router(tmp_path)
+    before = vars(router.read())
+    apply, _ = texts(dmz, "openwrt")
+    refused = router.run(apply.replace("main_a_mts_rtsp.", "main-a_mts_rtsp."))
+    assert refused.returncode == 1
+    assert "Invalid argument" in refused.stderr
+    assert "nothing was changed" in refused.stderr
+    assert vars(router.read()) == before
+
+
+@pytest.mark.parametrize("change", [("src='wan'", "src='wan0'"), ("dest_ip=", "dest_addr=")])
+def test_the_script_for_openwrt_fails_when_the_firewall_leaves_sections_out(
+    dmz: Dmz, tmp_path: Path, change: tuple[str, str]
+) -> None:
+    router = Router(tmp_path)
+    apply, _ = texts(dmz, "openwrt")
+    refused = router.run(apply.replace(*change))
+    assert refused.returncode == 1
+    assert "[!] Section" in refused.stderr
+    assert openwrt.REMOVAL in refused.stderr
+
+
+def test_both_scripts_for_openwrt_fail_when_the_firewall_does_not_load(dmz: Dmz, tmp_path: Path) -> None:
+    router = Router(tmp_path)
+    device = router.read()
+    device.broken = "syntax error"
+    router.write(device)
+    for script in texts(dmz, "openwrt"):
+        refused = router.run(script)
+        assert refused.returncode == 1
+        assert "Error: syntax error" in refused.stderr
+
+
+def test_both_scripts_for_openwrt_leave_uncommitted_changes_to_their_owner(dmz: Dmz, tmp_path: Path) -> None:
+    router = Router(tmp_path)
+    device = router.read()
+    device.staged["theirs"]["src_dport"] = "8089"
+    router.write(device)
+    for script in texts(dmz, "openwrt"):
+        refused = router.run(script)
+        assert refused.returncode == 1
+        assert "firewall.theirs" in refused.stderr
+        assert vars(router.read()) == vars(device)

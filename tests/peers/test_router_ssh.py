@@ -195,6 +195,34 @@ def test_cisco_saves_only_what_was_verified(dmz: Dmz, tmp_path: Path) -> None:
     assert device.startup == device.running()
 
 
+@pytest.mark.parametrize("key", ["dss_wan_interface", "dss_lan_interface"])
+def test_a_zone_that_openwrt_does_not_have_is_told_in_its_words(dmz: Dmz, tmp_path: Path, key: str) -> None:
+    device = OpenWrt()
+    before = repr(vars(device))
+    wrong = replace(dmz, router=replace(dmz.router, vars={**dmz.router.vars, key: "eth9"}))
+    with Server(device) as server, pytest.raises(RouterError, match=r"value 'eth9'.*as it was before"):
+        Rack("openwrt", server, tmp_path).bring(wrong)
+    assert repr(vars(device)) == before
+
+
+def test_a_firewall_of_openwrt_that_does_not_load_is_no_success(dmz: Dmz, tmp_path: Path) -> None:
+    device = OpenWrt()
+    device.broken = "syntax error"
+    saved = repr(device.saved)
+    with Server(device) as server, pytest.raises(RouterError, match="Error: syntax error"):
+        Rack("openwrt", server, tmp_path).bring(dmz)
+    assert repr(device.saved) == saved
+
+
+def test_uncommitted_changes_of_openwrts_owner_are_not_committed(dmz: Dmz, tmp_path: Path) -> None:
+    device = OpenWrt()
+    device.staged["theirs"]["src_dport"] = "8089"
+    before = repr(vars(device))
+    with Server(device) as server, pytest.raises(RouterError, match=r"not committed: firewall\.theirs"):
+        Rack("openwrt", server, tmp_path).bring(dmz)
+    assert repr(vars(device)) == before
+
+
 def test_the_saved_firewall_of_openwrt_is_read_by_an_independent_parser(dmz: Dmz, tmp_path: Path) -> None:
     from uciparse.uci import UciFile
 

@@ -4,10 +4,16 @@
 # Only sections whose names start with dss_factory__ are ours.
 set -eu
 
+staged=$(uci changes firewall)
+if [ -n "$staged" ]; then
+    printf '%s\n' "$staged" "These changes of the firewall are not committed yet; commit or revert them first." >&2
+    exit 1
+fi
 for section in $(uci show firewall | sed -n 's/^firewall\.\(dss_factory__[a-z0-9_]*\)=redirect$/\1/p'); do
     uci delete "firewall.$section"
 done
-uci batch <<'END'
+# uci goes on after a line that it refuses, and ends well.
+said=$(uci batch 2>&1 <<'END'
 set firewall.dss_factory__main_a_ars_register=redirect
 set firewall.dss_factory__main_a_ars_register.dest='lan'
 set firewall.dss_factory__main_a_ars_register.dest_ip='198.18.0.10'
@@ -204,5 +210,18 @@ set firewall.dss_factory__sub_2_nginx_https.src_dip='203.0.113.10'
 set firewall.dss_factory__sub_2_nginx_https.src_dport='10443'
 set firewall.dss_factory__sub_2_nginx_https.target='DNAT'
 END
+)
+if [ -n "$said" ]; then
+    uci revert firewall
+    printf '%s\n' "$said" "The router refused this; nothing was changed." >&2
+    exit 1
+fi
 uci commit firewall
-/etc/init.d/firewall reload
+# The reload ends well too when rules are left out or cannot be loaded.
+said=$(/etc/init.d/firewall reload 2>&1) || said="Error: $said"
+case $said in
+*Error:* | *dss_factory__*)
+    printf '%s\n' "$said" "The firewall did not load all of this; dmz-openwrt-remove.sh takes it away." >&2
+    exit 1
+    ;;
+esac
