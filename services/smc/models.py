@@ -35,7 +35,9 @@ class Moment(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[float]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: Moment, dict[str, Any]: JSON, list[float]: JSON, list[dict[str, str]]: JSON
+    }  # fmt: skip
     __table_args__: Any = TABLE
 
 
@@ -178,6 +180,20 @@ class RecordingPlan(Base):
     kind: Mapped[str] = mapped_column(String(16))
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(64))
+
+
+class Layout(Base):
+    """A wall of live pictures of one account; each of `tiles` has `channel` ("" for none) and `stream`."""
+
+    __tablename__ = "layouts"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    tiles: Mapped[list[dict[str, str]]]
+    opens_first: Mapped[bool]
+    changed_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("account_id", "name"), TABLE)
 
 
 class DeviceState(Base):

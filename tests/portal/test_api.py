@@ -191,6 +191,16 @@ def test_a_device_lives_from_adding_to_removing(admin: Api) -> None:
     problem(admin.call("GET", f"/devices/{made['id']}"), 404, "device-unknown")
 
 
+def test_a_layout_is_saved_listed_and_removed(admin: Api) -> None:
+    wall = {"name": "Gates", "size": 4, "tiles": [{"channel": "0123456789abcdef-1"}], "first": True}
+    made = admin.call("POST", "/layouts", wall).get_json()
+    assert admin.get("/layouts") == [made]
+    assert [one["stream"] for one in made["tiles"]] == ["auto"] * 4
+    problem(admin.call("POST", "/layouts", wall | {"size": 5}), 422, "layout-wrong")
+    assert admin.call("DELETE", f"/layouts/{made['id']}").status_code == 204
+    problem(admin.call("DELETE", f"/layouts/{made['id']}"), 404, "layout-unknown")
+
+
 def test_no_answer_holds_a_password(admin: Api) -> None:
     made = admin.call("POST", "/devices", RTSP)
     texts = [made.text]
