@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.smc import devices
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
-
-import mts_rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import mts_rack
     from playwright.sync_api import Browser, Page
 
     from tests.portal.process import Portal
-    from tests.portal.site import Site
-
-
-@pytest.fixture
-def rack(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mts_rack.Rack]:
-    """Main's DSS_MTS on the port and with the key that the portal knows."""
-    monkeypatch.setattr(mts_rack, "NODE", "main-a")
-    files = site.platform.files
-    made = mts_rack.Rack(tmp_path / "mts", {"stall_seconds": 2})
-    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
-    (tmp_path / "mts").mkdir()
-    with made:
-        yield made
-
-
-@pytest.fixture
-def channel(site: Site) -> str:
-    """The channel of the camera that is online."""
-    with site.platform.session() as session:
-        return next(one for one in devices.listing(session) if one.name == "Gate east").channels[0].id
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from services.smc import devices
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 
 import mts_rack
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
     from tests.portal.site import Site
 
 SHOT = Path(__file__).resolve().parents[2] / ".cache" / "screenshots" / "playback.png"
-
-
-@pytest.fixture
-def channel(site: Site) -> str:
-    """The channel of the camera that is online."""
-    with site.platform.session() as session:
-        return next(one for one in devices.listing(session) if one.name == "Gate east").channels[0].id
 
 
 @pytest.fixture
