@@ -1,33 +1,29 @@
-"""The wall of live pictures, and the permission each picture is opened with."""
+"""The wall of live pictures, the layouts kept of it, and the permission each picture is opened with."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from flask import Blueprint, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal import guard, work
-from services.smc import devices, live
-from services.smc.devices import Channel, Device
+from portal.live import wall
+from services.smc import devices, layouts, live
 
 blueprint = Blueprint("live", __name__)
-SIZES = (1, 4)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One place of the wall: the channel in it ("" for none) and the stream wanted."""
-
-    channel: str
-    stream: str
 
 
 @blueprint.get("/live")
 def page() -> ResponseReturnValue:
-    """A wall of `size` pictures; each `c` is CHANNEL or CHANNEL:STREAM, empty for an empty place."""
+    """The wall that the address says (`portal.live.wall`), with the cameras to choose from."""
+    if "layout" in request.args and not {"c", "size"} & request.args.keys():
+        layouts.get(work.session(), request.args["layout"], guard.account())
+    kept = layouts.listing(work.session(), guard.account())
     found = [one for one in devices.listing(work.session()) if one.carries_pictures]
-    size = request.args.get("size", type=int)
-    size = size if size in SIZES else SIZES[0]
-    return render_template("live/page.html", devices=found, cells=_cells(found, size), size=size, sizes=SIZES)
+    shown = wall.read(request.args, kept, found)
+    return render_template(
+        "live/page.html", devices=found, wall=shown, kept=kept, opened=shown.opened, changed=shown.changed,
+        sizes=layouts.SIZES,
+    )  # fmt: skip
 
 
 @blueprint.post("/live/<channel>/open")
@@ -37,18 +33,23 @@ def open_channel(channel: str) -> ResponseReturnValue:
     return jsonify(asdict(live.open(work.session(), channel, guard.account(), "portal", stream)))
 
 
-def _cells(found: list[Device], size: int) -> list[Cell]:
-    wanted = request.args.getlist("c")
-    if not wanted:
-        wanted = [channel.id for channel in _first(found, size)]
-    cells = [Cell(text.partition(":")[0], text.partition(":")[2] or _usual(size)) for text in wanted[:size]]
-    return cells + [Cell("", _usual(size))] * (size - len(cells))
+@blueprint.post("/live/layouts")
+def save_layout() -> ResponseReturnValue:
+    """Keep a wall: `name`, `size`, for each tile `c`, `first`; answers with the menu of layouts."""
+    tiles = [wall.tile(text) for text in request.form.getlist("c")]
+    size = request.form.get("size", 0, type=int)
+    name, first = request.form.get("name", ""), "first" in request.form
+    return _menu(layouts.save(work.session(), name, size, tiles, guard.account(), first).id)
 
 
-def _first(found: list[Device], size: int) -> list[Channel]:
-    """What a wall shows that nobody chose: the first pictures that are there."""
-    return [channel for device in found if device.state == "online" for channel in device.channels][:size]
+@blueprint.post("/live/layouts/<id>/remove")
+def remove_layout(id: str) -> ResponseReturnValue:
+    """Forget a layout; answers with the menu of those that are left, `opened` being the one on the wall."""
+    layouts.remove(work.session(), id, guard.account())
+    return _menu(request.form.get("opened", ""))
 
 
-def _usual(size: int) -> str:
-    return "main" if size == 1 else "sub"
+def _menu(opened: str) -> str:
+    kept = layouts.listing(work.session(), guard.account())
+    shown = next((one for one in kept if one.id == opened), None)
+    return render_template("live/layouts.html", kept=kept, opened=shown, changed=False)

@@ -1,120 +1,98 @@
-// The wall of live pictures: which camera stands in which cell, and what each cell says about itself.
-// The choice stands in the address, so that a wall can be bookmarked.
+// The wall of live pictures. What it shows stands in the address, so that it can be bookmarked; what a person saves
+// under a name stands on the server.
 
-import { Player } from "./player.js";
+import { Arrangement, wide } from "./arrange.js";
+import { Cameras } from "./cameras.js";
+import { Layouts } from "./layouts.js";
+import { Tile, tileOf } from "./tile.js";
 
 const wall = document.getElementById("wall");
-const token = wall.dataset.csrf;
-const players = new Map();
 
-const part = (cell, name) => cell.querySelector(`[data-part="${name}"]`);
-
-/** Ask the server for the right to watch; its refusals come back as {what, why, remedy}. */
-async function ask(channel, stream) {
-  let answer;
-  try {
-    const address = wall.dataset.open.replace("CHANNEL", encodeURIComponent(channel));
-    answer = await fetch(`${address}?stream=${stream}`, {
-      method: "POST",
-      headers: { "X-CSRF-Token": token, Accept: "application/json" },
-    });
-  } catch {
-    throw { what: "The server cannot be reached.", why: "", remedy: "It is tried again by itself." };
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (answer.ok) return body;
-  const final = answer.status >= 400 && answer.status < 500 && answer.status !== 409;
-  throw { what: body.what ?? "The picture was refused.", why: body.why ?? "", remedy: body.remedy ?? "", final };
+function say(text) {
+  document.getElementById("wall-said").textContent = text;
 }
 
-const WORDS = { connecting: "Connecting …", waiting: "Connecting again …", stopped: "", playing: "" };
+const written = () =>
+  [...wall.children].map(tileOf).map(({ channel, choice }) => {
+    return channel && choice !== "auto" ? `${channel}:${choice}` : channel;
+  });
 
-function show(cell, state, problem) {
-  const box = part(cell, "message");
-  const title = document.createElement("b");
-  title.textContent = problem?.what ?? WORDS[state] ?? "";
-  const rest = document.createElement("span");
-  rest.textContent = [problem?.why, problem?.remedy].filter(Boolean).join(" ");
-  box.replaceChildren(title, rest);
-  box.hidden = state === "playing" || (state === "stopped" && !problem);
-  part(cell, "snapshot").disabled = state !== "playing";
+/** The address of the wall as it is; cameras that a smaller wall has no place for stay at its end. */
+function address() {
+  const here = new URL(location.href);
+  const more = here.searchParams.getAll("c").slice(wall.children.length);
+  here.searchParams.delete("c");
+  here.searchParams.set("size", wall.dataset.size);
+  for (const tile of [...written(), ...more]) here.searchParams.append("c", tile);
+  return here;
 }
 
-function start(cell) {
-  players.get(cell)?.close();
-  players.delete(cell);
-  const channel = part(cell, "channel").value;
-  const stream = part(cell, "stream").value;
-  const old = part(cell, "video");
-  const video = old.cloneNode(false); // counts and errors of the last camera end with its element
-  for (const name of Object.keys(video.dataset)) if (name !== "part") delete video.dataset[name];
-  video.removeAttribute("src");
-  old.replaceWith(video);
-  video.dataset.channel = channel;
-  part(cell, "idle").hidden = Boolean(channel);
-  part(cell, "age").textContent = "";
-  show(cell, "stopped");
-  if (!channel) return;
-  players.set(cell, new Player(video, () => ask(channel, stream), (state, problem) => show(cell, state, problem)));
-}
-
-function remember() {
-  const address = new URL(location.href);
-  address.searchParams.delete("c");
-  for (const cell of wall.children) {
-    const channel = part(cell, "channel").value;
-    address.searchParams.append("c", channel && `${channel}:${part(cell, "stream").value}`);
-  }
-  history.replaceState(null, "", address);
+function linkSizes() {
   document.querySelectorAll("[data-wall-size]").forEach((link) => {
-    const other = new URL(address);
+    const other = address();
     other.searchParams.set("size", link.dataset.wallSize);
     link.href = other;
   });
 }
 
-function describeAge(video) {
-  const age = Number(video.dataset.ageMs ?? 0) / 1000;
-  if (video.dataset.state === "playing") return age < 2 ? "live" : `last frame ${age.toFixed(0)} s ago`;
-  return video.dataset.state === "waiting" && video.dataset.frames > 0 ? "picture stands still" : "";
+function start() {
+  const options = document.getElementById("channel-options").content;
+  const tiles = [...wall.children].map((cell) => new Tile(cell, options, say));
+  const layouts = new Layouts(wall, written, keep, say);
+  const changed = () => {
+    const here = address();
+    if (layouts.opened) here.searchParams.set("layout", layouts.opened);
+    history.replaceState(null, "", here);
+    layouts.changed();
+    linkSizes();
+  };
+  const arrangement = new Arrangement(wall, changed, say);
+  new Cameras(arrangement, changed);
+  listen(changed);
+  watch(tiles);
+  linkSizes();
 }
 
-function snapshot(cell) {
-  const video = part(cell, "video");
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  canvas.toBlob((blob) => {
-    const link = document.createElement("a");
-    const name = part(cell, "channel").selectedOptions[0].textContent.trim();
-    link.download = `${name} ${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jpg`;
-    link.href = URL.createObjectURL(blob);
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }, "image/jpeg", 0.92);
+/** The wall is what is saved under this id, or under none. */
+function keep(id) {
+  const here = id ? new URL(location.pathname, location.href) : address();
+  here.searchParams.delete("layout");
+  if (id) here.searchParams.set("layout", id);
+  history.replaceState(null, "", here);
+  linkSizes();
 }
 
-wall.addEventListener("change", (event) => {
-  if (!event.target.matches("select")) return;
-  start(event.target.closest(".cell"));
-  remember();
-});
-wall.addEventListener("click", (event) => {
-  const cell = event.target.closest(".cell");
-  if (event.target.closest('[data-part="snapshot"]')) snapshot(cell);
-  if (event.target.closest('[data-part="wide"]')) {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else cell.requestFullscreen?.();
-  }
-});
-addEventListener("pagehide", () => players.forEach((player) => player.close()));
-setInterval(() => {
-  for (const cell of wall.children) {
-    const text = describeAge(part(cell, "video"));
-    if (part(cell, "age").textContent !== text) part(cell, "age").textContent = text;
-  }
-}, 500);
+function listen(changed) {
+  wall.addEventListener("change", (event) => {
+    tileOf(event.target).refresh();
+    changed();
+  });
+  wall.addEventListener("click", (event) => {
+    if (event.target.closest('[data-part="snapshot"]')) tileOf(event.target).snapshot();
+    if (event.target.closest('[data-part="wide"]')) wide(event.target.closest(".cell"));
+  });
+  document.getElementById("wall-wide").addEventListener("click", () => wide(wall));
+}
 
-for (const cell of wall.children) start(cell);
-remember();
+/** Streams run for what can be seen: not on a hidden page, not for a picture scrolled out or behind a large one. */
+function watch(tiles) {
+  const inView = new Map();
+  const look = (tile) => tile.look(inView.get(tile.cell) && !document.hidden);
+  const sight = new IntersectionObserver((seen) => {
+    for (const one of seen) {
+      if (inView.get(one.target) === one.isIntersecting) continue;
+      inView.set(one.target, one.isIntersecting);
+      look(tileOf(one.target));
+    }
+  }, { rootMargin: "120px" });
+  const size = new ResizeObserver((seen) => seen.forEach((one) => tileOf(one.target).resized(one.contentRect.width)));
+  for (const { cell } of tiles) {
+    sight.observe(cell);
+    size.observe(cell);
+  }
+  document.addEventListener("visibilitychange", () => tiles.forEach(look));
+  addEventListener("pagehide", () => tiles.forEach((tile) => tile.close()));
+  setInterval(() => tiles.forEach((tile) => tile.tell()), 500);
+}
+
+if (wall) start();

@@ -116,13 +116,13 @@ function jumpKey(event) {
   }
 }
 
-// --- filters over a table that is already here --------------------------------------------------------
+// --- filters over a table or list that is already here ------------------------------------------------
 
 function filterRows(input) {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
   const table = document.getElementById(input.dataset.filters);
   let shown = 0;
-  every("tbody tr", table).forEach((row) => {
+  every("tbody tr, :scope > li", table).forEach((row) => {
     row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
     shown += row.hidden ? 0 : 1;
   });

@@ -35,6 +35,7 @@ PAGES = {
     "/devices": ["Gate east", "Online", "refuses user or password", "Digest authentication failed"],
     "/devices/add": ["RTSP URL", "Channels", "Password of the device"],
     "/live?size=4": ["Gate east", "data-part=\"video\""],
+    "/live?size=4&c=0000000000000000-1": ["1 of these pictures has no camera any more."],
     "/about": ["Version", "1.2.3", "DSS_MTS", "Planned"],
 }  # fmt: skip
 

@@ -1,0 +1,224 @@
+// One place of the wall: which camera and stream it shows, whether anybody can see it, and what it says of itself.
+
+import { Player } from "./player.js";
+import { turn } from "./turns.js";
+
+const LARGE = 640; // screen points across; a sub stream has about as many, and above would be blown up
+const BAND = 1.1; // a tile at the border does not go to and fro
+const SETTLE = 400; // milliseconds a tile keeps its size before its stream follows
+const GRACE = 10000; // milliseconds out of sight before its stream is closed
+
+const WORDS = { connecting: "Connecting …", waiting: "Connecting again …", stopped: "", playing: "" };
+const LOOKS = { playing: "ok", connecting: "busy", waiting: "bad", refused: "bad", unsupported: "bad" };
+const tiles = new WeakMap();
+
+/** The tile that an element is part of. */
+export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
+
+/** Ask the server for the right to watch; its refusals come back as {what, why, remedy}. */
+async function permission(wall, channel, stream) {
+  let answer;
+  try {
+    const address = wall.dataset.open.replace("CHANNEL", encodeURIComponent(channel));
+    answer = await fetch(`${address}?stream=${stream}`, {
+      method: "POST",
+      headers: { "X-CSRF-Token": wall.dataset.csrf, Accept: "application/json" },
+    });
+  } catch {
+    throw { what: "The server cannot be reached.", why: "", remedy: "It is tried again by itself." };
+  }
+  const body = await answer.json().catch(() => ({}));
+  if (answer.ok) return body;
+  const final = answer.status >= 400 && answer.status < 500 && answer.status !== 409;
+  throw { what: body.what ?? "The picture was refused.", why: body.why ?? "", remedy: body.remedy ?? "", final };
+}
+
+export class Tile {
+  /** `options`: all cameras to choose from; `say(text)` reaches screen readers. */
+  constructor(cell, options, say) {
+    Object.assign(this, { cell, say, shown: "", asleep: true, large: false, state: "stopped" });
+    tiles.set(cell, this);
+    const list = this.part("channel");
+    list.replaceChildren(options.cloneNode(true));
+    list.value = list.dataset.chosen;
+    this.judge(cell.clientWidth);
+    this.refresh();
+  }
+
+  part(name) {
+    return this.cell.querySelector(`[data-part="${name}"]`);
+  }
+
+  get channel() {
+    return this.part("channel").value;
+  }
+
+  get choice() {
+    return this.part("stream").value;
+  }
+
+  get name() {
+    return this.part("channel").selectedOptions[0]?.dataset.name ?? "";
+  }
+
+  /** Show a camera, "" for none; `choice` is auto, main or sub. */
+  set(channel, choice = "auto") {
+    this.part("channel").value = channel;
+    this.part("stream").value = choice;
+    this.refresh();
+  }
+
+  /** The stream that fits: a person's own choice, else by the size of the tile. */
+  stream() {
+    if (this.choice !== "auto") return this.choice;
+    const has = this.part("channel").selectedOptions[0]?.dataset.streams ?? "";
+    return this.large || !has.split(",").includes("sub") ? "main" : "sub";
+  }
+
+  // --- size and sight ---------------------------------------------------------------------------------
+
+  resized(width) {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      this.judge(width);
+      this.refresh();
+    }, SETTLE);
+  }
+
+  judge(width) {
+    if (width) this.large = width * devicePixelRatio > LARGE * (this.large ? 1 : BAND);
+  }
+
+  look(seen) {
+    clearTimeout(this.nap);
+    if (seen) this.sleep(false);
+    else this.nap = setTimeout(() => this.sleep(true), GRACE);
+  }
+
+  sleep(yes) {
+    this.asleep = yes;
+    this.refresh();
+  }
+
+  // --- playing ----------------------------------------------------------------------------------------
+
+  /** Start, change or stop the stream, if what should be shown is not what is shown. */
+  refresh() {
+    const wished = this.channel && !this.asleep ? `${this.channel}/${this.stream()}` : "";
+    this.part("name").textContent = this.name;
+    this.part("idle").hidden = Boolean(this.channel);
+    if (wished === this.shown && this.part("video").dataset.channel === this.channel) return;
+    this.shown = wished;
+    this.start(this.stream());
+  }
+
+  start(stream) {
+    const { channel } = this;
+    const video = this.fresh(channel);
+    const mine = (this.mine = {});
+    this.close();
+    this.part("video").replaceWith(video);
+    this.part("which").textContent = this.shown ? stream : "";
+    this.show("stopped");
+    if (!this.shown) {
+      video.dataset.state = "stopped";
+      return;
+    }
+    video.dataset.stream = stream;
+    const wanted = () => this.mine === mine;
+    const tell = (state, problem) => wanted() && this.show(state, problem);
+    this.player = new Player(video, () => this.ask(channel, stream, wanted), tell);
+  }
+
+  /** A new element, because counts and errors of the last stream end with theirs. */
+  fresh(channel) {
+    const old = this.part("video");
+    const video = old.cloneNode(false);
+    for (const name of Object.keys(video.dataset)) if (name !== "part") delete video.dataset[name];
+    video.removeAttribute("src");
+    const still = channel && old.dataset.channel === channel ? this.picture(0.8)?.toDataURL("image/jpeg") : null;
+    if (still) video.poster = still;
+    else if (old.dataset.channel !== channel) video.removeAttribute("poster");
+    video.dataset.channel = channel;
+    return video;
+  }
+
+  async ask(channel, stream, wanted) {
+    const end = await turn(wanted);
+    if (!end) throw { what: "" };
+    this.end?.();
+    this.end = end;
+    return permission(this.cell.parentElement, channel, stream);
+  }
+
+  close() {
+    this.player?.close();
+    this.player = null;
+    this.end?.();
+  }
+
+  /** Moving an element may stop it. */
+  goOn() {
+    if (this.player && this.part("video").src) this.part("video").play().catch(() => {});
+  }
+
+  // --- what it says -----------------------------------------------------------------------------------
+
+  show(state, problem) {
+    if (state !== "connecting") this.end?.();
+    if (problem?.what && this.state === "playing") this.say(`${this.name}: ${problem.what}`);
+    this.state = state;
+    const box = this.part("message");
+    const title = document.createElement("b");
+    title.textContent = problem?.what ?? WORDS[state] ?? "";
+    const rest = document.createElement("span");
+    rest.textContent = [problem?.why, problem?.remedy].filter(Boolean).join(" ");
+    box.replaceChildren(title, rest);
+    box.hidden = state === "playing" || (state === "stopped" && !problem);
+    this.part("snapshot").disabled = state !== "playing";
+    this.tell();
+  }
+
+  tell() {
+    const [text, look] = this.channel ? this.age() : ["", ""];
+    const part = this.part("age");
+    if (part.textContent !== text) part.textContent = text;
+    if (part.dataset.look !== look) part.dataset.look = look;
+  }
+
+  /** The state in a few words with its colour; how old the last frame is where it is not now. */
+  age() {
+    const { frames, ageMs } = this.part("video").dataset;
+    const age = Number(ageMs ?? 0) / 1000;
+    if (this.state === "stopped") return ["paused", "idle"];
+    if (this.state === "playing" && age < 2) return ["live", "ok"];
+    const old = `last frame ${age < 100 ? `${age.toFixed(0)} s` : `${(age / 60).toFixed(0)} min`} ago`;
+    if (this.state === "playing") return [old, "warn"];
+    if (this.state === "waiting" && frames > 0) return [old, "bad"];
+    return [this.state === "connecting" ? "connecting" : "no picture", LOOKS[this.state] ?? "idle"];
+  }
+
+  /** The picture as it stands, on a canvas; null while there is none. */
+  picture(scale = 1) {
+    const video = this.part("video");
+    if (!video.videoWidth) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = video.videoWidth * scale;
+    canvas.height = video.videoHeight * scale;
+    canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+    return canvas;
+  }
+
+  /** Download the picture that stands. */
+  snapshot() {
+    const { name } = this;
+    this.picture()?.toBlob((blob) => {
+      const link = document.createElement("a");
+      link.download = `${name} ${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jpg`;
+      link.href = URL.createObjectURL(blob);
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      this.say(`The picture of ${name} is saved.`);
+    }, "image/jpeg", 0.92);
+  }
+}
