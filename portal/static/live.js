@@ -36,7 +36,8 @@ function linkSizes() {
 }
 
 function start() {
-  const options = document.getElementById("channel-options").content;
+  const listed = document.getElementById("channel-options").content.children;
+  const options = new Map([...listed].map((option) => [option.value, option]));
   const tiles = [...wall.children].map((cell) => new Tile(cell, options, say));
   const layouts = new Layouts(wall, written, keep, say);
   const changed = () => {
@@ -47,6 +48,7 @@ function start() {
     linkSizes();
   };
   const arrangement = new Arrangement(wall, changed, say);
+  tileOf(arrangement.marked).fill();
   new Cameras(arrangement, changed);
   listen(changed);
   watch(tiles);
@@ -63,6 +65,9 @@ function keep(id) {
 }
 
 function listen(changed) {
+  for (const type of ["focusin", "pointerover", "pointerdown"]) {
+    wall.addEventListener(type, ({ target }) => target.matches('[data-part="channel"]') && tileOf(target).fill());
+  }
   wall.addEventListener("change", (event) => {
     tileOf(event.target).refresh();
     changed();

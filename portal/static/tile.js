@@ -34,13 +34,11 @@ async function permission(wall, channel, stream) {
 }
 
 export class Tile {
-  /** `options`: all cameras to choose from; `say(text)` reaches screen readers. */
+  /** `options`: an option for each camera, by its channel; `say(text)` reaches screen readers. */
   constructor(cell, options, say) {
-    Object.assign(this, { cell, say, shown: "", asleep: true, large: false, state: "stopped" });
+    Object.assign(this, { cell, options, say, shown: "", asleep: true, large: false, state: "stopped" });
     tiles.set(cell, this);
-    const list = this.part("channel");
-    list.replaceChildren(options.cloneNode(true));
-    list.value = list.dataset.chosen;
+    this.offer(this.part("channel").dataset.chosen);
     this.judge(cell.clientWidth);
     this.refresh();
   }
@@ -61,9 +59,30 @@ export class Tile {
     return this.part("channel").selectedOptions[0]?.dataset.name ?? "";
   }
 
+  /** Have this camera in the list, chosen; one that is not known is none. */
+  offer(channel) {
+    const list = this.part("channel");
+    const known = this.options.has(channel) ? channel : "";
+    if (!this.full) list.replaceChildren(...this.copies(new Set(["", known])));
+    list.value = known;
+  }
+
+  /** Offer all cameras; only for a list that somebody is about to use, because 36 long ones take seconds. */
+  fill() {
+    if (this.full) return;
+    const { channel } = this;
+    this.full = true;
+    this.part("channel").replaceChildren(...this.copies(this.options.keys()));
+    this.part("channel").value = channel;
+  }
+
+  copies(channels) {
+    return [...channels].map((channel) => this.options.get(channel).cloneNode(true));
+  }
+
   /** Show a camera, "" for none; `choice` is auto, main or sub. */
   set(channel, choice = "auto") {
-    this.part("channel").value = channel;
+    this.offer(channel);
     this.part("stream").value = choice;
     this.refresh();
   }

@@ -201,6 +201,19 @@ def test_cameras_are_searched_put_in_by_a_click_and_fill_the_wall(page: Page, po
     assert chosen(page)[0] == gate
 
 
+def test_a_picture_gets_its_list_of_cameras_when_somebody_uses_it(page: Page, portal: Portal) -> None:
+    page.goto(f"{portal.url}/live?size=36&c=")
+    gate, yard = (row.get_attribute("data-channel") or "" for row in page.locator("#cameras li").all())
+    page.get_by_role("button", name="Fill the wall").click()
+    second = page.get_by_label("Camera of picture 2", exact=True)
+    expect(second.locator("option")).to_have_count(2)
+    second.focus()
+    expect(second.locator("option")).to_have_count(3)
+    assert chosen(page)[:3] == [gate, yard, ""]
+    second.select_option(gate)
+    assert chosen(page)[:3] == [gate, gate, ""]
+
+
 def test_a_large_picture_has_the_main_stream_and_a_persons_own_choice_wins(
     rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
 ) -> None:
