@@ -13,7 +13,7 @@ import pytest
 from lab import scenario
 from lab.admin import Admin, RefusedError, until
 from lab.edge import EDGE, WAN_MAIN, WAN_SUB, Edge, equip
-from lab.fixtures import LISTEN, PASSWORD, alone, deploy
+from lab.fixtures import PASSWORD, alone, deploy
 from lab.site import MAIN
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INVENTORY, DEVICE, NAME = HERE / "register", "cam-9", os.environ.get("DSS_TESTS_LAB", "register")
+LISTEN = os.environ.get("DSS_TESTS_LISTEN", "127.0.0.1:18451")
 WAN_DEVICE, REGISTER = "203.0.113.60", [9500]
 OFFLINE_SECONDS = 100
 
