@@ -1,272 +1,69 @@
-"""RTSP/1.0 for players (RFC 2326), media interleaved on the same TCP or TLS connection.
-
-A token admits one connection. Everything later, the session id included, is bound to that connection, so that
-neither can be replayed on another one.
-"""
+"""Live pictures for RTSP players: the camera's packets as they came."""
 
 import asyncio
-import logging
 import re
-import secrets
-import socket
 import ssl
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import cast
-from urllib.parse import parse_qs, urlsplit
 
+from services.media import rtsp_server
+from services.media.describe import describe
 from services.media.gate import Gate
+from services.media.rtsp_server import TRACK, Limits
 from services.mts.chunk import Channels
-from services.mts.describe import describe
 from services.mts.hub import Hub
 from services.mts.stream import Stream
 from services.mts.viewer import RelayViewer
-from services.runtime import rtsp_message
-from services.runtime.errors import Problem
 from services.runtime.rtsp import Track
-from services.runtime.rtsp_message import MalformedError, Message
-
-LOG = logging.getLogger(__name__)
-
-METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, TEARDOWN"
-ADMIT_SECONDS = 10.0
-IDLE_SECONDS = 60.0
-_PATH = re.compile(r"/live/([^/]+)/([^/]+?)(?:/trackID=(\d{1,2}))?/?")
-_INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})\s*-\s*(\d{1,3})", re.IGNORECASE)
-_MAX_WAITING = 64 * 1024
+from services.runtime.rtsp_message import Message
 
 
-@dataclass
-class Limits:
-    """Bounds on connections, so that nobody can use them up."""
+class Connection(rtsp_server.Connection):
+    """One player of one stream."""
 
-    total: int = 2000
-    per_address: int = 200
-    open: Counter[str] = field(default_factory=Counter)
-
-    def enter(self, address: str) -> bool:
-        if self.open.total() >= self.total or self.open[address] >= self.per_address:
-            return False
-        self.open[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        self.open[address] -= 1
-        if self.open[address] <= 0:
-            del self.open[address]
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """Ends a request with a status other than 200."""
-
-    def __init__(self, status: int, why: str = "") -> None:
-        super().__init__(why)
-        self.status = status
-
-
-class Connection(asyncio.Protocol):
-    """One player."""
+    path = re.compile(r"/live/([^/]+)/([^/]+?)" + TRACK)
 
     def __init__(self, hub: Hub, gate: Gate, limits: Limits) -> None:
+        super().__init__(limits)
         self._hub = hub
         self._gate = gate
-        self._limits = limits
-        self._buffer = bytearray()
-        self._more = asyncio.Event()
-        self._address = ""
-        self._session = secrets.token_hex(16)
-        self._stream: Stream | None = None
-        self._name: tuple[str, str] | None = None
-        self._chosen: dict[int, tuple[Track, int]] = {}
+        self._stream: Stream
         self._viewer: RelayViewer | None = None
-        self._task: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if peer else ""
-        if not self._limits.enter(address):
-            LOG.warning("a player from %s is turned away: too many connections", address)
-            self._transport.abort()
-            return
-        self._address = address
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._task = asyncio.create_task(self._serve())
+    async def admit(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
+        self._gate.admit(query.get("token", [""])[0], name[0])
+        stream = self._hub.open(name[0], name[1])
+        await self._hub.ready(stream)
+        self._stream = stream
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) > _MAX_WAITING:
-            self._transport.abort()
-        self._more.set()
+    @property
+    def tracks(self) -> list[Track]:
+        return self._stream.tracks
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_playing()
-        if self._task:
-            self._limits.leave(self._address)
-            self._task.cancel()
+    @property
+    def playing(self) -> bool:
+        return self._viewer is not None
 
-    async def _serve(self) -> None:
-        try:
-            while True:
-                message = await self._next()
-                await self._handle(message)
-        except (MalformedError, TimeoutError) as reason:
-            LOG.info("a player from %s is dropped: %s", self._address, reason or "it was silent for too long")
-        except Exception:
-            LOG.exception("a player from %s is dropped", self._address)
-        self._transport.close()
+    async def description(self) -> bytes:
+        return describe(self._stream.tracks, f"{self._stream.key[0]}/{self._stream.key[1]}")
 
-    async def _next(self) -> Message:
-        patience = None if self._viewer else IDLE_SECONDS if self._stream else ADMIT_SECONDS
-        async with asyncio.timeout(patience):
-            while True:
-                while self._buffer[:1] == b"$" and len(self._buffer) >= 4:
-                    size = 4 + int.from_bytes(self._buffer[2:4], "big")
-                    if len(self._buffer) < size:
-                        break
-                    del self._buffer[:size]
-                if self._buffer[:1] != b"$" and (message := rtsp_message.take(self._buffer)):
-                    return message
-                self._more.clear()
-                await self._more.wait()
+    async def prepare(self, message: Message) -> dict[str, str]:
+        return {"Range": "npt=now-"}
 
-    async def _handle(self, message: Message) -> None:
-        method, uri = message.request
-        try:
-            if not message.start.endswith("RTSP/1.0"):
-                raise Refusal(505)
-            handler = self._handlers().get(method)
-            if handler is None:
-                raise Refusal(405)
-            await handler(message, uri)
-        except Refusal as refusal:
-            self._reply(message, refusal.status, {"Allow": METHODS} if refusal.status == 405 else {})
-        except Problem as problem:
-            LOG.info("a player from %s is refused: %s", self._address, problem)
-            self._reply(message, problem.status if problem.status in rtsp_message.REASONS else 400, {})
-
-    def _handlers(self) -> dict[str, Callable[[Message, str], Awaitable[None]]]:
-        return {
-            "OPTIONS": self._options,
-            "DESCRIBE": self._describe,
-            "SETUP": self._setup,
-            "PLAY": self._play,
-            "PAUSE": self._pause,
-            "GET_PARAMETER": self._get_parameter,
-            "TEARDOWN": self._teardown,
-        }
-
-    async def _options(self, message: Message, uri: str) -> None:
-        self._reply(message, 200, {"Public": METHODS})
-
-    async def _describe(self, message: Message, uri: str) -> None:
-        stream, _ = await self._admitted(uri)
-        base = urlsplit(uri)._replace(query="", fragment="").geturl().rstrip("/") + "/"
-        body = describe(stream.tracks, f"{stream.key[0]}/{stream.key[1]}")
-        self._reply(message, 200, {"Content-Base": base, "Content-Type": "application/sdp"}, body)
-
-    async def _setup(self, message: Message, uri: str) -> None:
-        stream, number = await self._admitted(uri)
-        self._check_session(message, required=False)
-        if self._viewer:
-            raise Refusal(455)
-        if number is None:
-            if len(stream.tracks) > 1:
-                raise Refusal(459)
-            number = 0
-        if number >= len(stream.tracks):
-            raise Refusal(404)
-        channel = self._wanted_channel(message)
-        self._chosen[number] = stream.tracks[number], channel
-        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
-        self._reply(message, 200, {"Transport": transport})
-
-    async def _play(self, message: Message, uri: str) -> None:
-        stream, _ = await self._admitted(uri)
-        self._check_session(message)
-        if not self._chosen:
-            raise Refusal(455)
-        self._reply(message, 200, {"Range": "npt=now-"})
+    def start(self) -> None:
         if self._viewer is None:
-            self._viewer = RelayViewer(self._transport, stream.remove, self._channels(stream))
-            stream.add_relay(self._viewer)
+            self._viewer = RelayViewer(self.transport, self._stream.remove, self._channels())
+            self._stream.add_relay(self._viewer)
 
-    async def _pause(self, message: Message, uri: str) -> None:
-        self._check_session(message)
-        self._stop_playing()
-        self._reply(message, 200, {})
-
-    async def _get_parameter(self, message: Message, uri: str) -> None:
-        self._check_session(message)
-        self._reply(message, 200, {})
-
-    async def _teardown(self, message: Message, uri: str) -> None:
-        self._check_session(message)
-        self._stop_playing()
-        self._reply(message, 200, {})
-        self._transport.close()
-
-    async def _admitted(self, uri: str) -> tuple[Stream, int | None]:
-        """Stream and track number of a URI; the first call on a connection uses up the token in it."""
-        try:
-            parts = urlsplit(uri)
-            query = parse_qs(parts.query, max_num_fields=8)
-        except ValueError as reason:
-            raise Refusal(400) from reason
-        track_in_query = "/trackID=" in parts.query
-        path = parts.path + (parts.query[parts.query.index("/trackID=") :] if track_in_query else "")
-        found = _PATH.fullmatch(path)
-        if found is None:
-            raise Refusal(404)
-        name = found[1], found[2]
-        if self._stream is None:
-            self._gate.admit(query.get("token", [""])[0], name[0])
-            stream = self._hub.open(*name)
-            await self._hub.ready(stream)
-            self._stream, self._name = stream, name
-        if name != self._name:
-            raise Refusal(403)
-        return self._stream, int(found[3]) if found[3] else None
-
-    def _check_session(self, message: Message, required: bool = True) -> None:
-        given = message.get("session").split(";")[0].strip()
-        if self._stream is None or (given != self._session and (given or required)):
-            raise Refusal(454)
-
-    def _wanted_channel(self, message: Message) -> int:
-        """The first offered transport that is RTP over this connection, on the channels it asks for."""
-        taken = {channel for _, channel in self._chosen.values()}
-        for offer in message.get("transport").split(","):
-            if not offer.strip().upper().startswith("RTP/AVP/TCP"):
-                continue
-            pair = _INTERLEAVED.search(offer)
-            channel = int(pair[1]) if pair else next(c for c in range(0, 255, 2) if c not in taken)
-            if channel <= 254 and channel not in taken:
-                return channel
-        raise Refusal(461)
-
-    def _channels(self, stream: Stream) -> Channels | None:
-        """How to renumber the camera's channels for this player; None when they fit as they are."""
-        pairs = [(track.channel, wanted) for track, wanted in self._chosen.values()]
-        if len(pairs) == len(stream.tracks) and all(ours == theirs for ours, theirs in pairs):
-            return None
-        return tuple((ours + rtcp, theirs + rtcp) for ours, theirs in pairs for rtcp in (0, 1))
-
-    def _reply(self, message: Message, status: int, headers: dict[str, str], body: bytes = b"") -> None:
-        head = {"CSeq": message.get("cseq", "0"), **headers}
-        if self._chosen:
-            head["Session"] = f"{self._session};timeout={IDLE_SECONDS:.0f}"
-        start = f"RTSP/1.0 {status} {rtsp_message.REASONS[status]}"
-        self._transport.write(rtsp_message.write(start, head, body))
-
-    def _stop_playing(self) -> None:
-        if self._viewer and self._stream:
+    def stop(self) -> None:
+        if self._viewer:
             self._stream.remove(self._viewer)
         self._viewer = None
+
+    def _channels(self) -> Channels | None:
+        """How to renumber the camera's channels for this player; None when they fit as they are."""
+        pairs = [(track.channel, wanted) for track, wanted in self.chosen.values()]
+        if len(pairs) == len(self._stream.tracks) and all(ours == theirs for ours, theirs in pairs):
+            return None
+        return tuple((ours + rtcp, theirs + rtcp) for ours, theirs in pairs for rtcp in (0, 1))
 
 
 async def listen(
@@ -274,14 +71,4 @@ async def listen(
 ) -> asyncio.Server:
     """Serve players on these addresses, None is every one; raises Problem when the port is taken."""
     limits = Limits()
-    loop = asyncio.get_running_loop()
-    try:
-        return await loop.create_server(
-            lambda: Connection(hub, gate, limits), hosts, port, ssl=tls, backlog=256
-        )
-    except OSError as error:
-        what, remedy = (
-            f"DSS_MTS cannot listen on port {port}.",
-            "Free the port or choose another in the inventory.",
-        )
-        raise Problem("cannot-listen", what, f"{error}.", remedy, status=500) from error
+    return await rtsp_server.listen(lambda: Connection(hub, gate, limits), "DSS_MTS", port, hosts, tls)

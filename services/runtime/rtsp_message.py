@@ -15,6 +15,7 @@ REASONS = {
     405: "Method Not Allowed",
     454: "Session Not Found",
     455: "Method Not Valid In This State",
+    457: "Invalid Range",
     459: "Aggregate Operation Not Allowed",
     461: "Unsupported Transport",
     503: "Service Unavailable",

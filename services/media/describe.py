@@ -1,12 +1,13 @@
-"""The session description a player gets (RFC 8866): the camera's tracks under our control URLs."""
+"""The session description a player gets (RFC 8866): tracks under our control URLs."""
 
 from services.runtime.rtsp import Track
 from services.runtime.sdp import Media
 
 
-def describe(tracks: list[Track], name: str) -> bytes:
-    """SDP of the tracks in their order; track n is controlled at `trackID=n`."""
+def describe(tracks: list[Track], name: str, attributes: tuple[str, ...] = ()) -> bytes:
+    """SDP of the tracks in their order, track n controlled at `trackID=n`, with attributes of the session."""
     head = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", f"s={name}", "t=0 0", "a=control:*"]
+    head += [f"a={one}" for one in attributes]
     lines = [line for number, track in enumerate(tracks) for line in _media(track.media, number)]
     return "\r\n".join([*head, *lines, ""]).encode()
 

@@ -1,0 +1,308 @@
+"""RTSP/1.0 for players (RFC 2326), media on the same TCP or TLS connection; what is played is a subclass's.
+
+A token admits one connection. Everything later, the session id included, is bound to that connection, so that
+neither can be replayed on another one.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, cast
+from urllib.parse import parse_qs, urlsplit
+
+from services.runtime import rtsp_message
+from services.runtime.errors import Problem
+from services.runtime.rtsp import Track
+from services.runtime.rtsp_message import MalformedError, Message
+
+LOG = logging.getLogger(__name__)
+
+METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, TEARDOWN"
+ADMIT_SECONDS = 10.0
+IDLE_SECONDS = 60.0
+TRACK = r"(?:/trackID=(\d{1,2}))?/?"
+"""How the path of every subclass ends."""
+_TRACK_MARK = "/trackID="
+_INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})\s*-\s*(\d{1,3})", re.IGNORECASE)
+_MAX_WAITING = 64 * 1024
+
+
+@dataclass
+class Limits:
+    """Bounds on connections, so that nobody can use them up."""
+
+    total: int = 2000
+    per_address: int = 200
+    open: Counter[str] = field(default_factory=Counter)
+
+    def enter(self, address: str) -> bool:
+        if self.open.total() >= self.total or self.open[address] >= self.per_address:
+            return False
+        self.open[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self.open[address] -= 1
+        if self.open[address] <= 0:
+            del self.open[address]
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an accident
+    """Ends a request with a status other than 200."""
+
+    def __init__(self, status: int, why: str = "") -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Connection(asyncio.Protocol, ABC):
+    """One player."""
+
+    path: ClassVar[re.Pattern[str]]
+    """Groups: what names the wanted thing, and at last the track number."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._more = asyncio.Event()
+        self._address = ""
+        self._session = secrets.token_hex(16)
+        self._name: tuple[str, ...] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.chosen: dict[int, tuple[Track, int]] = {}
+        """Tracks that are set up, by number, each with the player's channel for it."""
+
+    @abstractmethod
+    async def admit(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
+        """Use up the token of `query` and open what is named; raises Problem or Refusal."""
+
+    @property
+    @abstractmethod
+    def tracks(self) -> list[Track]:
+        """What may be set up, after `admit`."""
+
+    @property
+    @abstractmethod
+    def playing(self) -> bool:
+        """Whether media is on its way."""
+
+    @abstractmethod
+    async def description(self) -> bytes:
+        """The SDP."""
+
+    @abstractmethod
+    async def prepare(self, message: Message) -> dict[str, str]:
+        """Headers of the answer to PLAY."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Let media flow; the answer to PLAY is on its way."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Let no more media flow; also called when nothing did."""
+
+    def paused(self) -> dict[str, str]:
+        """Headers of the answer to PAUSE."""
+        return {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if peer else ""
+        if not self._limits.enter(address):
+            LOG.warning("a player from %s is turned away: too many connections", address)
+            self.transport.abort()
+            return
+        self._address = address
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._task = asyncio.create_task(self._serve())
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > _MAX_WAITING:
+            self.transport.abort()
+        self._more.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop()
+        if self._task:
+            self._limits.leave(self._address)
+            self._task.cancel()
+
+    async def _serve(self) -> None:
+        try:
+            while True:
+                message = await self._next()
+                await self._handle(message)
+        except (MalformedError, TimeoutError) as reason:
+            LOG.info("a player from %s is dropped: %s", self._address, reason or "it was silent for too long")
+        except Exception:
+            LOG.exception("a player from %s is dropped", self._address)
+        self.transport.close()
+
+    async def _next(self) -> Message:
+        patience = None if self.playing else IDLE_SECONDS if self._name else ADMIT_SECONDS
+        async with asyncio.timeout(patience):
+            while True:
+                while self._buffer[:1] == b"$" and len(self._buffer) >= 4:
+                    size = 4 + int.from_bytes(self._buffer[2:4], "big")
+                    if len(self._buffer) < size:
+                        break
+                    del self._buffer[:size]
+                if self._buffer[:1] != b"$" and (message := rtsp_message.take(self._buffer)):
+                    return message
+                self._more.clear()
+                await self._more.wait()
+
+    async def _handle(self, message: Message) -> None:
+        method, uri = message.request
+        try:
+            if not message.start.endswith("RTSP/1.0"):
+                raise Refusal(505)
+            handler = self._handlers().get(method)
+            if handler is None:
+                raise Refusal(405)
+            await handler(message, uri)
+        except Refusal as refusal:
+            if str(refusal):
+                LOG.info("a player from %s is refused: %s", self._address, refusal)
+            self._reply(message, refusal.status, {"Allow": METHODS} if refusal.status == 405 else {})
+        except Problem as problem:
+            LOG.info("a player from %s is refused: %s", self._address, problem)
+            self._reply(message, problem.status if problem.status in rtsp_message.REASONS else 400, {})
+
+    def _handlers(self) -> dict[str, Callable[[Message, str], Awaitable[None]]]:
+        return {
+            "OPTIONS": self._options,
+            "DESCRIBE": self._describe,
+            "SETUP": self._setup,
+            "PLAY": self._play,
+            "PAUSE": self._pause,
+            "GET_PARAMETER": self._get_parameter,
+            "TEARDOWN": self._teardown,
+        }
+
+    async def _options(self, message: Message, uri: str) -> None:
+        self._reply(message, 200, {"Public": METHODS})
+
+    async def _describe(self, message: Message, uri: str) -> None:
+        await self._admitted(uri)
+        base = urlsplit(uri)._replace(query="", fragment="").geturl().rstrip("/") + "/"
+        headers = {"Content-Base": base, "Content-Type": "application/sdp"}
+        self._reply(message, 200, headers, await self.description())
+
+    async def _setup(self, message: Message, uri: str) -> None:
+        number = await self._admitted(uri)
+        self._check_session(message, required=False)
+        if self.playing:
+            raise Refusal(455)
+        if number is None:
+            if len(self.tracks) > 1:
+                raise Refusal(459)
+            number = 0
+        if number >= len(self.tracks):
+            raise Refusal(404)
+        channel = self._wanted_channel(message)
+        self.chosen[number] = self.tracks[number], channel
+        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+        self._reply(message, 200, {"Transport": transport})
+
+    async def _play(self, message: Message, uri: str) -> None:
+        await self._admitted(uri)
+        self._check_session(message)
+        if not self.chosen:
+            raise Refusal(455)
+        self._reply(message, 200, await self.prepare(message))
+        self.start()
+
+    async def _pause(self, message: Message, uri: str) -> None:
+        self._check_session(message)
+        self.stop()
+        self._reply(message, 200, self.paused())
+
+    async def _get_parameter(self, message: Message, uri: str) -> None:
+        self._check_session(message)
+        self._reply(message, 200, {})
+
+    async def _teardown(self, message: Message, uri: str) -> None:
+        self._check_session(message)
+        self.stop()
+        self._reply(message, 200, {})
+        self.transport.close()
+
+    async def _admitted(self, uri: str) -> int | None:
+        """Track number of a URI; the first call on a connection uses up the token in it."""
+        try:
+            parts = urlsplit(uri)
+            # Some players append the track to the whole URL, its query included.
+            query, mark, track = parts.query.partition(_TRACK_MARK)
+            found = self.path.fullmatch(parts.path + mark + track)
+            wanted = parse_qs(query, max_num_fields=8)
+        except ValueError as reason:
+            raise Refusal(400) from reason
+        if found is None:
+            raise Refusal(404)
+        *name, number = found.groups()
+        if self._name is None:
+            await self.admit(tuple(name), wanted)
+            self._name = tuple(name)
+        if tuple(name) != self._name:
+            raise Refusal(403)
+        return int(number) if number else None
+
+    def _check_session(self, message: Message, required: bool = True) -> None:
+        given = message.get("session").split(";")[0].strip()
+        if self._name is None or (given != self._session and (given or required)):
+            raise Refusal(454)
+
+    def _wanted_channel(self, message: Message) -> int:
+        """The first offered transport that is RTP over this connection, on the channels it asks for."""
+        taken = {channel for _, channel in self.chosen.values()}
+        for offer in message.get("transport").split(","):
+            if not offer.strip().upper().startswith("RTP/AVP/TCP"):
+                continue
+            pair = _INTERLEAVED.search(offer)
+            channel = int(pair[1]) if pair else next(c for c in range(0, 255, 2) if c not in taken)
+            if channel <= 254 and channel not in taken:
+                return channel
+        raise Refusal(461)
+
+    def _reply(self, message: Message, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+        head = {"CSeq": message.get("cseq", "0"), **headers}
+        if self.chosen:
+            head["Session"] = f"{self._session};timeout={IDLE_SECONDS:.0f}"
+        start = f"RTSP/1.0 {status} {rtsp_message.REASONS[status]}"
+        self.transport.write(rtsp_message.write(start, head, body))
+
+
+async def listen(
+    make: Callable[[], Connection],
+    who: str,
+    port: int,
+    hosts: list[str] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> asyncio.Server:
+    """Serve players on these addresses, None is every one; raises Problem when the port is taken.
+
+    `who` is the code of the service, for that text.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(make, hosts, port, ssl=tls, backlog=256)
+    except OSError as error:
+        what, remedy = (
+            f"{who} cannot listen on port {port}.",
+            "Free the port or choose another in the inventory.",
+        )
+        raise Problem("cannot-listen", what, f"{error}.", remedy, status=500) from error
