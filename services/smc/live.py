@@ -100,12 +100,13 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnsw
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
         ws=f"/mts/{path}" if own else f"/nodes/{node.name}/mts/{path}",
-        rtsp=_urls("rtsp", node, ports["rtsp"], path),
-        rtsps=_urls("rtsps", node, ports["rtsps"], path),
+        rtsp=urls("rtsp", node, ports["rtsp"], path),
+        rtsps=urls("rtsps", node, ports["rtsps"], path),
     )  # fmt: skip
 
 
-def _urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
+def urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
+    """Where players find a path of a node."""
     wan = f"{scheme}://{_host(node.mapping_ip)}:{port}/{path}" if node.mapping_ip else None
     # A node with several networks serves players on the one for clients alone.
     lan = node.addresses.get("client", node.address)

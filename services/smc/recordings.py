@@ -10,6 +10,7 @@ from services.runtime import clock, config
 from services.runtime.errors import Problem
 from services.smc import audit, live, models, nodes, peers
 from services.smc.accounts import Account
+from services.smc.live import Urls
 from services.smc.store import unit_of_work
 
 PLANS = ("continuous", "off")
@@ -47,7 +48,8 @@ class Timeline:
 class PlaybackAnswer:
     """`ws` and `clip` are paths on the portal's own origin; `clip` takes `&from=` and `&to=` (milliseconds).
 
-    They hold the token, which works once, for one of them, within `expires_in` seconds.
+    `rtsp` and `rtsps` are for players and take `&start=` and `&end=` (ISO 8601); null while the node runs a
+    release that has none. All hold the token, which works once, for one of them, within `expires_in` seconds.
     """
 
     token: str
@@ -56,6 +58,8 @@ class PlaybackAnswer:
     node: str
     ws: str
     clip: str
+    rtsp: Urls | None
+    rtsps: Urls | None
 
 
 @unit_of_work
@@ -87,8 +91,15 @@ def open(session: Session, channel: str, account: Account, via: str = "portal") 
     audit.write(session, "recording.open", f"{row.name} ({channel})", actor=account.name,
                 source=account.source, details={"via": via, "node": node.name})  # fmt: skip
     base = "/ss" if node.name == config.load_node().name else f"/nodes/{node.name}/ss"
-    ways = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip"))
-    return PlaybackAnswer(token, live.VALID, channel, node.name, *ways)
+    ws, clip = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip"))
+    rtsp, rtsps = (_players(one, node, channel, token) for one in ("rtsp", "rtsps"))
+    return PlaybackAnswer(token, live.VALID, channel, node.name, ws, clip, rtsp, rtsps)
+
+
+def _players(scheme: str, node: nodes.Node, channel: str, token: str) -> Urls | None:
+    ports = node.beat.get("ports", {}).get("ss") or config.load_service("ss").ports
+    path = f"recording/{channel}?token={token}"
+    return live.urls(scheme, node, ports[scheme], path) if scheme in ports else None
 
 
 def timeline(session: Session, channel: str, start: int, end: int, account: Account) -> Timeline:

@@ -8,9 +8,10 @@ from aiohttp import web
 
 from services.media.assignment import Assignment
 from services.media.gate import Gate
-from services.runtime import auth, config
+from services.media.rtsp_server import Limits
+from services.runtime import auth, config, tls
 from services.runtime.app import Context
-from services.ss import api, retention
+from services.ss import api, retention, rtsp_server
 from services.ss.plan import ALARM_SECONDS, Plan
 from services.ss.store import Store
 
@@ -32,8 +33,18 @@ async def build(context: Context) -> None:
     plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
     assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
 
+    ports, hosts = context.service.ports, context.service.listen
+    shown = tls.server_context()
+    limits = Limits(rtsp_server.TOTAL, rtsp_server.PER_ADDRESS)
+
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
+        servers = [
+            await rtsp_server.listen(store.library, gate, limits, ports[name], hosts.get(name), encrypted)
+            for name, encrypted in (("rtsp", None), ("rtsps", shown))
+        ]
         yield
+        for server in servers:
+            server.close()
         await plan.close()
         store.close()
 
@@ -41,6 +52,7 @@ async def build(context: Context) -> None:
     context.app.add_routes(api.routes(store, plan, gate))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
+    context.background("certificate", lambda: tls.keep_current(shown))
     context.background("store", store.check_all)
     context.background("sync", store.sync_often)
     context.background("watch", plan.watch)

@@ -56,6 +56,10 @@ class Index:
         """The file recorded next after number `seq`."""
         return self._one("channel = ? AND seq > ? ORDER BY seq", channel, seq)
 
+    def preceding(self, channel: str, seq: int) -> Entry | None:
+        """The file before number `seq`."""
+        return self._one("channel = ? AND seq < ? ORDER BY seq DESC", channel, seq)
+
     def within(self, channel: str, start: int, end: int) -> list[Entry]:
         """Files that have something of [start, end), as they were recorded."""
         where = 'channel = ? AND start > ? AND start < ? AND "end" > ? ORDER BY seq'

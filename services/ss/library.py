@@ -69,6 +69,14 @@ class Library:
         live = self._live(channel)
         return live if live and live.seq > seq else None
 
+    def preceding(self, channel: str, seq: int) -> Entry | None:
+        """What was recorded last before file number `seq`."""
+        return self.index.preceding(channel, seq)
+
+    def newest(self, channel: str) -> Entry | None:
+        """What was recorded last of a channel."""
+        return self._live(channel) or self.index.last(channel)
+
     def again(self, entry: Entry) -> Entry | None:
         """A file as it is now; None if it was deleted."""
         live = self._live(entry.channel)

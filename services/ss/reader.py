@@ -58,6 +58,30 @@ def after(library: Library, place: Place) -> Place | None:
     return Place(entry, 0) if entry else None
 
 
+def before(library: Library, place: Place) -> Place | None:
+    """The GOP recorded before it; None if there is none."""
+    if place.number:
+        return Place(place.entry, place.number - 1)
+    entry = library.preceding(place.entry.channel, place.entry.seq)
+    return Place(entry, len(entry.gops) - 1) if entry else None
+
+
+def current(library: Library, place: Place) -> Place:
+    """The GOP as it is known now; the same if it was deleted."""
+    now = library.again(place.entry)
+    return Place(now, place.number) if now and place.number < len(now.gops) else place
+
+
+def apart(earlier: Place, later: Place) -> float:
+    """Seconds from the beginning of a GOP to that of the next one, without the gap that may lie between."""
+    lasts = (earlier.end - earlier.at) / SECOND
+    ticks = later.entry.gops[later.number].tick - earlier.entry.gops[earlier.number].tick
+    media = ticks / earlier.entry.timescale
+    same = earlier.entry.timescale == later.entry.timescale
+    # The camera's own clock is exact where both belong to one run of it.
+    return media if same and media > 0 and abs(media - lasts) * SECOND <= NEAR else max(0.0, lasts)
+
+
 def settled(library: Library, place: Place) -> Place | None:
     """The GOP as it is now; None while more of it is being recorded. FileNotFoundError if it was deleted."""
     now = library.again(place.entry)
@@ -78,13 +102,13 @@ class Reader:
 
     def head(self, entry: Entry) -> Head:
         """The beginning of a file; raises OSError or boxes.TornError."""
-        with _opened(entry) as file:
+        with opened(entry) as file:
             return boxes.head(file.number)
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
         offset, size = place.bytes
-        with _opened(place.entry) as file:
+        with opened(place.entry) as file:
             data = bytearray(os.pread(file.number, size, offset))
         frames = list(boxes.parse(data))
         if not frames:
@@ -108,13 +132,13 @@ class Reader:
         return self._end_tick
 
 
-class _opened:  # noqa: N801 - read as a word
+class opened:  # noqa: N801 - read as a word
     """A file for reading, closed at the end."""
 
     def __init__(self, entry: Entry) -> None:
         self.number = os.open(entry.path, os.O_RDONLY)
 
-    def __enter__(self) -> "_opened":
+    def __enter__(self) -> "opened":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -21,7 +21,7 @@ CHANGED = {
     # The deploying machine and main; an address with its card; the gateway.
     "dss_allow": ["198.18.0.0/28", f"198.18.0.200 {CARD}", GATEWAY],
 }
-OPEN = [22, 80, 443, 9100, 9102]
+OPEN = [22, 80, 443, 9100, 9102, 9320, 9322]
 
 
 def plug(site: Site, last: int, mac: str = "") -> Any:  # noqa: ANN401 - a context of a Place

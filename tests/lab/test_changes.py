@@ -242,7 +242,7 @@ def test_a_sub_may_stand_behind_mains_own_outside_address_with_other_numbers(
 ) -> None:
     outside = {"mapping_ip": "203.0.113.10"}
     own = {"nginx.http": 10080, "nginx.https": 10443, "mts.rtsp": 19100, "mts.rtsps": 19102,
-           "ars.register": 19500}  # fmt: skip
+           "ss.rtsp": 19320, "ss.rtsps": 19322, "ars.register": 19500}  # fmt: skip
     end(admin, change(admin, MAIN, **outside), "confirm")
     with pytest.raises(RefusedError, match="would both be"):
         change(admin, SUB, **outside)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.full
 
 OUTSIDE = "wan-1"
 LISTEN = "127.0.0.1:18449"
-MAPPED = [80, 443, 9100, 9102]
+MAPPED = [80, 443, 9100, 9102, 9320, 9322]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Devices: what may be added, how passwords are kept, how states arrive, and permission to look."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -258,6 +259,27 @@ def test_live_of_another_node_goes_through_main_and_by_its_mapping_ip(site: "Pla
     assert answer.stream == "main"
     assert answer.ws.startswith(f"/nodes/sub-1/mts/live/{one.channels[0].id}/main?token=")
     assert str(answer.rtsps.wan).startswith("rtsps://203.0.113.21:9102/live/")
+
+
+def test_playback_is_for_players_too_from_inside_and_outside(site: "Platform") -> None:
+    near, far = add(site, DAHUA).channels[0].id, add(site, NewRtsp("A", "sub-1", "rtsp://h/")).channels[0].id
+    with site.session() as session:
+        here, there = (recordings.open(session, channel, ADMIN) for channel in (near, far))
+    assert here.rtsp == live.Urls(f"rtsp://198.18.0.10:9320/recording/{near}?token={here.token}", None)
+    assert here.rtsps
+    assert here.rtsps.lan.startswith(f"rtsps://198.18.0.10:9322/recording/{near}?token=")
+    assert there.rtsp
+    assert there.rtsp.wan == f"rtsp://203.0.113.21:9320/recording/{far}?token={there.token}"
+
+
+def test_playback_of_a_node_with_an_older_release_is_not_for_players(site: "Platform") -> None:
+    channel = add(site, NewRtsp("A", "sub-1", "rtsp://h/")).channels[0].id
+    with site.redis.client() as client:
+        client.set("beat:sub-1", json.dumps({"ports": {"ss": {"http": 9321}}}), ex=30)
+    with site.session() as session:
+        answer = recordings.open(session, channel, ADMIN)
+    assert (answer.rtsp, answer.rtsps) == (None, None)
+    assert answer.ws.startswith("/nodes/sub-1/ss/play/")
 
 
 def test_live_says_when_the_node_is_away(site: "Platform") -> None:

@@ -24,6 +24,10 @@ table inet dss_dmz_end {
         ct status dnat ct original ip daddr 203.0.113.254 tcp sport { 9100 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.254 tcp dport { 9102 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.254 tcp sport { 9102 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.254 tcp dport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.254 tcp sport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.254 tcp dport { 9322 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.254 tcp sport { 9322 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 80 } reject with tcp reset
@@ -32,6 +36,10 @@ table inet dss_dmz_end {
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9100 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9102 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9102 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9322 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9322 } reject with tcp reset
     }
 }
 RULES

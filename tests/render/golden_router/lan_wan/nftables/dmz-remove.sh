@@ -26,6 +26,10 @@ table inet dss_dmz_end {
         ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 9100 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 9102 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 9102 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 9322 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 9322 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 80 } reject with tcp reset
@@ -36,6 +40,10 @@ table inet dss_dmz_end {
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9100 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9102 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9102 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp dport { 9322 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.22 tcp sport { 9322 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 10443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 10443 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 10080 } reject with tcp reset
@@ -46,6 +54,10 @@ table inet dss_dmz_end {
         ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 19100 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 19102 } reject with tcp reset
         ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 19102 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 19320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 19320 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp dport { 19322 } reject with tcp reset
+        ct status dnat ct original ip daddr 203.0.113.10 tcp sport { 19322 } reject with tcp reset
     }
 }
 RULES

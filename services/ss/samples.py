@@ -1,0 +1,84 @@
+"""The pictures of a GOP, taken out of the file as they were recorded; blocking."""
+
+import os
+import struct
+from dataclasses import dataclass
+
+from services.ss import boxes
+from services.ss.boxes import STAMP_SIZE, Frame, TornError
+from services.ss.reader import Place, opened
+from services.ss.video import CLOCK_RATE
+
+SLICE = 256 * 1024
+"""How much is read at once: many players may be served from little memory."""
+_SHIFTED = 104
+"""Size of a moof whose sample has a presentation offset; that stands at its end."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture: its decode time from the GOP's beginning and presentation offset, in ticks of 90 kHz."""
+
+    tick: int
+    shift: int
+    duration: int
+    units: list[memoryview]
+
+
+def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample], int | None]:
+    """Some pictures from `offset` of a GOP on, and the offset of the next ones; None at its end.
+
+    With `keys` its key picture alone. Raises OSError, or boxes.TornError if the file is not as it was.
+    """
+    data, frames = _some(place, offset)
+    frames = frames[:1] if keys else frames
+    zero, scale = place.entry.gops[place.number].tick, place.entry.timescale
+    after = offset + frames[-1].end
+    found = [_sample(data, frame, zero, scale) for frame in frames]
+    return found, None if keys or after >= place.bytes[1] else after
+
+
+def _some(place: Place, offset: int) -> tuple[bytes, list[Frame]]:
+    """Whole fragments, as many as one slice holds, or one that is longer."""
+    begin, size = place.bytes
+    wanted, left = SLICE, size - offset
+    with opened(place.entry) as file:
+        while True:
+            data = os.pread(file.number, min(wanted, left), begin + offset)
+            if len(data) < min(wanted, left):
+                raise TornError(f"{place.entry.path} is shorter than it was")
+            if frames := _whole(data, whole=wanted >= left):
+                return data, frames
+            wanted *= 4
+
+
+def _whole(data: bytes, whole: bool) -> list[Frame]:
+    """The fragments that are complete; TornError if the bytes are to be whole and are not."""
+    frames: list[Frame] = []
+    try:
+        frames.extend(boxes.parse(data))
+    except (TornError, struct.error) as error:
+        if whole:
+            raise TornError(f"not whole: {error}") from error
+    return frames
+
+
+def _sample(data: bytes, frame: Frame, zero: int, timescale: int) -> Sample:
+    moof = frame.offset + (STAMP_SIZE if frame.at else 0)
+    size = int.from_bytes(data[moof : moof + 4], "big")
+    shift = int.from_bytes(data[moof + 100 : moof + 104], "big", signed=True) if size == _SHIFTED else 0
+    ticks, shown, lasts = (
+        value * CLOCK_RATE // timescale for value in (frame.tick - zero, shift, frame.duration)
+    )
+    return Sample(ticks, shown, lasts, _units(memoryview(data)[moof + size + 8 : frame.end]))
+
+
+def _units(sample: memoryview) -> list[memoryview]:
+    units, position = [], 0
+    while position + 4 <= len(sample):
+        end = position + 4 + int.from_bytes(sample[position : position + 4], "big")
+        if not position + 4 < end <= len(sample):
+            raise TornError("a picture is not whole")
+        units.append(sample[position + 4 : end])
+        position = end
+    return units
