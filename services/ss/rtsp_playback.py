@@ -102,28 +102,26 @@ class Playback:
     async def _show_all(self, order: Order) -> None:
         cursor: Cursor | None = order.cursor
         if order.keys and order.speed > 0 and order.cursor.number:
-            cursor = await self._step(order)
+            cursor = await self._step(order, order.cursor.place)
         while cursor and not order.over(cursor.place, cursor.at):
             if self._due(order) and not await self._show(order, cursor):
                 return
-            cursor = await self._step(order)
+            cursor = await self._step(order, cursor.place)
 
     def _due(self, order: Order) -> bool:
         """Whether a GOP is shown at all: more key pictures than anybody can see are left out."""
         return not order.keys or self._axis.show(self._base) >= self._next - _KEY_APART // 2
 
-    async def _step(self, order: Order) -> Cursor | None:
-        """Go to the next GOP of the order's direction; None if there is none, which takes a while to know."""
+    async def _step(self, order: Order, here: Place) -> Cursor | None:
+        """The next GOP in the order's direction; None if there is none, which takes a while to know."""
         until = monotonic() + FOLLOW_SECONDS
-        here = self.cursor.place if self.cursor else order.cursor.place
         while (found := await asyncio.to_thread(self._neighbour, here, order.speed < 0)) is None:
             if order.speed < 0 or monotonic() > until:
                 return None
             await asyncio.sleep(_LOOK_SECONDS)
         place, seconds = found
         self._base += round(seconds * CLOCK_RATE)
-        self.cursor = Cursor(place)
-        return self.cursor
+        return Cursor(place)
 
     def _neighbour(self, here: Place, backwards: bool) -> tuple[Place, float] | None:
         if backwards:
