@@ -54,6 +54,8 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         await asyncio.sleep(0.05)
+        for one in opened:
+            one.close()
 
 
 async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tuple[str, float, bytes]:

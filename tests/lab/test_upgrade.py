@@ -171,7 +171,6 @@ def stays(site: Site, play: Play, before: tuple[str, str], *words: str) -> None:
     for word in words:
         assert word in flat, play.output[-4000:]
     assert (runs(site, MAIN), runs(site, SUB)) == (OLD, OLD)
-    assert remembered(site, MAIN) == ("rollback", NEW, OLD, "done")
     assert stored(site) == before
 
 
@@ -180,10 +179,12 @@ def test_a_migration_that_fails_on_a_copy_changes_nothing(site: Site, newer: Pat
     release.add_migration(tree, 'op.execute("ALTER TABLE nowhere ADD x INT")')
     release.bundle(tree)
     since = site.on(MAIN, "systemctl", "show", "-p", "ActiveEnterTimestamp", "dss-portal.service")
+    known = remembered(site, MAIN)
     stays(
         site, upgrade(site, tree), stored(site), "dss_trial could not be brought to this release", "nowhere"
     )
     assert site.on(MAIN, "systemctl", "show", "-p", "ActiveEnterTimestamp", "dss-portal.service") == since
+    assert remembered(site, MAIN) in {known, ("upgrade", OLD, NEW, "undone")}
 
 
 def test_a_migration_that_closes_the_way_back_is_refused(site: Site, newer: Path, tmp_path: Path) -> None:
@@ -200,6 +201,7 @@ def test_a_migration_that_fails_half_way_is_undone_with_its_data(
     release.add_migration(tree, FAILS_ON_THE_REAL_ONE)
     release.bundle(tree)
     stays(site, upgrade(site, tree), stored(site), f"The node is back on {OLD}, all services run")
+    assert remembered(site, MAIN) == ("upgrade", OLD, NEW, "undone")
     assert "half" not in site.on(MAIN, "mariadb", "-N", "dss", "-e", "SHOW COLUMNS FROM nodes")
 
 
@@ -249,6 +251,7 @@ def test_a_service_that_never_gets_healthy_sends_the_node_back(
     after = stored(site)
     assert after[1] == before[1]
     stays(site, play, after, "dss-mts.service", "this release is sick", f"back on {OLD}, all services run")
+    assert remembered(site, MAIN) == ("upgrade", OLD, NEW, "undone")
 
 
 @pytest.mark.parametrize("phase", ["files", "started"])
