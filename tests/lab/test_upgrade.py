@@ -184,7 +184,7 @@ def test_a_migration_that_fails_on_a_copy_changes_nothing(site: Site, newer: Pat
         site, upgrade(site, tree), stored(site), "dss_trial could not be brought to this release", "nowhere"
     )
     assert site.on(MAIN, "systemctl", "show", "-p", "ActiveEnterTimestamp", "dss-portal.service") == since
-    assert remembered(site, MAIN) in {known, ("upgrade", OLD, NEW, "undone")}
+    assert remembered(site, MAIN) == known
 
 
 def test_a_migration_that_closes_the_way_back_is_refused(site: Site, newer: Path, tmp_path: Path) -> None:
