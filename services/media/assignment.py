@@ -15,6 +15,8 @@ from services.runtime.health import Health
 LOG = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
+FIRST_SECONDS, FIRST_TURNS = 0.25, 120
+"""After a start each moment without channels is lost footage, so DSS_DMS is asked more often for a while."""
 _KEY_EVERY = 30
 _MAX_BODY = 16 * 1024 * 1024
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError)
@@ -41,7 +43,8 @@ class Assignment:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             for turn in range(2**62):
                 await self._turn(session, turn)
-                await asyncio.sleep(POLL_SECONDS)
+                knows = self._last is not None and self._gate.public_key is not None
+                await asyncio.sleep(POLL_SECONDS if knows or turn > FIRST_TURNS else FIRST_SECONDS)
 
     async def _turn(self, session: aiohttp.ClientSession, turn: int) -> None:
         try:
