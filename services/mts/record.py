@@ -57,9 +57,6 @@ class Recorder(LiveViewer):
             self._send()
         self._gap = self._waits_for_key = True
 
-    def tell(self, said: bytes) -> None:
-        """A recorder raises its own alarm."""
-
     def leave(self) -> LiveViewer | None:
         """The last two GOPs may not be on a disk yet; they and what follows wait for the next recorder."""
         return Keeper(self.transport, self._on_gone, self._old + self._new)

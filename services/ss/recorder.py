@@ -84,18 +84,26 @@ class Recorder:
     async def _once(self, session: aiohttp.ClientSession, url: str) -> None:
         self._fresh = True
         async with session.ws_connect(url, headers=auth.bearer(), max_msg_size=0) as socket:
-            init = ""
+            init: dict[str, object] = {}
             while True:
                 message = await socket.receive(timeout=SILENCE_SECONDS)
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    init = message.data
+                    init = await self._hear(json.loads(message.data))
                 elif message.type is not aiohttp.WSMsgType.BINARY:
                     raise ValueError("DSS_MTS ended the stream")
                 elif init:
-                    await self._begin(json.loads(init), message.data)
-                    init = ""
+                    await self._begin(init, message.data)
+                    init = {}
                 else:
                     await self._take(batch.read(message.data))
+
+    async def _hear(self, said: dict[str, object]) -> dict[str, object]:
+        """What the init segment that follows is like; nothing while the camera is away, and the file ends."""
+        if said["type"] == "init":
+            return said
+        self.problem = f"{said['what']} {said['why']}"
+        await self.finish()
+        return {}
 
     async def _begin(self, about: dict[str, object], init: bytes) -> None:
         await self.finish()
@@ -122,7 +130,9 @@ class Recorder:
         ):
             self._last = None
             return
-        self.wrote_at, self.problem = monotonic(), ""
+        if not one.kept:
+            # What DSS_MTS kept may be here already, and says nothing of the camera now.
+            self.wrote_at, self.problem = monotonic(), ""
         self.bytes += len(one.body)
 
     def _joins(self, one: Batch) -> str:

@@ -67,6 +67,10 @@ def test_a_camera_that_is_away_raises_an_alarm_and_ends_it(tmp_path: Path) -> No
             time.sleep(0.5)
         assert "Nothing of cam has been written since" in alarm(store)
         assert store.ask("/health", public=True)["status"] == "ok"
+        written = store.ask("/state")["recorders"], store.files("cam")
+        time.sleep(12)
+        assert (store.ask("/state")["recorders"], store.files("cam")) == written
+        assert "Nothing of cam" in alarm(store)
         camera.start()
         store.wait_bytes("cam", 50_000, 60)
         time.sleep(1.5)
