@@ -82,6 +82,7 @@ class Agent(BaseHTTPRequestHandler):
             "logs": {"lines": ["one"]}, "ports": [], "listeners": [],
             "changes": CHANGE if rest or self.command == "POST" else [CHANGE],
             "backups": asdict(UPKEEP.runs[0]) if rest else UPKEEP.backups(),
+            "drift": [{"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100}],
             "history": UPKEEP.history() | {"changes": [CHANGE]},
             "releases": UPKEEP.answer("GET", ["releases"], {})[1],
         }  # fmt: skip

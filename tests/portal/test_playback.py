@@ -36,7 +36,8 @@ def store(
     files = site.platform.files
     made = ss_rack.Store(tmp_path / "ss", {"file_seconds": 5})
     made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.ss_port = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]["http"]
+    made.ss_ports = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]
+    made.ss_port = made.ss_ports["http"]
     made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
     (tmp_path / "ss").mkdir()
     with made:
