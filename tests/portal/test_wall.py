@@ -150,7 +150,7 @@ def test_a_picture_is_moved_by_keyboard_goes_on_playing_and_its_place_is_told(
     assert chosen(page) == ["", "", "", "", channel, "", "", "", ""]
     assert page.get_by_label("Camera of picture 5").input_value() == channel
     was = int(until(page, plays(5))[4].get("frames", 0))
-    found = until(page, lambda all: int(all[4]["frames"]) > was + 25)
+    found = until(page, lambda all: int(all[4].get("frames", 0)) > was + 25)
     assert found[4]["reconnects"] == "0"
     page.reload()
     until(page, plays(5))
