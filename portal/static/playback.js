@@ -1,26 +1,15 @@
 // The day view: the bar with what is recorded, the controls and keys, and clips.
 
 import { Archive } from "./archive.js";
+import { permission } from "./permission.js";
 
 const box = document.getElementById("playback");
 const part = (id) => document.getElementById(id);
 const DAY = 86400000;
 const SVG = "http://www.w3.org/2000/svg";
 
-async function ask() {
-  let answer;
-  try {
-    answer = await fetch(box.dataset.open, {
-      method: "POST",
-      headers: { "X-CSRF-Token": box.dataset.csrf, Accept: "application/json" },
-    });
-  } catch {
-    throw { what: "The server cannot be reached.", why: "", remedy: "Try again." };
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (answer.ok) return body;
-  throw { what: body.what ?? "The recording was refused.", why: body.why ?? "", remedy: body.remedy ?? "" };
-}
+const OTHERWISE = { what: "The recording was refused.", remedy: "Try again." };
+const ask = () => permission(box.dataset.open, box.dataset.csrf, OTHERWISE);
 
 const clockText = (moment) => new Date(moment).toLocaleTimeString([], { hour12: false });
 const twoDigits = (number) => String(number).padStart(2, "0");

@@ -1,5 +1,6 @@
 // One place of the wall: which camera and stream it shows, whether anybody can see it, and what it says of itself.
 
+import { permission } from "./permission.js";
 import { Player } from "./player.js";
 import { turn } from "./turns.js";
 
@@ -10,28 +11,11 @@ const GRACE = 10000; // milliseconds out of sight before its stream is closed
 
 const WORDS = { connecting: "Connecting …", waiting: "Connecting again …", stopped: "", playing: "" };
 const LOOKS = { playing: "ok", connecting: "busy", waiting: "bad", refused: "bad", unsupported: "bad" };
+const OTHERWISE = { what: "The picture was refused.", remedy: "It is tried again by itself." };
 const tiles = new WeakMap();
 
 /** The tile that an element is part of. */
 export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
-
-/** Ask the server for the right to watch; its refusals come back as {what, why, remedy}. */
-async function permission(wall, channel, stream) {
-  let answer;
-  try {
-    const address = wall.dataset.open.replace("CHANNEL", encodeURIComponent(channel));
-    answer = await fetch(`${address}?stream=${stream}`, {
-      method: "POST",
-      headers: { "X-CSRF-Token": wall.dataset.csrf, Accept: "application/json" },
-    });
-  } catch {
-    throw { what: "The server cannot be reached.", why: "", remedy: "It is tried again by itself." };
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (answer.ok) return body;
-  const final = answer.status >= 400 && answer.status < 500 && answer.status !== 409;
-  throw { what: body.what ?? "The picture was refused.", why: body.why ?? "", remedy: body.remedy ?? "", final };
-}
 
 export class Tile {
   /** `options`: an option for each camera, by its channel; `say(text)` reaches screen readers. */
@@ -167,7 +151,8 @@ export class Tile {
     if (!end) throw { what: "" };
     this.end?.();
     this.end = end;
-    return permission(this.cell.parentElement, channel, stream);
+    const { open, csrf } = this.cell.parentElement.dataset;
+    return permission(`${open.replace("CHANNEL", encodeURIComponent(channel))}?stream=${stream}`, csrf, OTHERWISE);
   }
 
   close() {

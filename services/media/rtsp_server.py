@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, cast
 from urllib.parse import parse_qs, urlsplit
 
+from services.media.gate import Gate
 from services.runtime import rtsp_message
 from services.runtime.errors import Problem
 from services.runtime.rtsp import Track
@@ -66,9 +67,10 @@ class Connection(asyncio.Protocol, ABC):
     """One player."""
 
     path: ClassVar[re.Pattern[str]]
-    """Groups: what names the wanted thing, and at last the track number."""
+    """Groups: what names the wanted thing, a channel first, and at last the track number."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, gate: Gate, limits: Limits) -> None:
+        self._gate = gate
         self._limits = limits
         self._buffer = bytearray()
         self._more = asyncio.Event()
@@ -80,13 +82,13 @@ class Connection(asyncio.Protocol, ABC):
         """Tracks that are set up, by number, each with the player's channel for it."""
 
     @abstractmethod
-    async def admit(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
-        """Use up the token of `query` and open what is named; raises Problem or Refusal."""
+    async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
+        """Open what is named, for a player whose token is used up; raises Problem or Refusal."""
 
     @property
     @abstractmethod
     def tracks(self) -> list[Track]:
-        """What may be set up, after `admit`."""
+        """What may be set up, after `open`."""
 
     @property
     @abstractmethod
@@ -255,7 +257,8 @@ class Connection(asyncio.Protocol, ABC):
             raise Refusal(404)
         *name, number = found.groups()
         if self._name is None:
-            await self.admit(tuple(name), wanted)
+            self._gate.admit(wanted.get("token", [""])[0], name[0])
+            await self.open(tuple(name), wanted)
             self._name = tuple(name)
         if tuple(name) != self._name:
             raise Refusal(403)

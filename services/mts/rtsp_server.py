@@ -22,14 +22,12 @@ class Connection(rtsp_server.Connection):
     path = re.compile(r"/live/([^/]+)/([^/]+?)" + TRACK)
 
     def __init__(self, hub: Hub, gate: Gate, limits: Limits) -> None:
-        super().__init__(limits)
+        super().__init__(gate, limits)
         self._hub = hub
-        self._gate = gate
         self._stream: Stream
         self._viewer: RelayViewer | None = None
 
-    async def admit(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
-        self._gate.admit(query.get("token", [""])[0], name[0])
+    async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
         stream = self._hub.open(name[0], name[1])
         await self._hub.ready(stream)
         self._stream = stream

@@ -88,7 +88,7 @@ class Recorder:
             while True:
                 message = await socket.receive(timeout=SILENCE_SECONDS)
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    init = await self._hear(json.loads(message.data))
+                    init = self._hear(json.loads(message.data))
                 elif message.type is not aiohttp.WSMsgType.BINARY:
                     raise ValueError("DSS_MTS ended the stream")
                 elif init:
@@ -97,12 +97,12 @@ class Recorder:
                 else:
                     await self._take(batch.read(message.data))
 
-    async def _hear(self, said: dict[str, object]) -> dict[str, object]:
-        """What the init segment that follows is like; nothing while the camera is away, and the file ends."""
+    def _hear(self, said: dict[str, object]) -> dict[str, object]:
+        """What the init segment that follows is like; nothing when it is a note that no picture comes."""
         if said["type"] == "init":
             return said
+        # The file stays open: a camera that only paused goes on in the middle of a GOP.
         self.problem = f"{said['what']} {said['why']}"
-        await self.finish()
         return {}
 
     async def _begin(self, about: dict[str, object], init: bytes) -> None:

@@ -41,16 +41,14 @@ class Connection(rtsp_server.Connection):
     path = re.compile(r"/recording/([^/]+?)" + TRACK)
 
     def __init__(self, library: Library, gate: Gate, limits: Limits) -> None:
-        super().__init__(limits)
+        super().__init__(gate, limits)
         self._library = library
-        self._gate = gate
         self._asked: Session
         self._tracks: list[Track] = []
         self._playback: Playback | None = None
         self._waiting = False
 
-    async def admit(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
-        self._gate.admit(query.get("token", [""])[0], name[0])
+    async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
         try:
             start, end = (spans.moment(query[key][0]) if key in query else None for key in ("start", "end"))
         except (ValueError, OverflowError) as reason:

@@ -31,7 +31,7 @@ import mts_rack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.conftest import Platform
 
@@ -102,6 +102,15 @@ def channel(site: Site) -> str:
     """The channel of the camera that is online."""
     with site.platform.session() as session:
         return next(one for one in devices.listing(session) if one.name == "Gate east").channels[0].id
+
+
+@pytest.fixture
+def page(chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]) -> Iterator[Page]:
+    """A logged-in browser with room for a wall."""
+    with chromium.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}) as context:
+        page = context.new_page()
+        log_in(page, portal.url)
+        yield page
 
 
 @pytest.fixture

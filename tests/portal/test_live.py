@@ -6,26 +6,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from services.smc import devices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import mts_rack
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from tests.portal.process import Portal
-
-
-@pytest.fixture
-def page(chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]) -> Iterator[Page]:
-    """A logged-in browser."""
-    with chromium.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}) as context:
-        page = context.new_page()
-        log_in(page, portal.url)
-        yield page
 
 
 def figures(page: Page) -> dict[str, str]:

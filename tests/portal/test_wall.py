@@ -14,10 +14,10 @@ from services.smc import models, passwords
 from tests.portal.site import NAME, PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import mts_rack
-    from playwright.sync_api import Browser, Locator, Page, Request
+    from playwright.sync_api import Locator, Page, Request
 
     from tests.portal.process import Portal
     from tests.portal.site import Site
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
 OTHER = "olga"
 FIGURES = "[...document.querySelectorAll('.cell video')].map((video) => ({...video.dataset}))"
-
-
-@pytest.fixture
-def page(chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]) -> Iterator[Page]:
-    """A logged-in browser with room for a wall."""
-    with chromium.new_context(ignore_https_errors=True, viewport={"width": 1440, "height": 900}) as context:
-        page = context.new_page()
-        log_in(page, portal.url)
-        yield page
 
 
 @pytest.fixture
