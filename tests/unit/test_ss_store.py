@@ -10,9 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.media import batch
 from services.media.batch import Batch
 from services.mts import fmp4
 from services.mts.bits import Sps
@@ -373,4 +376,43 @@ async def test_a_start_goes_on_past_what_a_failing_disk_does_not_give(
     bench.open()
     assert bench.store.index.channels() == []
     assert len(bench.files()) == 1
+    await bench.close()
+
+
+def packed(one: Batch) -> bytes:
+    flags = (batch.KEY if one.key else 0) | (batch.GAP if one.gap else 0)
+    head = batch.HEADER.pack(flags, batch.VERSION, one.frames, one.at, one.first, one.end)
+    return head + bytes(one.body)
+
+
+async def test_a_camera_that_pauses_in_a_gop_goes_on_in_the_same_file_and_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder.auth, "bearer", dict[str, str])
+    begin, rest = bench.camera.gop(10, gap=True), bench.camera.gop(15)
+    rest = Batch(False, False, 15, rest.at, rest.first, rest.end, False, rest.body)
+    problems: list[str] = []
+
+    async def mts(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "init", "mime": "video/mp4", "timescale": RATE})
+        await socket.send_bytes(INIT)
+        await socket.send_bytes(packed(begin))
+        await socket.send_json({"type": "note", "what": "No picture.", "why": "It paused.", "remedy": ""})
+        await _until(lambda: bench.recorder.problem.startswith("No"))
+        problems.append(bench.recorder.problem)
+        await socket.send_bytes(packed(rest))
+        await socket.close()
+        return socket
+
+    service = web.Application()
+    service.add_routes([web.get("/record", mts)])
+    async with TestClient(TestServer(service)) as node:
+        with pytest.raises(ValueError, match="ended the stream"):
+            await bench.recorder._once(node.session, str(node.make_url("/record")))
+    (path,) = bench.files()
+    assert sum(gop.frames for gop in scanned(path).gops) == 25
+    assert problems == ["No picture. It paused."]
+    assert bench.recorder.problem == ""
     await bench.close()
