@@ -62,5 +62,7 @@ def engine(service: Service, credential: str = "db-smc") -> Engine:
             "read_timeout": ANSWER_SECONDS,
             "write_timeout": ANSWER_SECONDS,
             "init_command": "SET time_zone='+00:00'",
+            # MariaDB is on this host. PyMySQL else keeps all authorities of the system with each connection.
+            "ssl_disabled": True,
         },
     )
