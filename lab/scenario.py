@@ -53,7 +53,7 @@ def add_cameras(admin: Admin, cameras: Cameras = CAMERAS) -> list[dict[str, Any]
 
 
 def look(admin: Admin, device: dict[str, Any], seconds: float) -> Watched:
-    """Watch the first channel of a device through the portal's own path.
+    """Watch a device's first channel through the portal's own path, for `seconds` from the first picture on.
 
     A device is online before the node that relays it has its first picture, so this asks again for a while.
     """

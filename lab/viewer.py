@@ -59,17 +59,15 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
 
 
 async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tuple[str, float, bytes]:
-    started, first = time.monotonic(), 0.0
-    parts: list[bytes] = []
+    started = time.monotonic()
     async with session.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=1)) as stream:
         mime = await _begun(stream)
-        # However late it begins, the init segment and a picture belong to a view.
-        while len(parts) < 2 or time.monotonic() - started < seconds:
+        # The first part is the init segment, the second the first picture.
+        parts = [await _part(stream), await _part(stream)]
+        seen = time.monotonic()
+        while time.monotonic() - seen < seconds:
             parts.append(await _part(stream))
-            # The first part is the init segment, the second the first picture.
-            if len(parts) == 2:
-                first = time.monotonic() - started
-    return mime, first, b"".join(parts)
+    return mime, seen - started, b"".join(parts)
 
 
 async def _begun(stream: aiohttp.ClientWebSocketResponse) -> str:
@@ -101,7 +99,10 @@ def decode(stream: bytes) -> tuple[int, ...]:
 
 
 def watch(url: str, trust: ssl.SSLContext, seconds: float) -> Watched:
-    """Watch a live WebSocket URL (wss, one-time token included) for some seconds and decode all of it."""
+    """Watch a live WebSocket URL (wss, one-time token included) for some seconds from its first picture on.
+
+    All that came is decoded.
+    """
     started = time.monotonic()
     mime, first, stream = asyncio.run(_receive(url, trust, seconds))
     elapsed = time.monotonic() - started
