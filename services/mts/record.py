@@ -29,6 +29,8 @@ class Recorder(LiveViewer):
     Before the first one and at each change come the messages of a browser's init.
     """
 
+    patient = True
+
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)
         self._frames: list[Chunk] = []
@@ -113,6 +115,8 @@ class Recorder(LiveViewer):
 
 class Keeper(LiveViewer):
     """Stands in for a recorder that is away, for a while."""
+
+    patient = True
 
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], kept: Kept) -> None:
         super().__init__(transport, on_gone)

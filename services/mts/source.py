@@ -113,6 +113,7 @@ class Source:
         intake = Intake(video.channel, kind, self._publish, self._answered, tails)
         self._client = client
         self._transport, early = client.hand_over(intake)
+        self._stream.hurry = intake.hurry
         LOG.info("stream %s/%s plays %s", *self._stream.key, video.media.codec)
         intake.begin(self._transport, early)
         return intake
@@ -128,6 +129,8 @@ class Source:
         while not intake.lost.done():
             await asyncio.wait([intake.lost], timeout=_CHECK_SECONDS)
             now = monotonic()
+            if self._stream.calm:
+                intake.settle()
             if intake.bytes != seen:
                 seen, seen_at = intake.bytes, now
             elif now - seen_at > self._patience.stall:

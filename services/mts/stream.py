@@ -1,6 +1,6 @@
 """One stream of one channel: the frames since the last key frame, and everyone who watches."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -49,6 +49,8 @@ class Stream:
         self.bytes = 0
         self.frames = 0
         self.wanted_at = monotonic()
+        self.hurry: Callable[[], None] = _nothing
+        """Has the source read every frame at once, as long as somebody watches."""
         self._gop: list[Chunk] = []
         self._gop_bytes = 0
         self._relays: tuple[RelayViewer, ...] = ()
@@ -63,6 +65,11 @@ class Stream:
     def viewers(self) -> int:
         """How many watch now."""
         return len(self._relays) + sum(one.left() is None for one in self._lives)
+
+    @property
+    def calm(self) -> bool:
+        """Whether nobody watches; a recorder does not mind to get many frames at once."""
+        return not self._relays and all(one.patient for one in self._lives)
 
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
@@ -105,6 +112,7 @@ class Stream:
 
     def add_relay(self, viewer: RelayViewer) -> None:
         """A player joins: it gets everything since the last key frame at once."""
+        self.hurry()
         self._relays = (*self._relays, viewer)
         for chunk in self._gop:
             viewer.feed(chunk)
@@ -113,6 +121,8 @@ class Stream:
         """A browser joins; the first one starts the muxer at the last key frame."""
         if viewer.heir() and self._inherit(viewer):
             return
+        if not viewer.patient:
+            self.hurry()
         first = not self._lives
         self._lives = (*self._lives, viewer)
         for chunk in self._gop:
@@ -188,6 +198,10 @@ class Stream:
             self._mux_from, self._muxer = self._muxer.end_ticks, None
         for relay in self._relays:
             relay.end()
+
+
+def _nothing() -> None:
+    """No source is there that could hurry."""
 
 
 def _tails(chunks: Iterable[Chunk], channels: set[int]) -> dict[int, Tail]:

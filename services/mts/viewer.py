@@ -17,6 +17,9 @@ STUCK_SECONDS = 30.0
 class Viewer(ABC):
     """Writes chunks to one transport. Behind by more than BACKLOG bytes, it goes on at the next key frame."""
 
+    patient = False
+    """Whether it may get its frames later, many at once."""
+
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[["Viewer"], None]) -> None:
         self.transport = transport
         self._waits_for_key = True

@@ -14,7 +14,8 @@ from services.ss.retention import Quota, Retention
 
 LOG = logging.getLogger(__name__)
 
-SYNC_SECONDS = 5.0
+SYNC_SECONDS = 4.0
+"""A power cut may take five seconds; DSS_MTS leaves what came last with the kernel for up to one of them."""
 
 
 class Store:
@@ -41,7 +42,7 @@ class Store:
         await self.retention.run()
 
     async def sync_often(self) -> None:
-        """Make what is written survive a power cut, every five seconds, until cancelled."""
+        """Make what is written survive a power cut, every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(SYNC_SECONDS)
             for one in self.library.segments():

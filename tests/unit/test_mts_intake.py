@@ -129,6 +129,7 @@ class Transport(asyncio.Transport):
     """Counts how often reading was paused."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.pauses = 0
 
     def pause_reading(self) -> None:
