@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,15 +12,21 @@ from services.cli import test
 from services.cli.verb import ROOT, CannotError
 
 HELP = "measure against named peers; prints ratios, because absolute figures belong to one machine"
-EXAMPLE = "./dss bench mts_relay --peer go2rtc=/opt/go2rtc/go2rtc"
+EXAMPLE = "./dss bench media --only rtsp --peer go2rtc=/opt/go2rtc/go2rtc"
 
 FOLDER = ROOT / "tests" / "bench"
+NOTHING_RAN = 5
+Row = dict[str, str | float | None]
+"""figure, ours, peer_name, peer, and ratio, which is ours divided by the peer's, or None beside a zero."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which bench, which peers, which form."""
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of: {', '.join(names())}")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per ratio")
+    parser.add_argument(
+        "--json", action="store_true", help="print a list of {figure, ours, peer_name, peer, ratio}"
+    )
+    parser.add_argument("--only", metavar="FIGURE", help="only figures whose name has this in it")
     parser.add_argument(
         "--peer", action="append", default=[], metavar="NAME=PATH", help="a program to compare with, too"
     )
@@ -41,10 +48,14 @@ def peers(words: list[str]) -> dict[str, str]:
     return found
 
 
-def table(rows: list[dict[str, str | float]]) -> str:
-    """Ratios for people; below 1 the product costs less."""
-    lines = [f"{'bench':32} {'peer':10} {'ratio':>6}  {'of':s}"]
-    lines += [f"{row['bench']:32} {row['peer']:10} {row['ratio']:6.2f}  {row['of']}" for row in rows]
+def table(rows: list[Row]) -> str:
+    """A Markdown table for people; a ratio below 1 means that the product is better."""
+    lines = ["| figure | ours | peer | peer's | ratio |", "|---|---|---|---|---|"]
+    for row in rows:
+        ratio = "–" if row["ratio"] is None else f"{row['ratio']:.2f}"  # noqa: RUF001 - a dash for people
+        lines.append(
+            f"| {row['figure']} | {row['ours']:.3g} | {row['peer_name']} | {row['peer']:.3g} | {ratio} |"
+        )
     return "\n".join(lines)
 
 
@@ -58,12 +69,16 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="dss-bench-") as folder:
         results = Path(folder) / "ratios.jsonl"
         told = {"DSS_BENCH_PEERS": json.dumps(programs), "DSS_BENCH_RATIOS": str(results)}
-        words = ["python", "-m", "pytest", "-q", *map(str, chosen)]
+        # Not captured, so that whoever waits sees on the error output how far it is.
+        words = ["python", "-m", "pytest", "-q", "-s", *map(str, chosen)]
+        words += ["-k", args.only] if args.only else []
         done = subprocess.run(
             words, cwd=ROOT, env=os.environ | told, check=False, stdout=subprocess.PIPE, text=True
         )
         rows = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    if done.returncode == NOTHING_RAN:
+        raise CannotError(f"no figure has {args.only!r} in its name. Run it without --only to see them all.")
     if done.returncode:
-        print(done.stdout)
-    print("\n".join(map(json.dumps, rows)) if args.json else table(rows))
+        print(done.stdout, file=sys.stderr)
+    print(json.dumps(rows, indent=1) if args.json else table(rows))
     return done.returncode

@@ -121,7 +121,7 @@ def test_relay_costs_less_than_other_relays(
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("form", ["rtsp", "ws"])
+@pytest.mark.parametrize("form", ["rtsp", "ws"], ids=lambda form: f"first_{form}")
 def test_first_key_frame_comes_at_once(
     form: str, stack: ExitStack, programs: dict[str, str], tmp_path: Path
 ) -> None:
