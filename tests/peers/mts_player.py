@@ -48,7 +48,7 @@ class Player:
             headers = [transport, f"Session: {session}"] if session else [transport]
             status, text = self.ask("SETUP", f"{base}/{control}", *headers)
             assert status == 200, text
-            session = re.search(r"Session: *(\w+)", text)[1]  # type: ignore[index]
+            session = re.search(r"Session: *([^;\s]+)", text)[1]  # type: ignore[index]
         assert self.ask("PLAY", base, f"Session: {session}")[0] == 200
         return session
 
