@@ -64,6 +64,8 @@ class Intake(asyncio.BufferedProtocol):
         self._held = 0
         self._kind = 0
         self._timestamp = 0
+        self._stamp = bytearray()
+        """The timestamp as it came, while packets need no new numbers."""
         self._ticking = False
         self._reads = self._frames = 0
         self._transport: asyncio.Transport | None = None
@@ -124,6 +126,7 @@ class Intake(asyncio.BufferedProtocol):
 
     def _walk(self) -> None:
         buffer, position, filled = self._buffer, self._parsed, self._filled
+        video, tails = self._video, self._tails
         while filled - position >= 4:
             if buffer[position] != DOLLAR:
                 after = self._text(position)
@@ -131,14 +134,19 @@ class Intake(asyncio.BufferedProtocol):
                     break
                 position = after
                 continue
-            size = buffer[position + 2] << 8 | buffer[position + 3]
-            end = position + 4 + size
+            end = position + 4 + (buffer[position + 2] << 8 | buffer[position + 3])
             if end > filled:
                 break
             channel = buffer[position + 1]
-            if channel == self._video and size > 12:
-                self._packet(position, end)
-            elif self._tails:
+            if channel == video and end - position > 16:
+                # Most packets are the middle of a picture, of which nothing else is to be known.
+                if (
+                    not self._kind
+                    or buffer[position + 5] & 0x80
+                    or buffer[position + 8 : position + 12] != self._stamp
+                ):
+                    self._packet(position, end)
+            elif tails:
                 self._renumber(channel, position, end)
             position = end
         self._parsed = position
@@ -147,6 +155,8 @@ class Intake(asyncio.BufferedProtocol):
         first, second, _, timestamp, _ = RTP.unpack_from(self._buffer, position + 4)
         if self._tails:
             timestamp = self._renumber(self._video, position, end)
+        else:
+            self._stamp = self._buffer[position + 8 : position + 12]
         if self._kind and timestamp != self._timestamp:
             self._cut(position)
         self._timestamp = timestamp

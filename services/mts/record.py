@@ -107,7 +107,7 @@ class Recorder(LiveViewer):
         head = batch.HEADER.pack(flags, batch.VERSION, len(frames), frames[0].at, *span)
         bodies = [_body(chunk.live) for chunk in frames if chunk.live]
         size = len(head) + sum(map(len, bodies))
-        self.transport.write(b"".join([bytes((_BINARY, 127)), size.to_bytes(8, "big"), head, *bodies]))
+        self.transport.writelines([bytes((_BINARY, 127)), size.to_bytes(8, "big"), head, *bodies])
         self._gap = False
         self._size = 0
         frames.clear()

@@ -1,6 +1,7 @@
 """From 32-bit RTP timestamps in decoding order to monotonic decode times and presentation offsets."""
 
 import heapq
+from collections import deque
 
 _WRAP = 1 << 32
 _MAX_REORDER = 16
@@ -23,7 +24,7 @@ class Timeline:
         self._pts = self._newest = start
         self._dts = start - 1
         self._depth = 0
-        self._recent: list[int] = []
+        self._recent: deque[int] = deque(maxlen=_MAX_REORDER)
         self._waiting: list[int] = []
 
     def place(self, rtp: int) -> tuple[int, int]:
@@ -63,9 +64,9 @@ class Timeline:
             self._newest = self._pts
 
     def _measure_depth(self) -> None:
-        later = sum(1 for pts in self._recent if pts > self._pts)
-        self._depth = max(self._depth, later)
-        self._recent = [*self._recent[1 - _MAX_REORDER :], self._pts]
+        if self._pts < self._newest:
+            self._depth = max(self._depth, sum(pts > self._pts for pts in self._recent))
+        self._recent.append(self._pts)
 
     def _decode_time(self) -> int:
         if not self._depth:
