@@ -24,7 +24,7 @@ class Batch:
     body: bytes | memoryview
 
 
-def read(message: bytes) -> Batch:
+def read(message: bytes | bytearray) -> Batch:
     """The batch of a binary message; raises ValueError if it is none that this release knows."""
     if len(message) <= HEADER.size:
         raise ValueError("a batch without frames")

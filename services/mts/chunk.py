@@ -70,6 +70,11 @@ def payloads(data: bytes, channel: int) -> list[tuple[int, int]]:
                     spans.append((start, end_of_body))
             else:
                 spans.append((start, end))
+                # The packets of a picture are as large as the first one, all but the last.
+                head, size_of_each = data[position : position + 5], end - position
+                while data.startswith(head, end):
+                    spans.append((end + 16, end + size_of_each))
+                    end += size_of_each
         position = end
     return spans
 

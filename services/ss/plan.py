@@ -8,8 +8,6 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-import aiohttp
-
 from services.runtime import clock, config
 from services.runtime.health import Health
 from services.ss.entry import CHANNEL
@@ -35,7 +33,6 @@ class Plan:
         self._store = store
         self._health = health
         self._alarm = alarm
-        self._session: aiohttp.ClientSession | None = None
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed; raises KeyError when a row is none."""
@@ -67,8 +64,6 @@ class Plan:
         for task in self._tasks.values():
             self._end(task)
         await asyncio.gather(*self._ending, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Have a recorder finish its file; that takes as long as its disk does."""
@@ -80,12 +75,7 @@ class Plan:
         # The recorder of an earlier plan may still be closing its file.
         async with self._turns[one.channel]:
             await asyncio.to_thread(one.resume)
-            if self._session is None:
-                timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
-                self._session = aiohttp.ClientSession(
-                    timeout=timeout, connector=aiohttp.TCPConnector(limit=0), read_bufsize=2**18
-                )
-            await one.run(self._session, partial(_source, one.channel))
+            await one.run(partial(_source, one.channel))
 
     def _complaint(self, one: Recorder, seconds: float) -> str:
         name = self.names.get(one.channel, one.channel)

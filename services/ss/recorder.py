@@ -5,9 +5,8 @@ import errno
 import json
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from time import monotonic
-
-import aiohttp
 
 from services.media import batch
 from services.media.batch import Batch
@@ -15,6 +14,7 @@ from services.runtime import auth
 from services.ss import segment
 from services.ss.disks import Disk
 from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
+from services.ss.link import TEXT, Link, LinkError
 from services.ss.segment import Segment
 from services.ss.store import Store
 
@@ -25,7 +25,7 @@ RETRY_FIRST, RETRY_LAST = 0.25, 5.0
 STEP = SECOND
 """Clock and stream differ by more than this (microseconds): it was set, or pictures are missing."""
 ROOM = 64 * 1024 * 1024
-_NO_STREAM = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
+_NO_STREAM = (TimeoutError, ValueError, OSError)
 
 
 class Recorder:
@@ -47,14 +47,14 @@ class Recorder:
         self._began = 0.0
         self._fresh = True
 
-    async def run(self, session: aiohttp.ClientSession, source: Callable[[], str]) -> None:
+    async def run(self, source: Callable[[], str]) -> None:
         """Record until cancelled; the file is finished then."""
         pause = RETRY_FIRST
         try:
             while True:
                 before = self.bytes
                 try:
-                    await self._once(session, source())
+                    await self._once(source())
                 except _NO_STREAM as reason:
                     self.problem = _said(reason)
                 await self.finish()
@@ -81,21 +81,19 @@ class Recorder:
             entry.path.unlink(missing_ok=True)
         return entry
 
-    async def _once(self, session: aiohttp.ClientSession, url: str) -> None:
+    async def _once(self, url: str) -> None:
         self._fresh = True
-        async with session.ws_connect(url, headers=auth.bearer(), max_msg_size=0) as socket:
-            init: dict[str, object] = {}
+        init: dict[str, object] = {}
+        with closing(await Link.open(url, auth.bearer())) as link:
             while True:
-                message = await socket.receive(timeout=SILENCE_SECONDS)
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    init = self._hear(json.loads(message.data))
-                elif message.type is not aiohttp.WSMsgType.BINARY:
-                    raise ValueError("DSS_MTS ended the stream")
+                kind, data = await link.receive(SILENCE_SECONDS)
+                if kind == TEXT:
+                    init = self._hear(json.loads(data))
                 elif init:
-                    await self._begin(init, message.data)
+                    await self._begin(init, bytes(data))
                     init = {}
                 else:
-                    await self._take(batch.read(message.data))
+                    await self._take(batch.read(data))
 
     def _hear(self, said: dict[str, object]) -> dict[str, object]:
         """What the init segment that follows is like; nothing when it is a note that no picture comes."""
@@ -211,6 +209,6 @@ class Recorder:
 def _said(reason: Exception) -> str:
     if isinstance(reason, TimeoutError):
         return "Nothing comes from the camera."
-    if isinstance(reason, aiohttp.WSServerHandshakeError):
+    if isinstance(reason, LinkError) and reason.status:
         return f"DSS_MTS has no picture of it (HTTP {reason.status})."
     return f"DSS_MTS does not give the stream ({reason})."

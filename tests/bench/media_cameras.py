@@ -2,8 +2,8 @@
 
 usage: media_cameras.py CLIP CAMERAS burst|paced
 CLIP is what media_clip.encode() made. A camera that bursts writes a picture at once; one that paces writes
-packet by packet, one each half millisecond. Prints its port when it listens; at the end of its input, how
-late its latest picture was (ms).
+packet by packet, one each half millisecond. Prints {"port"} when it listens, and for each line of its input
+{"late"}: by how many ms its latest picture since the last one was late.
 """
 
 import base64
@@ -114,7 +114,10 @@ class Cameras:
     def _listen(self) -> bool:
         for number, _ in self._poll.poll(0):
             if number == sys.stdin.fileno():
-                return False
+                if not sys.stdin.readline():
+                    return False
+                print(json.dumps({"late": self.latest * 1000}), flush=True)
+                self.latest = 0.0
             if number == self._listener.fileno():
                 self._accept()
             elif peer := self._peers.get(number):
@@ -191,7 +194,6 @@ def main() -> None:
     cameras = Cameras(pack(Path(clip).read_bytes()), int(count), how == "paced")
     print(json.dumps({"port": cameras.port}), flush=True)
     cameras.run()
-    print(json.dumps({"late": cameras.latest * 1000}), flush=True)
 
 
 if __name__ == "__main__":

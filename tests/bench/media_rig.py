@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import media_clip
 import psutil
-from mts_rack import PASSWORD
 
 HERE = Path(__file__).resolve().parent
 WARM_UP, SECONDS = 2.0, 5.0
@@ -71,14 +70,18 @@ class Cameras(Program):
         self.count, self.how = count, how
         self._port = int(self.hear()["port"])
 
-    def url(self, number: int, password: bool = False) -> str:
-        who = f"admin:{PASSWORD}@" if password else ""
-        return f"rtsp://{who}127.0.0.1:{self._port}/cam{number}"
+    def url(self, number: int) -> str:
+        return f"rtsp://127.0.0.1:{self._port}/cam{number}"
+
+    def late(self) -> float:
+        """By how many ms the latest picture since the last call was late."""
+        self.tell("late")
+        return float(self.hear()["late"])
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Processor seconds, Gbit delivered, latencies and first pictures (ms), pictures lost, memory (MB)."""
+    """CPU seconds, Gbit, latencies and first pictures (ms), pictures lost, MB, how late cameras were (ms)."""
 
     cpu: float
     gbit: float
@@ -86,6 +89,7 @@ class Seen:
     first: list[float]
     lost: int
     memory: float
+    late: float
 
 
 def viewer(form: str, url: str = "", say: str = "") -> dict[str, Any]:
@@ -103,11 +107,12 @@ class Sink(Program):
         self.tell(json.dumps([row | {"look": n % every == 0} for n, row in enumerate(rows)]))
         self.ports = [int(port) for port in self.hear()["ports"]]
 
-    def watch(self, pids: "Processes", seconds: float = SECONDS) -> Seen:
+    def watch(self, pids: "Processes", cameras: Cameras, seconds: float = SECONDS) -> Seen:
         """What the processes cost while everybody watches."""
         assert self.hear()["watching"] == self.count
         time.sleep(WARM_UP)
         first = self._report()["first"]
+        cameras.late()
         spent = pids.cpu()
         self._report()
         time.sleep(seconds)
@@ -115,7 +120,7 @@ class Sink(Program):
         found = self._report()
         assert not found["silent"], f"{found['silent']} of {self.count} viewers get nothing"
         gbit, first = found["bytes"] * 8 / 1e9, first + found["first"]
-        return Seen(spent, gbit, found["latency"], first, found["lost"], pids.memory())
+        return Seen(spent, gbit, found["latency"], first, found["lost"], pids.memory(), cameras.late())
 
     def _report(self) -> dict[str, Any]:
         self.tell("report")
