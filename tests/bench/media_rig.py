@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -150,8 +149,3 @@ class Processes:
 def percentile(values: list[float], share: float) -> float:
     """The value that so much (0..1) of the values do not exceed; NaN of nothing."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
-
-
-def middle(values: list[float]) -> float:
-    """The median of rounds."""
-    return statistics.median(values)

@@ -10,11 +10,13 @@ import pytest
 from media_node import Copies, Node
 from media_relays import Ours, Relay, peers
 from media_results import Figure, record
-from media_rig import Cameras, Processes, Seen, Sink, middle, percentile, progress, viewer
+from media_rig import Cameras, Processes, Seen, Sink, percentile, progress, viewer
 
 ROUNDS = 2
 FIRST_VIEWERS, FIRST_SECONDS = 30, 4.0
 RECORD_SECONDS, RECORD_WARM_UP = 6.0, 3.0
+MANY = 20
+"""From so many cameras on, what a service costs without any matters no more."""
 NODE_CAMERAS, NODE_VIEWERS, NODE_SECONDS = 100, 20, 30.0
 MUST = "must"
 
@@ -47,12 +49,12 @@ class Rounds:
 
     @property
     def cpu(self) -> float:
-        """Processor seconds for each Gbit."""
-        return middle([one.cpu / one.gbit for one in self.seen])
+        """Processor seconds for each Gbit: the least, as whatever else runs on the machine only adds."""
+        return min(one.cpu / one.gbit for one in self.seen)
 
     @property
     def memory(self) -> float:
-        return middle([one.memory for one in self.seen])
+        return max(one.memory for one in self.seen)
 
     @property
     def latency(self) -> list[float]:
@@ -154,6 +156,18 @@ def spent(processes: list[Processes]) -> list[float]:
     return [one.cpu() - was for one, was in zip(processes, before, strict=True)]
 
 
+def recorded(node: Node, ours: list[Processes], copies: Copies) -> tuple[float, ...]:
+    """CPU seconds of one round: camera to disk, what recording adds to live view, DSS_SS alone, ffmpeg."""
+    idle = sum(spent(ours))
+    node.plan("continuous")
+    recorder, relay = spent(ours)
+    node.plan("off")
+    with copies as pids:
+        (theirs,) = spent([Processes(pids)])
+    progress(f"  DSS_SS {recorder:.3f} s, DSS_MTS {relay:.3f}, both before {idle:.3f}, ffmpeg {theirs:.3f}")
+    return recorder + relay, recorder + relay - idle, recorder, theirs
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("count", [4, 20, 50], ids=lambda n: f"record_{n}")
 def test_recording_costs_less_than_a_copying_ffmpeg_for_each_camera(
@@ -166,26 +180,17 @@ def test_recording_costs_less_than_a_copying_ffmpeg_for_each_camera(
     assert node.process
     assert node.recorder
     ours = [Processes([node.recorder.pid]), Processes([node.process.pid])]
-    idle, recorder, relay, theirs = [0.0, 0.0], 0.0, 0.0, 0.0
-    for _ in range(ROUNDS):
-        idle = [a + b for a, b in zip(idle, spent(ours), strict=True)]
-        node.plan("continuous")
-        found = spent(ours)
-        recorder, relay = recorder + found[0], relay + found[1]
-        node.plan("off")
-        with Copies(cameras, tmp_path) as pids:
-            theirs += spent([Processes(pids)])[0]
-        progress(f"  s so far: DSS_SS {recorder:.3f}, DSS_MTS {relay:.3f}, ffmpeg {theirs:.3f}; "
-                 f"not recording {idle[0]:.3f} and {idle[1]:.3f}")  # fmt: skip
-    each = 100 / (ROUNDS * RECORD_SECONDS * count)
-    for what, cost in (
-        ("camera to disk, relay included", recorder + relay),
-        ("what recording adds to live view", recorder + relay - sum(idle)),
-        ("recorder alone", recorder),
+    rounds = [recorded(node, ours, Copies(cameras, tmp_path)) for _ in range(ROUNDS)]
+    *costs, theirs = (min(one) for one in zip(*rounds, strict=True))
+    each = 100 / (RECORD_SECONDS * count)
+    for what, cost in zip(
+        ("camera to disk, relay included", "added to live view", "DSS_SS alone"), costs, strict=True
     ):
-        name = f"record_{count}: % of a core per camera, {what}"
-        record(Figure(name, cost * each, "ffmpeg", theirs * each))
-    assert (recorder + relay - sum(idle)) / theirs <= 0.60
+        record(
+            Figure(f"record_{count}: % of a core per camera, {what}", cost * each, "ffmpeg", theirs * each)
+        )
+    assert costs[1] / theirs <= 0.60
+    assert count < MANY or costs[0] / theirs <= 0.60
 
 
 @pytest.mark.timeout(300)
