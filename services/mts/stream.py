@@ -7,8 +7,9 @@ from typing import Any
 
 from services.mts.chunk import RTP, Chunk, packets
 from services.mts.intake import Tail
-from services.mts.mux import Muxer, note
+from services.mts.mux import Muxer
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
+from services.mts.websocket import no_picture
 from services.runtime import rtsp
 from services.runtime.rtsp import Track
 
@@ -115,6 +116,8 @@ class Stream:
             return
         first = not self._lives
         self._lives = (*self._lives, viewer)
+        if viewer.loud and self._muxer and not self._muxer.sound:
+            self._muxer.listen(self._gop)
         for chunk in self._gop:
             if first:
                 self._mux(chunk)
@@ -130,6 +133,8 @@ class Stream:
         self.wanted_at = monotonic()
         if not self._lives:
             self._muxer, self._mux_from = None, 0
+        elif self._muxer and not any(live.loud for live in self._lives):
+            self._muxer.sound = None
 
     def end(self) -> None:
         """The channel is gone: so are its viewers."""
@@ -139,7 +144,7 @@ class Stream:
     def tell(self) -> None:
         """Called each few seconds: browsers hear why no frame has come since the last call."""
         if self.frames == self._told:
-            said = note(WHY.get(self.state, WHY["online"]))
+            said = no_picture(WHY.get(self.state, WHY["online"]))
             for live in self._lives:
                 live.tell(said)
         self._told = self.frames
@@ -162,8 +167,9 @@ class Stream:
 
     def _mux(self, chunk: Chunk) -> None:
         if self._muxer is None:
-            video = next(track for track in self.tracks if track.media.kind == "video")
-            self._muxer = Muxer(video.media, video.channel, self._mux_from)
+            self._muxer = Muxer(self.tracks, self._mux_from)
+            if any(live.loud for live in self._lives):
+                self._muxer.listen()
         self._muxer.mux(chunk)
 
     def _remember(self, chunk: Chunk) -> None:
