@@ -6,7 +6,8 @@ from aiohttp import web
 
 from services.media.assignment import Assignment
 from services.media.gate import Gate
-from services.mts import live, rtsp_server
+from services.media.pictures import Pictures
+from services.mts import live, rtsp_server, snapshot
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.runtime import auth, config, tls
@@ -27,6 +28,7 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
+    pictures = Pictures()
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
@@ -40,9 +42,10 @@ async def build(context: Context) -> None:
             server.close()
         # Not wait_closed(): it would wait for players that are connected and silent.
         await hub.close()
+        await pictures.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes(live.routes(hub, gate))
+    context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

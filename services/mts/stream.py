@@ -65,6 +65,11 @@ class Stream:
         """How many watch now."""
         return len(self._relays) + sum(one.left() is None for one in self._lives)
 
+    @property
+    def key_frame(self) -> Chunk | None:
+        """The last key frame, as long as what followed it is kept."""
+        return self._gop[0] if self._gop else None
+
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
         same = [(t.media, t.channel) for t in tracks] == [(t.media, t.channel) for t in self.tracks]

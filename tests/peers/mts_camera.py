@@ -1,6 +1,6 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw] [WIDTHxHEIGHT] [KBIT]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens.
 """
@@ -41,6 +41,8 @@ def pipeline(words: list[str]) -> str:
         audio = (
             "audiotestsrc is-live=true ! audioconvert ! audioresample ! alawenc ! rtppcmapay name=pay1 pt=8"
         )
+    if "opus" in words:
+        audio = "audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay name=pay1 pt=97"
     return f"( {picture} ! videoconvert ! {video} {audio} )"
 
 

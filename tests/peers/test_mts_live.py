@@ -67,7 +67,9 @@ const video = document.querySelector('video'), began = performance.now();
 const state = window.state = {first: null, error: null};
 video.requestVideoFrameCallback(() => state.first = performance.now() - began);
 video.onerror = () => state.error = video.error.message;
-const socket = new WebSocket(new URLSearchParams(location.hash.slice(1)).get('ws'));
+const wanted = new URLSearchParams(location.hash.slice(1));
+if (wanted.has('src')) video.src = wanted.get('src'); else {
+const socket = new WebSocket(wanted.get('ws'));
 socket.binaryType = 'arraybuffer';
 const source = new MediaSource(), queue = [];
 let buffer;
@@ -82,6 +84,7 @@ socket.onmessage = async ({data}) => {
   } else queue.push(data);
   next();
 };
+}
 </script>"""
 
 
