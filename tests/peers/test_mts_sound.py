@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import av
 import pytest
+from mts_page import messages, serve_page
 from mts_rack import Rack
-from test_mts_live import messages, serve_page
 
 from tests import browser
 
@@ -52,8 +52,8 @@ class Shown:
         return {name: after[name] - before[name] for name in ("time", "pictures", "heard")}
 
 
-@pytest.mark.parametrize(("kind", "codec"), [("aac", "mp4a.40.2"), ("opus", "opus")])
-async def test_chromium_plays_the_sound_with_the_pictures(rack: Rack, kind: str, codec: str) -> None:
+@pytest.mark.parametrize("kind", ["aac", pytest.param("opus", marks=pytest.mark.full)])
+async def test_chromium_plays_the_sound_with_the_pictures(rack: Rack, kind: str) -> None:
     camera = await asyncio.to_thread(rack.camera, kind, kind) if kind != "aac" else None
     try:
         url = rack.ws("one" if kind == "aac" else kind) + "&audio=1"
@@ -96,11 +96,13 @@ def test_ffmpeg_reads_the_plain_file_with_sound(rack: Rack) -> None:
     assert sum(line.startswith("1,") for line in lines) > 60
 
 
+@pytest.mark.full
 def test_mpv_plays_the_plain_file(rack: Rack) -> None:
     words = ["mpv", "--no-config", "--vo=null", "--ao=null", "--frames=50", "--msg-level=all=warn"]
     assert "rror" not in ran(*words, rack.http("/live/one/main.mp4?audio=1"))
 
 
+@pytest.mark.full
 async def test_chromium_plays_the_plain_file_in_a_video_element(rack: Rack) -> None:
     async with shown(f"src={rack.http('/live/one/main.mp4').replace('&', '%26')}") as page:
         assert (await page.gain(2))["pictures"] > 40
@@ -149,6 +151,7 @@ def test_a_width_that_is_none_is_refused(rack: Rack, width: str) -> None:
 
 def test_a_camera_that_is_away_gives_no_file_and_no_snapshot_but_its_reason(own_rack: Rack) -> None:
     own_rack.assign("one", "rtsp://127.0.0.1:9/")
+    own_rack.wait_for("one", "unreachable")
     for path in ("/live/one/main.mp4", "/snapshot/one"):
         status, body, _ = answer(own_rack.http(path))
         assert status == 503
