@@ -1,6 +1,6 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [WIDTHxHEIGHT] [KBIT]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [udp] [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens.
 """
@@ -62,6 +62,8 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(pipeline(words))
     factory.set_shared(True)
+    if "udp" in words:
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     allow = "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
     factory.add_role_from_structure(Gst.Structure.new_from_string(allow))
     server.get_mount_points().add_factory("/cam/realmonitor", factory)
