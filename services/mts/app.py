@@ -7,6 +7,7 @@ from aiohttp import web
 from services.media.assignment import Assignment
 from services.media.gate import Gate
 from services.media.pictures import Pictures
+from services.media.rtsp_udp import Ports
 from services.mts import live, rtsp_server, snapshot
 from services.mts.hub import Hub
 from services.mts.source import Patience
@@ -28,13 +29,13 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
-    pictures = Pictures()
+    pictures, udp = Pictures(), Ports()
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         servers = [
-            await rtsp_server.listen(hub, gate, ports["rtsp"], hosts.get("rtsp")),
+            await rtsp_server.listen(hub, gate, ports["rtsp"], hosts.get("rtsp"), udp),
             await rtsp_server.listen(hub, gate, ports["rtsps"], hosts.get("rtsps"), shown),
         ]
         yield
@@ -43,6 +44,7 @@ async def build(context: Context) -> None:
         # Not wait_closed(): it would wait for players that are connected and silent.
         await hub.close()
         await pictures.close()
+        udp.close()
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])

@@ -3,10 +3,10 @@
 import json
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from services.media.interleaved import packets
 from services.mts.websocket import BINARY, TEXT, bodies, message
 
 RTP = struct.Struct(">BBHII")
@@ -91,15 +91,6 @@ class Chunk:
 def piece(parts: list[memoryview]) -> bytes:
     """These parts as one piece of a chunked HTTP answer (RFC 9112 §7.1)."""
     return b"".join((f"{sum(map(len, parts)):x}\r\n".encode(), *parts, b"\r\n"))
-
-
-def packets(data: bytes) -> Iterator[tuple[int, memoryview]]:
-    """Channel and packet of every interleaved unit of a chunk."""
-    view, position = memoryview(data), 0
-    while position + 4 <= len(data):
-        end = position + 4 + (data[position + 2] << 8 | data[position + 3])
-        yield data[position + 1], view[position + 4 : end]
-        position = end
 
 
 def payloads(data: bytes, channel: int) -> list[tuple[int, int]]:

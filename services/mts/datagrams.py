@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from services.media import rtsp_udp
 from services.mts.chunk import DOLLAR, RTP
 from services.mts.reorder import Reorder
 from services.runtime import rtsp, rtsp_message
@@ -18,7 +19,6 @@ from services.runtime.sdp import Media
 PATIENCE = 0.1
 """Seconds that a packet is held back for one that is missing before it."""
 _BUFFER = 4 * 1024 * 1024
-_TRIES = 50
 _HOLE = RTP.pack(0x80, 0, 0, 0, 0)
 _NOTHING_HEARD = bytes((0x80, 201, 0, 1)) + b"DSS "
 
@@ -49,7 +49,7 @@ class Datagrams:
     async def setup(self, client: Client, media: Media) -> None:
         """Ask the camera for one track; raises RtspError."""
         ours, theirs = client.ends
-        lane = Lane(_pair(ours))
+        lane = Lane(_opened(ours))
         self._lanes.append(lane)
         track, port = await client.setup_udp(media, lane.port)
         lane.channel, lane.camera = track.channel, (theirs, port)
@@ -146,22 +146,10 @@ class Control(asyncio.Protocol):
         self._on_lost(exc)
 
 
-def _pair(host: str) -> tuple[socket.socket, socket.socket]:
-    """Sockets on an even port and the next one (RFC 3550 §11); raises RtspError when none are free."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(_TRIES):
-        first, second = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
-        try:
-            first.bind((host, 0))
-            port = first.getsockname()[1]
-            if port % 2 == 0:
-                second.bind((host, port + 1))
-                first.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-                return first, second
-        except OSError:
-            pass
-        first.close()
-        second.close()
-    raise RtspError(
-        rtsp.UNREACHABLE, "This node has no two free UDP ports next to each other for the camera."
-    )
+def _opened(host: str) -> tuple[socket.socket, socket.socket]:
+    try:
+        first, second = rtsp_udp.pair(host)
+    except OSError as reason:
+        raise RtspError(rtsp.UNREACHABLE, f"The camera sends by UDP alone, but {reason}.") from reason
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    return first, second

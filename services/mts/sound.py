@@ -1,7 +1,8 @@
 """Sound beside the pictures, for browsers that ask for it: `chunk.loud` and `chunk.loud_init`."""
 
+from services.media.interleaved import packets
 from services.mts import audio, fmp4_sound
-from services.mts.chunk import RTP, Chunk, Init, packets, payload
+from services.mts.chunk import RTP, Chunk, Init, payload
 from services.mts.websocket import BINARY, message
 from services.runtime.rtsp import Track
 

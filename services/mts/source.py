@@ -7,8 +7,9 @@ import struct
 from dataclasses import dataclass, field
 from time import monotonic
 
+from services.media.interleaved import packets
 from services.mts import depay
-from services.mts.chunk import DOLLAR, RTP, Chunk, packets
+from services.mts.chunk import DOLLAR, RTP, Chunk
 from services.mts.datagrams import Control, Datagrams
 from services.mts.intake import Intake
 from services.mts.stream import Origin, Stream

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from services.mts.chunk import RTP, Chunk, packets
+from services.media.interleaved import packets
+from services.mts.chunk import RTP, Chunk
 from services.mts.intake import Tail
 from services.mts.mux import Muxer
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
