@@ -58,14 +58,15 @@ async def test_chromium_plays_the_sound_with_the_pictures(rack: Rack, kind: str)
     try:
         url = rack.ws("one" if kind == "aac" else kind) + "&audio=1"
         async with shown(f"ws={url.replace('&', '%26')}") as page:
-            gained = await page.gain(3)
+            gained = await page.gain(2)
     finally:
         if camera:
             camera.kill()
     assert gained["heard"] > 2000
-    assert gained["pictures"] > 60
+    assert gained["pictures"] > 40
 
 
+@pytest.mark.full
 async def test_sound_and_pictures_are_both_unbroken(rack: Rack) -> None:
     init, parts = await messages(rack.ws("one") + "&audio=1", 150)
     assert init["mime"].endswith(',mp4a.40.2"')

@@ -45,17 +45,17 @@ def set_up(player: Player, url: str, transport: str) -> tuple[int, str]:
 def test_a_camera_that_refuses_tcp_is_pulled_by_udp_without_loss(rack: Rack) -> None:
     camera = rack.camera("udp", "udp", "aac", "640x360", "2000")
     try:
-        assert len(decoded(rack.rtsp("udp"), 75, "-rtsp_transport", "tcp")) == 75
+        assert len(decoded(rack.rtsp("udp"), 50, "-rtsp_transport", "tcp")) == 50
         assert rack.streams()["udp", "main"]["state"] == "online"
     finally:
         camera.kill()
-    assert "lost" in rack.wait_for("udp", "unreachable")["reason"]
 
 
 def test_ffmpeg_takes_udp_without_being_told_and_loses_nothing(rack: Rack) -> None:
-    assert len(decoded(rack.rtsp("one"), 75)) == 75
+    assert len(decoded(rack.rtsp("one"), 50)) == 50
 
 
+@pytest.mark.full
 def test_gstreamer_takes_udp(rack: Rack, tmp_path: Path) -> None:
     source = f"rtspsrc location={rack.rtsp('one')} protocols=udp ! rtph264depay ! avdec_h264 ! "
     # Its PAUSE races with its own TEARDOWN, so that what came counts and not how it ended.
