@@ -5,51 +5,13 @@ import io
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import av
 import pytest
-from mts_page import messages, serve_page
+from mts_page import messages, shown
 from mts_rack import Rack
-
-from tests import browser
-
-FIGURES = """(() => { const v = document.querySelector('video'); return {
-  time: v.currentTime, pictures: v.getVideoPlaybackQuality().totalVideoFrames,
-  heard: v.webkitAudioDecodedByteCount, error: v.error?.message ?? null}; })()"""
-
-
-@asynccontextmanager
-async def shown(fragment: str) -> AsyncIterator["Shown"]:
-    """A page of Chromium: `#ws=` plays by Media Source, `#src=` as a plain file."""
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as play:
-        chromium = await play.chromium.launch(**browser.LAUNCH)
-        page = await chromium.new_page()
-        server = await serve_page()
-        await page.goto(f"http://127.0.0.1:{server.addresses[0][1]}/#{fragment}")
-        await page.wait_for_function("document.querySelector('video').currentTime > 0", timeout=15_000)
-        yield Shown(page)
-        await chromium.close()
-        await server.cleanup()
-
-
-class Shown:
-    def __init__(self, page) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        self._page = page
-
-    async def gain(self, seconds: float) -> dict[str, float]:
-        """What came in so many seconds of the picture."""
-        before = await self._page.evaluate(FIGURES)
-        wait = f"document.querySelector('video').currentTime > {before['time'] + seconds}"
-        await self._page.wait_for_function(wait, timeout=20_000)
-        after = await self._page.evaluate(FIGURES)
-        assert after["error"] is None
-        return {name: after[name] - before[name] for name in ("time", "pictures", "heard")}
 
 
 @pytest.mark.parametrize("kind", ["aac", pytest.param("opus", marks=pytest.mark.full)])
