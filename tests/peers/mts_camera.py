@@ -1,6 +1,7 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [udp] [WIDTHxHEIGHT] [KBIT]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [udp] [at=ADDRESS]
+                     [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens.
 """
@@ -51,7 +52,7 @@ def main() -> None:
     port, password, words = sys.argv[1], sys.argv[2], sys.argv[3:]
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(next((w[3:] for w in words if w.startswith("at=")), "127.0.0.1"))
     server.set_service(port)
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
