@@ -45,7 +45,7 @@ def set_up(player: Player, url: str, transport: str) -> tuple[int, str]:
 def test_a_camera_that_refuses_tcp_is_pulled_by_udp_without_loss(rack: Rack) -> None:
     camera = rack.camera("udp", "udp", "aac", "640x360", "2000")
     try:
-        assert len(decoded(rack.rtsp("udp"), 50, "-rtsp_transport", "tcp")) == 50
+        assert len(decoded(rack.rtsp("udp"), 25, "-rtsp_transport", "tcp")) == 25
         assert rack.streams()["udp", "main"]["state"] == "online"
     finally:
         camera.kill()

@@ -45,13 +45,12 @@ def tone() -> list[bytes]:
     return units
 
 
-@pytest.fixture(scope="module")
-def pictures() -> list[bytes]:
+def coded(size: str) -> list[bytes]:
     """Three seconds of pictures, one second from key to key: NAL units of each behind start codes."""
     words = ["-c:v", "libx264", "-g", "25", "-sc_threshold", "0", "-bf", "0", "-preset", "ultrafast"]
     data = ffmpeg(
         "-i",
-        "testsrc=size=160x96:rate=25:duration=3",
+        f"testsrc=size={size}:rate=25:duration=3",
         *words,
         "-x264-params",
         "aud=1:sliced-threads=0",
@@ -59,6 +58,11 @@ def pictures() -> list[bytes]:
         "h264",
     )
     return [one for one in data.split(b"\x00\x00\x00\x01\x09")[1:] if one]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[bytes]:
+    return coded("160x96")
 
 
 def packet(channel: int, number: int, timestamp: int, body: bytes, marker: bool = True) -> bytes:
@@ -322,3 +326,21 @@ async def test_a_file_over_http_is_the_same_in_pieces_and_ends_with_its_format(
     camera.plays(None)
     camera.send(50, 60, {})
     assert viewer.done.is_set()
+
+
+@pytest.mark.parametrize("kind", [LiveViewer, LoudViewer])
+def test_another_size_in_mid_stream_gives_a_new_init_on_the_same_time_axis(
+    pictures: list[bytes], tone: list[bytes], kind: type[LiveViewer]
+) -> None:
+    camera = Camera(pictures[:25] + coded("320x192")[:50]).plays(AAC)
+    sink = camera.join(kind)
+    camera.send(0, 75, spoken(tone))
+    parts = [bytes(one) for one in bodies(b"".join(sink.written))]
+    begins = [number for number, one in enumerate(parts) if one[:1] == b"{"]
+    assert len(begins) == 2
+    found = []
+    for part in (parts[1 : begins[1]], parts[begins[1] + 1 :]):
+        with av.open(io.BytesIO(b"".join(part))) as file:
+            found.append([(frame.width, frame.time) for frame in file.decode(video=0)])
+    assert [{width for width, _ in one} for one in found] == [{160}, {320}]
+    assert [time for one in found for _, time in one] == pytest.approx([n / 25 for n in range(75)])
