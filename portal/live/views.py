@@ -33,6 +33,12 @@ def open_channel(channel: str) -> ResponseReturnValue:
     return jsonify(asdict(live.open(work.session(), channel, guard.account(), "portal", stream)))
 
 
+@blueprint.post("/live/<channel>/snapshot")
+def snapshot(channel: str) -> ResponseReturnValue:
+    """A one-time token for one JPEG: {"token", "expires_in", "path", …} of `services.smc.live`."""
+    return jsonify(asdict(live.snapshot(work.session(), channel, guard.account())))
+
+
 @blueprint.post("/live/layouts")
 def save_layout() -> ResponseReturnValue:
     """Keep a wall: `name`, `size`, for each tile `c`, `first`; answers with the menu of layouts."""

@@ -142,7 +142,8 @@ export class Arrangement {
     const tile = tileOf(cell);
     const does = {
       Enter: () => this.enlarge(cell),
-      s: () => tile.state === "playing" && tile.snapshot(),
+      s: () => tile.part("snapshot").disabled || tile.snapshot(),
+      m: () => tile.part("sound").disabled || tile.listen(),
       f: () => wide(cell),
       Delete: () => this.empty(tile),
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];

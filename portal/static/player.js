@@ -1,6 +1,6 @@
 // One live picture: fragments of MP4 from a WebSocket into Media Source Extensions, kept close to now.
 // The server speaks first: a text message with the type, then the initialisation segment, then one fragment
-// per frame, and a note in between while there is no picture. Figures for people and tests stand as data
+// per frame, and a note in between while there is no picture, or no sound for who asked for it. Figures for people and tests stand as data
 // attributes on the <video> element.
 
 const LAG_FAST = 1.2; // seconds behind: play a little faster
@@ -35,10 +35,11 @@ function joined(parts) {
 
 /** Shows one stream in `video`.
  *  `ask()` resolves to {ws, token} or throws {what, why, remedy, final};
- *  `tell(state, problem)` hears connecting, playing, waiting, unsupported, refused, stopped. */
+ *  `tell(state, problem)` hears connecting, playing, waiting, unsupported, refused, stopped, and mute where
+ *  `loud` asks for sound that cannot be had. */
 export class Player {
-  constructor(video, ask, tell) {
-    Object.assign(this, { video, ask, tell, tries: 0, closed: false, reconnects: 0, before: 0, droppedBefore: 0 });
+  constructor(video, ask, tell, loud = false) {
+    Object.assign(this, { video, ask, tell, loud, tries: 0, closed: false, reconnects: 0, before: 0, droppedBefore: 0 });
     this.clicked = performance.now();
     this.fresh = true;
     video.addEventListener("error", this.onVideoError);
@@ -79,6 +80,7 @@ export class Player {
     const url = new URL(ws, location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (!url.searchParams.has("token")) url.searchParams.set("token", token);
+    if (this.loud) url.searchParams.set("audio", "1");
     const socket = (this.socket = new WebSocket(url));
     socket.binaryType = "arraybuffer";
     this.heard = performance.now();
@@ -96,7 +98,10 @@ export class Player {
   }
 
   onText(message) {
-    if (message.type === "init") this.begin(message.mime);
+    if (message.type === "init") {
+      this.video.dataset.sound = message.sound ?? "";
+      this.begin(message.mime);
+    } else if (message.about === "sound") this.tell("mute", message);
     else if (message.type === "note") {
       this.noted = true;
       this.say("waiting", message);
@@ -215,9 +220,18 @@ export class Player {
     if (!this.placed || lag > LAG_JUMP || this.video.currentTime < start) {
       this.placed = true;
       this.video.currentTime = Math.max(start, end - EDGE);
-      this.video.play().catch(() => {}); // a page that was left may not play; nothing to mend
+      this.start();
     } else if (lag > LAG_FAST) this.video.playbackRate = CATCH_UP;
     else if (lag < LAG_CALM) this.video.playbackRate = 1;
+  }
+
+  /** A browser that allows no sound yet still shows the picture; a page that was left may not play at all. */
+  start() {
+    this.video.play().catch((error) => {
+      if (error.name !== "NotAllowedError" || this.video.muted) return;
+      this.video.muted = true;
+      this.video.play().catch(() => {});
+    });
   }
 
   awaitFrame() {

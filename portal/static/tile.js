@@ -20,7 +20,7 @@ export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
 export class Tile {
   /** `options`: an option for each camera, by its channel; `say(text)` reaches screen readers. */
   constructor(cell, options, say) {
-    Object.assign(this, { cell, options, say, shown: "", asleep: true, large: false, state: "stopped" });
+    Object.assign(this, { cell, options, say, shown: "", asleep: true, large: false, loud: false, state: "stopped" });
     tiles.set(cell, this);
     this.offer(this.part("channel").dataset.chosen);
     this.judge(cell.clientWidth);
@@ -117,6 +117,7 @@ export class Tile {
 
   start(stream) {
     const { channel } = this;
+    if (this.part("video").dataset.channel !== channel) this.loud = false;
     const video = this.fresh(channel);
     const mine = (this.mine = {});
     this.close();
@@ -129,8 +130,10 @@ export class Tile {
     }
     video.dataset.stream = stream;
     const wanted = () => this.mine === mine;
-    const tell = (state, problem) => wanted() && this.show(state, problem);
-    this.player = new Player(video, () => this.ask(channel, stream, wanted), tell);
+    const tell = (state, problem) => {
+      if (wanted()) state === "mute" ? this.mute(problem) : this.show(state, problem);
+    };
+    this.player = new Player(video, () => this.ask(channel, stream, wanted), tell, this.loud);
   }
 
   /** A new element, because counts and errors of the last stream end with theirs. */
@@ -139,6 +142,7 @@ export class Tile {
     const video = old.cloneNode(false);
     for (const name of Object.keys(video.dataset)) if (name !== "part") delete video.dataset[name];
     video.removeAttribute("src");
+    video.muted = !this.loud;
     const still = channel && old.dataset.channel === channel ? this.picture(0.8)?.toDataURL("image/jpeg") : null;
     if (still) video.poster = still;
     else if (old.dataset.channel !== channel) video.removeAttribute("poster");
@@ -179,12 +183,32 @@ export class Tile {
     rest.textContent = [problem?.why, problem?.remedy].filter(Boolean).join(" ");
     box.replaceChildren(title, rest);
     box.hidden = state === "playing" || (state === "stopped" && !problem);
-    this.part("snapshot").disabled = state !== "playing";
+    this.part("snapshot").disabled = !["playing", "unsupported"].includes(state);
+    const button = this.part("sound");
+    button.hidden = !this.channel || this.part("video").dataset.sound === "";
+    button.disabled = state !== "playing";
+    button.setAttribute("aria-pressed", this.loud);
     this.tell();
   }
 
+  /** With sound, or without; a stream has it only for who asks. */
+  listen() {
+    this.loud = !this.loud;
+    this.start(this.stream());
+  }
+
+  /** Sound was asked for and cannot be had: the picture goes on, and says why it is silent. */
+  mute(problem) {
+    this.loud = this.player.loud = false;
+    this.part("video").muted = true;
+    this.part("video").dataset.mute = problem.why;
+    this.part("sound").title = `${problem.what} ${problem.why} ${problem.remedy}`;
+    this.say(`${this.name}: ${this.part("sound").title}`);
+  }
+
   tell() {
-    const [text, look] = this.channel ? this.age() : ["", ""];
+    const [state, look] = this.channel ? this.age() : ["", ""];
+    const text = state && this.part("video").dataset.mute ? `${state}, no sound` : state;
     const part = this.part("age");
     if (part.textContent !== text) part.textContent = text;
     if (part.dataset.look !== look) part.dataset.look = look;
@@ -213,16 +237,32 @@ export class Tile {
     return canvas;
   }
 
-  /** Download the picture that stands. */
-  snapshot() {
+  /** Download the picture in the camera's full size: as it stands, or as the server has it. */
+  async snapshot() {
     const { name } = this;
-    this.picture()?.toBlob((blob) => {
-      const link = document.createElement("a");
-      link.download = `${name} ${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jpg`;
-      link.href = URL.createObjectURL(blob);
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-      this.say(`The picture of ${name} is saved.`);
-    }, "image/jpeg", 0.92);
+    const [blob, time] = await this.saved();
+    if (!blob) return this.say(`The picture of ${name} could not be saved.`);
+    const link = document.createElement("a");
+    link.download = `${name} ${time.slice(0, 19).replaceAll(":", "-")}.jpg`;
+    link.href = URL.createObjectURL(blob);
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    this.say(`The picture of ${name} is saved.`);
+  }
+
+  /** A picture and its time. A sub stream is smaller than what the camera has, and H.265 may not be decoded here. */
+  async saved() {
+    const now = new Date().toISOString();
+    const canvas = this.picture();
+    const whole = canvas && this.part("video").dataset.stream === "main";
+    const kept = canvas && new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    return (!whole && (await this.fetched().catch(() => null))) || [await kept, now];
+  }
+
+  async fetched() {
+    const { snapshot, csrf } = this.cell.parentElement.dataset;
+    const address = snapshot.replace("CHANNEL", encodeURIComponent(this.channel));
+    const answer = await fetch((await permission(address, csrf, OTHERWISE)).path);
+    return answer.ok ? [await answer.blob(), answer.headers.get("X-Picture-Time")] : null;
   }
 }

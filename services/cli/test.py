@@ -18,7 +18,7 @@ EVERYDAY = ("lint", "unit", "render", "playbooks", "portal", "peers", "lab", "e2
 
 ENGINES = ("mariadb-server", "nats-server", "nftables", "nginx-light", "openssl", "redis-server", "systemd")
 BROWSER = ("chromium", "fonts-dejavu-core", "npm")
-PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv")
+PLAYERS = ("ffmpeg", "gstreamer1.0-tools", "mpv", "vlc-bin", "vlc-plugin-base")
 # Linux as a program, for what this machine's own kernel may lack.
 KERNEL = ("kmod", "user-mode-linux")
 LAB = (*needs.PACKAGES, "npm")

@@ -1,5 +1,6 @@
-"""RTSP/1.0 for players (RFC 2326), media on the same TCP or TLS connection; what is played is a subclass's.
+"""RTSP/1.0 for players (RFC 2326); what is played is a subclass's.
 
+Media comes on the same TCP or TLS connection, or by UDP where a subclass allows it.
 A token admits one connection. Everything later, the session id included, is bound to that connection, so that
 neither can be replayed on another one.
 """
@@ -18,6 +19,7 @@ from typing import ClassVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 from services.media.gate import Gate
+from services.media.rtsp_udp import Ports, near, wanted_port
 from services.runtime import rtsp_message
 from services.runtime.errors import Problem
 from services.runtime.rtsp import Track
@@ -80,6 +82,10 @@ class Connection(asyncio.Protocol, ABC):
         self._task: asyncio.Task[None] | None = None
         self.chosen: dict[int, tuple[Track, int]] = {}
         """Tracks that are set up, by number, each with the player's channel for it."""
+        self.udp: Ports | None = None
+        """The sockets for players that want UDP; None refuses it."""
+        self.places: dict[int, int] = {}
+        """The player's UDP port by channel; empty when media comes on the connection."""
 
     @abstractmethod
     async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
@@ -138,6 +144,7 @@ class Connection(asyncio.Protocol, ABC):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop()
+        self._watch(False)
         if self._task:
             self._limits.leave(self._address)
             self._task.cancel()
@@ -154,8 +161,17 @@ class Connection(asyncio.Protocol, ABC):
         self.transport.close()
 
     async def _next(self) -> Message:
-        patience = None if self.playing else IDLE_SECONDS if self._name else ADMIT_SECONDS
-        async with asyncio.timeout(patience):
+        while True:
+            try:
+                return await self._message()
+            except TimeoutError:
+                if not self._reports():
+                    raise
+
+    async def _message(self) -> Message:
+        patience = IDLE_SECONDS if self._name else ADMIT_SECONDS
+        # A connection that carries media shows by itself when it is dead.
+        async with asyncio.timeout(None if self.playing and not self.places else patience):
             while True:
                 while self._buffer[:1] == b"$" and len(self._buffer) >= 4:
                     size = 4 + int.from_bytes(self._buffer[2:4], "big")
@@ -215,17 +231,17 @@ class Connection(asyncio.Protocol, ABC):
             number = 0
         if number >= len(self.tracks):
             raise Refusal(404)
-        channel = self._wanted_channel(message)
+        channel, transport = self._transport_for(number, message)
         self.chosen[number] = self.tracks[number], channel
-        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         self._reply(message, 200, {"Transport": transport})
 
     async def _play(self, message: Message, uri: str) -> None:
         await self._admitted(uri)
         self._check_session(message)
-        if not self.chosen:
+        if not self.chosen or len(self.places) not in (0, 2 * len(self.chosen)):
             raise Refusal(455)
         self._reply(message, 200, await self.prepare(message))
+        self._watch(True)
         self.start()
 
     async def _pause(self, message: Message, uri: str) -> None:
@@ -269,17 +285,46 @@ class Connection(asyncio.Protocol, ABC):
         if self._name is None or (given != self._session and (given or required)):
             raise Refusal(454)
 
-    def _wanted_channel(self, message: Message) -> int:
-        """The first offered transport that is RTP over this connection, on the channels it asks for."""
-        taken = {channel for _, channel in self.chosen.values()}
+    def _transport_for(self, number: int, message: Message) -> tuple[int, str]:
+        """The channel for a track, and the answer: the first offered transport that is carried."""
+        if number in self.chosen:
+            for channel in (self.chosen[number][1], self.chosen[number][1] + 1):
+                self.places.pop(channel, None)
+        taken = {channel for other, (_, channel) in self.chosen.items() if other != number}
+        free = next(channel for channel in range(0, 255, 2) if channel not in taken)
         for offer in message.get("transport").split(","):
-            if not offer.strip().upper().startswith("RTP/AVP/TCP"):
-                continue
-            pair = _INTERLEAVED.search(offer)
-            channel = int(pair[1]) if pair else next(c for c in range(0, 255, 2) if c not in taken)
-            if channel <= 254 and channel not in taken:
-                return channel
+            if offer.strip().upper().startswith("RTP/AVP/TCP"):
+                pair = _INTERLEAVED.search(offer)
+                channel = int(pair[1]) if pair else free
+                if channel <= 254 and channel not in taken:
+                    return channel, f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+            elif (port := wanted_port(offer)) and (ours := self._udp_port()):
+                self.places |= {free: port, free + 1: port + 1}
+                ports = f"client_port={port}-{port + 1};server_port={ours}-{ours + 1}"
+                return free, f"RTP/AVP;unicast;{ports}"
         raise Refusal(461)
+
+    def _udp_port(self) -> int:
+        """Our port for RTP by UDP, 0 where there is none for this player."""
+        if self.udp is None or not near(self._address):
+            return 0
+        try:
+            return int(self.udp.pair(self.transport.get_extra_info("sockname")[0])[0].getsockname()[1])
+        except OSError as reason:
+            LOG.warning("a player from %s gets no UDP: %s", self._address, reason)
+            return 0
+
+    def _watch(self, wanted: bool) -> None:
+        """Hear the reports of a player whose media goes by UDP, or no longer."""
+        for port in self.places.values():
+            if self.udp:
+                (self.udp.expect if wanted else self.udp.forget)((self._address, port))
+
+    def _reports(self) -> bool:
+        """Whether such a player was heard of late: some say that they live in RTCP alone."""
+        if self.udp is None or not self.playing:
+            return False
+        return min(self.udp.silent((self._address, port)) for port in self.places.values()) < IDLE_SECONDS
 
     def _reply(self, message: Message, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         head = {"CSeq": message.get("cseq", "0"), **headers}

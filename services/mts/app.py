@@ -6,7 +6,9 @@ from aiohttp import web
 
 from services.media.assignment import Assignment
 from services.media.gate import Gate
-from services.mts import live, rtsp_server
+from services.media.pictures import Pictures
+from services.media.rtsp_udp import Ports
+from services.mts import live, rtsp_server, snapshot
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.runtime import auth, config, tls
@@ -27,12 +29,13 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
+    pictures, udp = Pictures(), Ports()
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         servers = [
-            await rtsp_server.listen(hub, gate, ports["rtsp"], hosts.get("rtsp")),
+            await rtsp_server.listen(hub, gate, ports["rtsp"], hosts.get("rtsp"), udp),
             await rtsp_server.listen(hub, gate, ports["rtsps"], hosts.get("rtsps"), shown),
         ]
         yield
@@ -40,9 +43,11 @@ async def build(context: Context) -> None:
             server.close()
         # Not wait_closed(): it would wait for players that are connected and silent.
         await hub.close()
+        await pictures.close()
+        udp.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes(live.routes(hub, gate))
+    context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

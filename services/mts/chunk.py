@@ -1,9 +1,13 @@
 """One frame as it came from the camera: interleaved RTP (RFC 2326 §10.12), cut behind the marker."""
 
+import json
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+from services.media.interleaved import packets
+from services.mts.websocket import BINARY, TEXT, bodies, message
 
 RTP = struct.Struct(">BBHII")
 DOLLAR = 0x24
@@ -14,20 +18,45 @@ Channels = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, eq=False)
 class Init:
-    """What a browser needs first: the WebSocket messages `init` (text) and init segment (binary)."""
+    """What a browser needs first; `sound` is what the camera sends beside the pictures, "" for nothing.
+
+    `mute` is the message for a browser that asks for sound and cannot have it.
+    """
 
     mime: str
-    messages: bytes
+    segment: bytes
     timescale: int = 90_000
+    sound: str = ""
+    mute: bytes = b""
+
+    @cached_property
+    def messages(self) -> bytes:
+        """The WebSocket messages `init` (text) and init segment (binary)."""
+        said = {"type": "init", "mime": self.mime, "timescale": self.timescale, "sound": self.sound}
+        return message(TEXT, json.dumps(said).encode()) + message(BINARY, self.segment)
 
 
 class Chunk:
     """Bytes of one frame and of all that came before it; other forms are made once, when first wanted.
 
-    `at` is when it had come, in microseconds since 1970; `ticks` where its fMP4 form begins and ends.
+    `at` is when it had come, in microseconds since 1970; `ticks` where its fMP4 form begins and ends, `shown`
+    when it is to be seen. `live` is that form as a WebSocket message, `loud` with the sound behind it.
     """
 
-    __slots__ = ("_variants", "at", "data", "init", "key", "live", "ticks", "timestamp")
+    __slots__ = (
+        "_plain",
+        "_variants",
+        "at",
+        "data",
+        "init",
+        "key",
+        "live",
+        "loud",
+        "loud_init",
+        "shown",
+        "ticks",
+        "timestamp",
+    )
 
     def __init__(self, data: bytes, key: bool, timestamp: int) -> None:
         self.data = data
@@ -35,8 +64,12 @@ class Chunk:
         self.timestamp = timestamp
         self.at = time.time_ns() // 1000
         self.ticks = (0, 0)
+        self.shown = 0
         self.live: bytes | None = None
         self.init: Init | None = None
+        self.loud: bytes | None = None
+        self.loud_init: Init | None = None
+        self._plain: dict[bytes, bytes] | None = None
         self._variants: dict[Channels, bytes] = {}
 
     def variant(self, channels: Channels) -> bytes:
@@ -46,14 +79,18 @@ class Chunk:
             made = self._variants[channels] = _renumbered(self.data, dict(channels))
         return made
 
+    def plain(self, messages: bytes) -> bytes:
+        """`live` or `loud` as one piece of a chunked HTTP answer."""
+        self._plain = {} if self._plain is None else self._plain
+        made = self._plain.get(messages)
+        if made is None:
+            made = self._plain[messages] = piece(bodies(messages))
+        return made
 
-def packets(data: bytes) -> Iterator[tuple[int, memoryview]]:
-    """Channel and packet of every interleaved unit of a chunk."""
-    view, position = memoryview(data), 0
-    while position + 4 <= len(data):
-        end = position + 4 + (data[position + 2] << 8 | data[position + 3])
-        yield data[position + 1], view[position + 4 : end]
-        position = end
+
+def piece(parts: list[memoryview]) -> bytes:
+    """These parts as one piece of a chunked HTTP answer (RFC 9112 §7.1)."""
+    return b"".join((f"{sum(map(len, parts)):x}\r\n".encode(), *parts, b"\r\n"))
 
 
 def payloads(data: bytes, channel: int) -> list[tuple[int, int]]:
@@ -79,7 +116,14 @@ def payloads(data: bytes, channel: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _trimmed(data: bytes, start: int, end: int, first: int) -> tuple[int, int]:
+def payload(packet: memoryview) -> bytes:
+    """What an RTP packet of at least 12 bytes carries."""
+    first = packet[0]
+    start, end = _trimmed(packet, 12, len(packet), first) if first & 0x3F else (12, len(packet))
+    return bytes(packet[start:end])
+
+
+def _trimmed(data: bytes | memoryview, start: int, end: int, first: int) -> tuple[int, int]:
     start += 4 * (first & 15)
     if first & 0x10:
         if start + 4 > end:

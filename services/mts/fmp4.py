@@ -16,6 +16,7 @@ _SHIFTED = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIIiI4s")
 _STAMP = struct.Struct(">I4sIIQQ")
 _NTP_EPOCH = 2_208_988_800
 _KEY, _DELTA = 0x2000000, 0x1010000
+_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 def fragment(sequence: int, dts: int, duration: int, key: bool, size: int, shift: int = 0) -> bytes:
@@ -46,7 +47,7 @@ def avc_entry(all_sps: list[bytes], all_pps: list[bytes]) -> tuple[Sps, bytes]:
     record += b"".join(map(_sized, all_sps)) + bytes((len(all_pps),)) + b"".join(map(_sized, all_pps))
     if sps[1] in (100, 110, 122, 144):
         record += bytes((0xFC | facts.chroma, 0xF8 | facts.luma_depth - 8, 0xF8 | facts.chroma_depth - 8, 0))
-    return facts, _visual(b"avc1", facts, _box(b"avcC", record))
+    return facts, _visual(b"avc1", facts, box(b"avcC", record))
 
 
 def hevc_entry(sets: list[list[bytes]]) -> tuple[Sps, bytes]:
@@ -60,32 +61,41 @@ def hevc_entry(sets: list[list[bytes]]) -> tuple[Sps, bytes]:
     record += b"\x00\x00" + bytes((layers << 3 | (general[2] & 1) << 2 | 3, 3))
     for units in sets:
         record += bytes((0x80 | (units[0][0] >> 1) & 63, 0, len(units))) + b"".join(map(_sized, units))
-    return facts, _visual(b"hvc1", facts, _box(b"hvcC", record))
+    return facts, _visual(b"hvc1", facts, box(b"hvcC", record))
 
 
 def init_segment(facts: Sps, entry: bytes, timescale: int) -> bytes:
-    """ftyp + moov of one video track."""
-    matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    mvhd = _full(b"mvhd", 0, struct.pack(">5IH10x", 0, 0, timescale, 0, 0x10000, 0x100), matrix,
-                 bytes(24), struct.pack(">I", 2))  # fmt: skip
+    """ftyp + moov of one video track; `fmp4_sound.added` counts on mvex with its trex being the end."""
+    mvhd = full(b"mvhd", 0, struct.pack(">5IH10x", 0, 0, timescale, 0, 0x10000, 0x100), _MATRIX,
+                bytes(24), struct.pack(">I", 2))  # fmt: skip
     size = struct.pack(">2I", facts.width << 16, facts.height << 16)
-    tkhd = _full(b"tkhd", 3, struct.pack(">5I8x4H", 0, 0, VIDEO_TRACK, 0, 0, 0, 0, 0, 0), matrix, size)
-    mdhd = _full(b"mdhd", 0, struct.pack(">4I2H", 0, 0, timescale, 0, 0x55C4, 0))
-    hdlr = _full(b"hdlr", 0, struct.pack(">I4s12x", 0, b"vide"), b"VideoHandler\x00")
-    dref = _full(b"dref", 0, struct.pack(">I", 1), _full(b"url ", 1))
-    empty = [_full(name, 0, bytes(4)) for name in (b"stts", b"stsc", b"stco")]
-    stbl = _box(b"stbl", _full(b"stsd", 0, struct.pack(">I", 1), entry), *empty, _full(b"stsz", 0, bytes(8)))
-    minf = _box(b"minf", _full(b"vmhd", 1, bytes(8)), _box(b"dinf", dref), stbl)
-    trak = _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, minf))
-    trex = _full(b"trex", 0, struct.pack(">5I", VIDEO_TRACK, 1, 0, 0, 0))
-    ftyp = _box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41")
-    return ftyp + _box(b"moov", mvhd, trak, _box(b"mvex", trex))
+    picture = track(VIDEO_TRACK, timescale, b"vide", full(b"vmhd", 1, bytes(8)), entry, size)
+    ftyp = box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41")
+    return ftyp + box(b"moov", mvhd, picture, box(b"mvex", extends(VIDEO_TRACK)))
+
+
+def track(number: int, timescale: int, handler: bytes, head: bytes, entry: bytes, size: bytes) -> bytes:
+    """A `trak` without samples of its own; `size` is width and height, 16.16 each, zero for sound."""
+    volume = 0 if handler == b"vide" else 0x100
+    tkhd = full(b"tkhd", 3, struct.pack(">5I8x4H", 0, 0, number, 0, 0, 0, 0, volume, 0), _MATRIX, size)
+    mdhd = full(b"mdhd", 0, struct.pack(">4I2H", 0, 0, timescale, 0, 0x55C4, 0))
+    name = b"VideoHandler" if handler == b"vide" else b"SoundHandler"
+    hdlr = full(b"hdlr", 0, struct.pack(">I4s12x", 0, handler), name + b"\x00")
+    dref = full(b"dref", 0, struct.pack(">I", 1), full(b"url ", 1))
+    empty = [full(kind, 0, bytes(4)) for kind in (b"stts", b"stsc", b"stco")]
+    stbl = box(b"stbl", full(b"stsd", 0, struct.pack(">I", 1), entry), *empty, full(b"stsz", 0, bytes(8)))
+    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", head, box(b"dinf", dref), stbl)))
+
+
+def extends(number: int) -> bytes:
+    """The `trex` of a track."""
+    return full(b"trex", 0, struct.pack(">5I", number, 1, 0, 0, 0))
 
 
 def _visual(kind: bytes, facts: Sps, configuration: bytes) -> bytes:
     head = struct.pack(">6xH16x2H", 1, facts.width, facts.height)
     tail = struct.pack(">3IH32x2H", 0x480000, 0x480000, 0, 1, 24, 0xFFFF)
-    return _box(kind, head, tail, configuration)
+    return box(kind, head, tail, configuration)
 
 
 def _sized(nal: bytes) -> bytes:
@@ -94,9 +104,11 @@ def _sized(nal: bytes) -> bytes:
     return len(nal).to_bytes(2, "big") + nal
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """A box (§4.2) of these parts."""
     return (8 + sum(map(len, parts))).to_bytes(4, "big") + kind + b"".join(parts)
 
 
-def _full(kind: bytes, flags: int, *parts: bytes) -> bytes:
-    return _box(kind, flags.to_bytes(4, "big"), *parts)
+def full(kind: bytes, flags: int, *parts: bytes) -> bytes:
+    """A full box (§4.2) of version 0."""
+    return box(kind, flags.to_bytes(4, "big"), *parts)

@@ -76,8 +76,12 @@ class Intake(asyncio.BufferedProtocol):
     def begin(self, transport: asyncio.Transport, early: bytes) -> None:
         """Start with the bytes that the handshake had already read."""
         self._transport, self._calm = transport, Calm(transport)
-        for offset in range(0, len(early), BUFFER // 2):
-            piece = early[offset : offset + BUFFER // 2]
+        self.push(early)
+
+    def push(self, data: bytes) -> None:
+        """Take bytes that came by another way than the transport."""
+        for offset in range(0, len(data), BUFFER // 2):
+            piece = data[offset : offset + BUFFER // 2]
             target = self.get_buffer(len(piece))
             target[: len(piece)] = piece
             self.buffer_updated(len(piece))

@@ -1,26 +1,42 @@
-"""fMP4 over WebSocket: `GET /live/<channel>/<stream>?token=` for browsers, `GET /record/…` for DSS_SS."""
+"""fMP4 for browsers: over WebSocket `GET /live/<channel>/<stream>?token=`, over HTTP the same with `.mp4`.
 
-from aiohttp import web
+`&audio=1` asks for the sound too. `GET /record/…` is for DSS_SS.
+"""
+
+import asyncio
+import contextlib
+
+from aiohttp import HttpVersion11, web
 
 from services.media.gate import Gate
 from services.mts.hub import Hub
+from services.mts.plain import PlainViewer
 from services.mts.record import Recorder
 from services.mts.stream import Stream
-from services.mts.viewer import LiveViewer
+from services.mts.viewer import LiveViewer, LoudViewer
 from services.runtime import auth
+from services.runtime.errors import Problem
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
+_LOOK_SECONDS = 1.0
 
 
 def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
-    """The WebSocket for holders of a token; the recorder's and `GET /streams` for this node."""
+    """The WebSocket and the file for holders of a token; the recorder's and `GET /streams` for this node."""
 
     @auth.public
     async def live(request: web.Request) -> web.StreamResponse:
         gate.admit(request.query.get("token", ""), request.match_info["channel"])
         # Whoever watches waits here for a camera that is away: so nobody has to ask again and again.
-        return await _serve(request, _opened(hub, request), LiveViewer)
+        return await _serve(request, _opened(hub, request), LoudViewer if _loud(request) else LiveViewer)
+
+    @auth.public
+    async def plain(request: web.Request) -> web.StreamResponse:
+        gate.admit(request.query.get("token", ""), request.match_info["channel"])
+        stream = _opened(hub, request)
+        await hub.ready(stream)
+        return await _send(request, stream)
 
     async def record(request: web.Request) -> web.StreamResponse:
         stream = _opened(hub, request)
@@ -31,6 +47,7 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
         return web.json_response([stream.facts() for stream in hub.streams.values()])
 
     return [
+        web.get("/live/{channel}/{stream}.mp4", plain, allow_head=False),
         web.get("/live/{channel}/{stream}", live),
         web.get("/record/{channel}/{stream}", record),
         web.get("/streams", streams),
@@ -39,6 +56,10 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
 
 def _opened(hub: Hub, request: web.Request) -> Stream:
     return hub.open(request.match_info["channel"], request.match_info["stream"])
+
+
+def _loud(request: web.Request) -> bool:
+    return request.query.get("audio") == "1"
 
 
 async def _serve(request: web.Request, stream: Stream, kind: type[LiveViewer]) -> web.StreamResponse:
@@ -55,3 +76,26 @@ async def _serve(request: web.Request, stream: Stream, kind: type[LiveViewer]) -
     finally:
         stream.remove(viewer)
     return socket
+
+
+async def _send(request: web.Request, stream: Stream) -> web.StreamResponse:
+    """An endless file. What opens it cannot be told anything, so that it ends when the format changes."""
+    if request.version < HttpVersion11:
+        what, why = "The picture was refused.", "It has no end that is known, which HTTP/1.0 cannot carry."
+        raise Problem("http-too-old", what, why, "Use a player that speaks HTTP/1.1.", status=505)
+    headers = {"Content-Type": "video/mp4", "Cache-Control": "no-store"}
+    answer = web.StreamResponse(headers=headers)
+    answer.enable_chunked_encoding()
+    await answer.prepare(request)
+    transport = request.transport
+    if transport is None:
+        return answer
+    viewer = PlainViewer(transport, stream.remove, _loud(request))
+    stream.add_live(viewer)
+    try:
+        while not viewer.done.is_set() and not transport.is_closing():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(viewer.done.wait(), _LOOK_SECONDS)
+    finally:
+        stream.remove(viewer)
+    return answer

@@ -1,44 +1,27 @@
 """From chunks to WebSocket messages with fMP4: made once per stream, the same bytes for every browser."""
 
-import json
+from collections.abc import Iterable
 
-from services.mts import depay, fmp4
+from services.mts import audio, depay, fmp4
 from services.mts.bits import BitstreamError, Sps
 from services.mts.chunk import Chunk, Init, payloads
+from services.mts.sound import Sound
 from services.mts.timeline import Timeline
-from services.runtime.sdp import Media
+from services.mts.websocket import BINARY, header, no_sound
+from services.runtime.rtsp import Track
 
-TEXT, BINARY = 1, 2
 _MAX_SETS = 16
 
 
-def header(opcode: int, size: int) -> bytes:
-    """What goes before the body of an unfragmented, unmasked WebSocket message (RFC 6455 §5.2)."""
-    if size < 126:
-        return bytes((0x80 | opcode, size))
-    if size < 65536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big")
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")
-
-
-def message(opcode: int, body: bytes) -> bytes:
-    """A whole WebSocket message."""
-    return header(opcode, len(body)) + body
-
-
-def note(why: str) -> bytes:
-    """A message for people: there is no picture now."""
-    what, remedy = (
-        "No picture from the camera.",
-        "It comes by itself as soon as the camera sends one; the Devices page says more.",
-    )
-    return message(TEXT, json.dumps({"type": "note", "what": what, "why": why, "remedy": remedy}).encode())
-
-
 class Muxer:
-    """Turns the chunks of one H.264 or H.265 track, in order, into `chunk.live` and `chunk.init`."""
+    """Turns the chunks of a camera's tracks, in order, into `chunk.live` and `chunk.init`.
 
-    def __init__(self, media: Media, channel: int, start: int = 0) -> None:
+    Video is H.264 or H.265. `sound`, while it is there, adds `chunk.loud` and `chunk.loud_init`.
+    """
+
+    def __init__(self, tracks: list[Track], start: int = 0) -> None:
+        video = next(track for track in tracks if track.media.kind == "video")
+        media, channel = video.media, video.channel
         self._hevc = media.codec == "H265"
         self._kinds = depay.H265_PARAMETERS if self._hevc else depay.H264_PARAMETERS
         self._nals = depay.h265_nals if self._hevc else depay.h264_nals
@@ -47,6 +30,9 @@ class Muxer:
         self._timeline = Timeline(media.clock_rate, start)
         self._sequence = 0
         self._sets: dict[int, list[bytes]] = {}
+        self._audio = next((track for track in tracks if track.media.kind == "audio"), None)
+        self._mute = self._silent()
+        self.sound: Sound | None = None
         self.init: Init | None = None
         self.problem = ""
         self._learn(media.parameter_sets)
@@ -65,9 +51,18 @@ class Muxer:
         head = fmp4.fragment(self._sequence, dts, duration, chunk.key, size, shift)
         if chunk.key:
             head = fmp4.stamp(dts, chunk.at) + head
-        chunk.ticks = (dts, dts + duration)
+        chunk.ticks, chunk.shown = (dts, dts + duration), dts + shift
         chunk.live = b"".join([header(BINARY, len(head) + size), head, *body])
         chunk.init = self.init
+        if self.sound:
+            self.sound.mux(chunk)
+
+    def listen(self, chunks: Iterable[Chunk] = ()) -> None:
+        """Somebody wants to hear, from these chunks on; where that cannot be, `init.mute` says why."""
+        if self._audio and not self._mute:
+            self.sound = Sound(self._audio, audio.format_of(self._audio.media), self._rate)
+            for chunk in chunks:
+                self.sound.mux(chunk)
 
     def _sample(self, units: list[depay.Unit]) -> tuple[depay.Unit, int]:
         """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
@@ -83,6 +78,8 @@ class Muxer:
     def interrupted(self) -> None:
         """The camera was away: go on without a hole, which a browser would wait at."""
         self._timeline.interrupted()
+        if self.sound:
+            self.sound.interrupted()
 
     @property
     def end_ticks(self) -> int:
@@ -112,11 +109,25 @@ class Muxer:
             self.init, self.problem = None, f"The camera's parameter sets cannot be read: {reason}."
             return
         self.problem = ""
-        mime = f'video/mp4; codecs="{facts.codec}"'
-        text = message(TEXT, json.dumps({"type": "init", "mime": mime, "timescale": self._rate}).encode())
+        heard = self._audio.media.codec if self._audio else ""
+        segment = fmp4.init_segment(facts, entry, self._rate)
         self.init = Init(
-            mime, text + message(BINARY, fmp4.init_segment(facts, entry, self._rate)), self._rate
+            f'video/mp4; codecs="{facts.codec}"',
+            segment,
+            self._rate,
+            audio.NAMES.get(heard, heard),
+            self._mute,
         )
+
+    def _silent(self) -> bytes:
+        """What a browser is told that asks for sound and cannot have it; empty where it can."""
+        try:
+            if self._audio is None:
+                raise audio.FormatError("it sends none")
+            audio.format_of(self._audio.media)
+        except audio.FormatError as reason:
+            return no_sound(f"The camera has no sound for browsers: {reason}.")
+        return b""
 
     def _entry(self) -> tuple[Sps, bytes]:
         sets = [self._sets[kind] for kind in self._kinds]

@@ -9,6 +9,7 @@ from time import monotonic
 from services.media import batch
 from services.mts.chunk import Chunk
 from services.mts.viewer import LiveViewer, Viewer
+from services.mts.websocket import BINARY, bodies, header
 
 LOG = logging.getLogger(__name__)
 
@@ -19,7 +20,6 @@ MAX_GOP_FRAMES = 1500
 KEEP_SECONDS = 15.0
 KEEP_BYTES = 16 * 1024 * 1024
 """What is kept for a recorder that is away: restarting one must not cost a picture."""
-_BINARY = 0x82
 Kept = list[tuple[Chunk, bool]]
 
 
@@ -105,9 +105,9 @@ class Recorder(LiveViewer):
         flags |= batch.KEPT if self._kept else 0
         span = frames[0].ticks[0], frames[-1].ticks[1]
         head = batch.HEADER.pack(flags, batch.VERSION, len(frames), frames[0].at, *span)
-        bodies = [_body(chunk.live) for chunk in frames if chunk.live]
-        size = len(head) + sum(map(len, bodies))
-        self.transport.writelines([bytes((_BINARY, 127)), size.to_bytes(8, "big"), head, *bodies])
+        parts = [bodies(chunk.live)[0] for chunk in frames if chunk.live]
+        size = len(head) + sum(map(len, parts))
+        self.transport.writelines([header(BINARY, size), head, *parts])
         self._gap = False
         self._size = 0
         frames.clear()
@@ -145,9 +145,3 @@ class Keeper(LiveViewer):
 
     def end(self) -> None:
         """There is no connection any more that could be dropped."""
-
-
-def _body(message: bytes) -> memoryview:
-    """A WebSocket message without its header (RFC 6455 §5.2)."""
-    start = {126: 4, 127: 10}.get(message[1], 2)
-    return memoryview(message)[start:]

@@ -8,6 +8,7 @@ from services.media import rtsp_server
 from services.media.describe import describe
 from services.media.gate import Gate
 from services.media.rtsp_server import TRACK, Limits
+from services.media.rtsp_udp import Ports, UdpTransport
 from services.mts.chunk import Channels
 from services.mts.hub import Hub
 from services.mts.stream import Stream
@@ -21,8 +22,9 @@ class Connection(rtsp_server.Connection):
 
     path = re.compile(r"/live/([^/]+)/([^/]+?)" + TRACK)
 
-    def __init__(self, hub: Hub, gate: Gate, limits: Limits) -> None:
+    def __init__(self, hub: Hub, gate: Gate, limits: Limits, udp: Ports | None) -> None:
         super().__init__(gate, limits)
+        self.udp = udp
         self._hub = hub
         self._stream: Stream
         self._viewer: RelayViewer | None = None
@@ -48,12 +50,19 @@ class Connection(rtsp_server.Connection):
 
     def start(self) -> None:
         if self._viewer is None:
-            self._viewer = RelayViewer(self.transport, self._stream.remove, self._channels())
+            out = (
+                UdpTransport(self.udp, self.transport, self.places)
+                if self.places and self.udp
+                else self.transport
+            )
+            self._viewer = RelayViewer(out, self._stream.remove, self._channels())
             self._stream.add_relay(self._viewer)
 
     def stop(self) -> None:
         if self._viewer:
             self._stream.remove(self._viewer)
+            if self._viewer.transport is not self.transport:
+                self._viewer.transport.close()
         self._viewer = None
 
     def _channels(self) -> Channels | None:
@@ -65,8 +74,16 @@ class Connection(rtsp_server.Connection):
 
 
 async def listen(
-    hub: Hub, gate: Gate, port: int, hosts: list[str] | None = None, tls: ssl.SSLContext | None = None
+    hub: Hub,
+    gate: Gate,
+    port: int,
+    hosts: list[str] | None = None,
+    kind: ssl.SSLContext | Ports | None = None,
 ) -> asyncio.Server:
-    """Serve players on these addresses, None is every one; raises Problem when the port is taken."""
+    """Serve players on these addresses, None is every one; raises Problem when the port is taken.
+
+    `kind`: the certificate of an encrypted port, or the sockets for UDP, which nothing would encrypt.
+    """
     limits = Limits()
-    return await rtsp_server.listen(lambda: Connection(hub, gate, limits), "DSS_MTS", port, hosts, tls)
+    udp, tls = (kind, None) if isinstance(kind, Ports) else (None, kind)
+    return await rtsp_server.listen(lambda: Connection(hub, gate, limits, udp), "DSS_MTS", port, hosts, tls)

@@ -7,20 +7,23 @@ import struct
 from dataclasses import dataclass, field
 from time import monotonic
 
+from services.media.interleaved import packets
 from services.mts import depay
-from services.mts.chunk import RTP, Chunk, packets
+from services.mts.chunk import DOLLAR, RTP, Chunk
+from services.mts.datagrams import Control, Datagrams
 from services.mts.intake import Intake
 from services.mts.stream import Origin, Stream
 from services.runtime import rtsp
 from services.runtime.rtsp import Client, RtspError, Track
 from services.runtime.rtsp_message import Message
-from services.runtime.sdp import Description
+from services.runtime.sdp import Description, Media
 
 LOG = logging.getLogger(__name__)
 
 VIDEO = ("H264", "H265")
 AUDIO = ("MPEG4-GENERIC", "PCMU", "PCMA", "OPUS", "L16")
 _CHECK_SECONDS = 1.0
+_UNSUPPORTED_TRANSPORT = 461
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Source:
         self._patience = patience
         self._client: Client | None = None
         self._transport: asyncio.Transport | None = None
+        self._datagrams: Datagrams | None = None
         self._renewed = False
         self._last: Chunk | None = None
 
@@ -91,7 +95,7 @@ class Source:
         try:
             async with client:
                 await self._handshake(client)
-                intake = self._take_over(client)
+                intake = await self._take_over(client)
             await self._watch(client, intake)
         finally:
             self._let_go()
@@ -99,23 +103,29 @@ class Source:
     async def _handshake(self, client: Client) -> None:
         try:
             await client.options()
-            await _set_up(client, await client.describe())
+            self._datagrams = await _set_up(client, await client.describe())
             await client.play()
         except RtspError as reason:
             if reason.code == rtsp.REFUSED:
                 self._refusals.add(self._stream.origin, self._patience.refused)
             raise
 
-    def _take_over(self, client: Client) -> Intake:
+    async def _take_over(self, client: Client) -> Intake:
         video = client.tracks[0]
         kind = depay.h265_kind if video.media.codec == "H265" else depay.h264_kind
         tails = self._stream.playing(client.tracks)
         intake = Intake(video.channel, kind, self._publish, self._answered, tails)
         self._client = client
-        self._transport, early = client.hand_over(intake)
-        self._stream.hurry = intake.hurry
         LOG.info("stream %s/%s plays %s", *self._stream.key, video.media.codec)
-        intake.begin(self._transport, early)
+        if self._datagrams:
+            control = Control(self._answered, intake.connection_lost)
+            self._transport, early = client.hand_over(control)
+            control.data_received(early)
+            await self._datagrams.begin(intake.push)
+        else:
+            self._transport, early = client.hand_over(intake)
+            self._stream.hurry = intake.hurry
+            intake.begin(self._transport, early)
         return intake
 
     def _publish(self, chunk: Chunk) -> None:
@@ -138,8 +148,16 @@ class Source:
             if now - asked_at > every:
                 asked_at = now
                 self._renewed = False
-                self._send(client.keep_alive() + _receiver_report(client.tracks[0], self._last))
+                self._send(client.keep_alive())
+                self._report(client.tracks[0])
         raise RtspError(rtsp.UNREACHABLE, f"The camera was lost. {intake.lost.result()}")
+
+    def _report(self, video: Track) -> None:
+        report = _receiver_report(video, self._last)
+        if self._datagrams and report:
+            self._datagrams.report(video.channel, report)
+        elif report:
+            self._send(struct.pack(">BBH", DOLLAR, video.channel + 1, len(report)) + report)
 
     def _answered(self, message: Message) -> None:
         """A reply to a keep-alive: only a nonce that ran out needs an answer, once."""
@@ -156,7 +174,9 @@ class Source:
         if self._transport and self._client:
             self._send(self._client.teardown())
             self._transport.close()
-        self._transport = self._client = None
+        if self._datagrams:
+            self._datagrams.close()
+        self._transport = self._client = self._datagrams = None
 
     def _tell(self, state: str, reason: str) -> None:
         if (state, reason) != (self._stream.state, self._stream.reason):
@@ -177,24 +197,41 @@ class Source:
         return longest * random.uniform(0.8, 1.2)  # noqa: S311  spreads retries, keeps no secret
 
 
-async def _set_up(client: Client, description: Description) -> None:
+async def _set_up(client: Client, description: Description) -> Datagrams | None:
+    """Ask for picture and sound on the connection, or by UDP where the camera refuses that (461)."""
     video = description.first("video", VIDEO)
     if video is None:
         found = ", ".join(m.codec or m.kind for m in description.media) or "nothing"
         raise RtspError(rtsp.GARBLED, f"The camera offers no H.264 or H.265 video, but {found}.")
-    await client.setup(video)
+    datagrams = await _picture(client, video)
     if audio := description.first("audio", AUDIO):
         try:
-            await client.setup(audio)
+            await (datagrams.setup(client, audio) if datagrams else client.setup(audio))
         except RtspError as reason:
             LOG.info("audio is left out: %s", reason)
+    return datagrams
+
+
+async def _picture(client: Client, video: Media) -> Datagrams | None:
+    try:
+        await client.setup(video)
+        return None
+    except RtspError as reason:
+        if reason.status != _UNSUPPORTED_TRANSPORT:
+            raise
+    datagrams = Datagrams()
+    try:
+        await datagrams.setup(client, video)
+    except BaseException:
+        datagrams.close()
+        raise
+    return datagrams
 
 
 def _receiver_report(track: Track, last: Chunk | None) -> bytes:
-    """An interleaved RTCP receiver report (RFC 3550 §6.4.2) on the video; TCP loses no packet."""
+    """An RTCP receiver report (RFC 3550 §6.4.2) that tells of no loss; empty before there is any picture."""
     if last is None:
         return b""
     sources = [p for channel, p in packets(last.data) if channel == track.channel and len(p) >= 12]
     _, _, sequence, _, ssrc = RTP.unpack_from(sources[-1])
-    body = struct.pack(">BBHIIIIIII", 0x81, 201, 7, 0x445353, ssrc, 0, sequence, 0, 0, 0)
-    return struct.pack(">BBH", 0x24, track.channel + 1, len(body)) + body
+    return struct.pack(">BBHIIIIIII", 0x81, 201, 7, 0x445353, ssrc, 0, sequence, 0, 0, 0)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from services.mts.chunk import RTP, Chunk, packets
+from services.media.interleaved import packets
+from services.mts.chunk import RTP, Chunk
 from services.mts.intake import Tail
-from services.mts.mux import Muxer, note
+from services.mts.mux import Muxer
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
+from services.mts.websocket import no_picture
 from services.runtime import rtsp
 from services.runtime.rtsp import Track
 
@@ -71,6 +73,11 @@ class Stream:
         """Whether nobody watches; a recorder does not mind to get many frames at once."""
         return not self._relays and all(one.patient for one in self._lives)
 
+    @property
+    def key_frame(self) -> Chunk | None:
+        """The last key frame, as long as what followed it is kept."""
+        return self._gop[0] if self._gop else None
+
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
         same = [(t.media, t.channel) for t in tracks] == [(t.media, t.channel) for t in self.tracks]
@@ -125,6 +132,8 @@ class Stream:
             self.hurry()
         first = not self._lives
         self._lives = (*self._lives, viewer)
+        if viewer.loud and self._muxer and not self._muxer.sound:
+            self._muxer.listen(self._gop)
         for chunk in self._gop:
             if first:
                 self._mux(chunk)
@@ -140,6 +149,8 @@ class Stream:
         self.wanted_at = monotonic()
         if not self._lives:
             self._muxer, self._mux_from = None, 0
+        elif self._muxer and not any(live.loud for live in self._lives):
+            self._muxer.sound = None
 
     def end(self) -> None:
         """The channel is gone: so are its viewers."""
@@ -149,7 +160,7 @@ class Stream:
     def tell(self) -> None:
         """Called each few seconds: browsers hear why no frame has come since the last call."""
         if self.frames == self._told:
-            said = note(WHY.get(self.state, WHY["online"]))
+            said = no_picture(WHY.get(self.state, WHY["online"]))
             for live in self._lives:
                 live.tell(said)
         self._told = self.frames
@@ -172,8 +183,9 @@ class Stream:
 
     def _mux(self, chunk: Chunk) -> None:
         if self._muxer is None:
-            video = next(track for track in self.tracks if track.media.kind == "video")
-            self._muxer = Muxer(video.media, video.channel, self._mux_from)
+            self._muxer = Muxer(self.tracks, self._mux_from)
+            if any(live.loud for live in self._lives):
+                self._muxer.listen()
         self._muxer.mux(chunk)
 
     def _remember(self, chunk: Chunk) -> None:

@@ -5,6 +5,7 @@ from collections import deque
 
 _WRAP = 1 << 32
 _MAX_REORDER = 16
+_MAX_DEPTH = 8
 
 
 class Timeline:
@@ -12,8 +13,8 @@ class Timeline:
 
     RTP carries presentation times in decoding order. Without B-frames both are equal. The first frame that is
     shown before its predecessor reveals B-frames: from then on the decode time is the n-th smallest
-    presentation time, delayed by the depth seen. A jump of more than ten seconds either way is a camera that
-    set its clock: the timeline goes on one frame later.
+    presentation time, delayed by the depth seen. A jump of more than ten seconds either way, or back by more
+    than frames are ever reordered, is a camera that set its clock: the timeline goes on one frame later.
     """
 
     def __init__(self, clock_rate: int, start: int = 0) -> None:
@@ -53,7 +54,7 @@ class Timeline:
         self._waiting.clear()
 
     def _advance(self, step: int) -> None:
-        backwards = -self._reorder_window < step < 0
+        backwards = -self._reorder_window < step < 0 and self._may_be_earlier(self._pts + step)
         if abs(step) > self._longest or (step < 0 and not backwards):
             self._restart()
         else:
@@ -62,6 +63,10 @@ class Timeline:
             if not self._depth:
                 self.duration = self._pts - self._newest
             self._newest = self._pts
+
+    def _may_be_earlier(self, pts: int) -> bool:
+        """Whether a frame is reordered; a clock that was set back repeats times, or skips many frames."""
+        return pts not in self._recent and sum(1 for one in self._recent if one > pts) <= _MAX_DEPTH
 
     def _measure_depth(self) -> None:
         if self._pts < self._newest:

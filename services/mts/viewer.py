@@ -81,6 +81,9 @@ class RelayViewer(Viewer):
 class LiveViewer(Viewer):
     """Gets WebSocket messages with fMP4; a new init segment goes before the first key frame that needs it."""
 
+    loud = False
+    """Whether the sound is wanted too."""
+
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)
         self._init: object = None
@@ -117,3 +120,17 @@ class LiveViewer(Viewer):
             return None
         self._init = chunk.init
         return chunk.init.messages + chunk.live
+
+
+class LoudViewer(LiveViewer):
+    """As LiveViewer, with the sound where there is one; else it hears once why there is none."""
+
+    loud = True
+
+    def product(self, chunk: Chunk) -> bytes | None:
+        init = chunk.loud_init or chunk.init
+        if chunk.live is None or init is None or (init is not self._init and not chunk.key):
+            return None
+        first = b"" if init is self._init else init.messages + (init.mute if chunk.loud is None else b"")
+        self._init = init
+        return first + (chunk.loud or chunk.live)

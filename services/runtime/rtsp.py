@@ -1,7 +1,8 @@
 """RTSP/1.0 client handshake (RFC 2326) over TCP: describe a camera, or start it for a data plane.
 
-Media comes interleaved on the same connection (§10.12). Redirects are refused, because they would carry the
-device's password to a host nobody entered. A refused password is sent once per connection, never again.
+Media comes interleaved on the same connection (§10.12), or by UDP where that is asked for. Redirects are
+refused, because they would carry the device's password to a host nobody entered. A refused password is sent
+once per connection, never again.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urljoin, urlsplit
 
-from services.runtime import rtsp_message, sdp
+from services.runtime import rtsp_message, rtsp_trust, sdp
 from services.runtime.rtsp_auth import Authoriser
 from services.runtime.rtsp_message import MalformedError, Message
 
@@ -27,16 +28,23 @@ _MAX_CHALLENGES = 3
 
 
 class RtspError(Exception):
-    """The camera cannot be used now: `code` is one of the four above; the text says why."""
+    """The camera cannot be used now: `code` is one of the four above; the text says why.
 
-    def __init__(self, code: str, text: str) -> None:
+    `status` is the camera's answer where that was the reason, else 0.
+    """
+
+    def __init__(self, code: str, text: str, status: int = 0) -> None:
         super().__init__(text)
         self.code = code
+        self.status = status
 
 
 @dataclass(frozen=True)
 class Address:
-    """A camera URL taken apart: `url` has no user information and is what goes on the wire."""
+    """A camera URL taken apart: `url` has no user information and is what goes on the wire.
+
+    `trust` is what `rtsp_trust` makes of its fragment.
+    """
 
     url: str
     host: str
@@ -44,21 +52,22 @@ class Address:
     tls: bool
     username: str
     password: str
+    trust: str = ""
 
 
 def address(url: str) -> Address:
     """Read an rtsp:// or rtsps:// URL; raises RtspError(garbled) for anything else."""
     try:
         parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
+        port, host, trust = parts.port, parts.hostname, rtsp_trust.wanted(parts.fragment)
     except ValueError as reason:
         raise RtspError(GARBLED, f"The address {url[:200]!r} is not a URL: {reason}.") from reason
     if parts.scheme not in ("rtsp", "rtsps") or not host or any(c <= " " or c == "\x7f" for c in url):
         raise RtspError(GARBLED, "The address must look like rtsp://host:554/path, without spaces.")
     tls = parts.scheme == "rtsps"
-    clean = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    clean = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
     user, secret = unquote(parts.username or ""), unquote(parts.password or "")
-    return Address(clean, host, port or (322 if tls else 554), tls, user, secret)
+    return Address(clean, host, port or (322 if tls else 554), tls, user, secret, trust)
 
 
 @dataclass(frozen=True)
@@ -149,8 +158,9 @@ class Client:
         """Open the connection, at most `timeout` seconds."""
         loop = asyncio.get_running_loop()
         where = f"{self.address.host}:{self.address.port}"
-        context = (self._tls or _unverified()) if self.address.tls else None
         try:
+            trusted = self._tls or rtsp_trust.context(self.address.trust)
+            context = trusted if self.address.tls else None
             async with asyncio.timeout(self._timeout):
                 self._transport, _ = await loop.create_connection(
                     lambda: self._inbox, self.address.host, self.address.port, ssl=context
@@ -158,10 +168,15 @@ class Client:
         except TimeoutError as reason:
             text = f"{where} did not accept a connection within {self._timeout:g} s."
             raise RtspError(UNREACHABLE, text) from reason
+        except ssl.SSLCertVerificationError as reason:
+            raise _unproven(where, reason.verify_message) from reason
         except ssl.SSLError as reason:
             raise RtspError(GARBLED, f"{where} does not speak TLS as asked: {reason.reason}.") from reason
         except (OSError, UnicodeError) as reason:
             raise RtspError(UNREACHABLE, f"{where} cannot be reached: {reason}.") from reason
+        if context and (why := rtsp_trust.proven(self.address.trust, _certificate(self._transport))):
+            self.close()
+            raise _unproven(where, why)
 
     def close(self) -> None:
         """Drop the connection, unless it was handed over."""
@@ -204,14 +219,35 @@ class Client:
     async def setup(self, media: sdp.Media) -> Track:
         """Ask for one track on the next free pair of channels; the camera may choose another pair."""
         wanted = 2 * len(self.tracks)
-        headers = {"Transport": f"RTP/AVP/TCP;unicast;interleaved={wanted}-{wanted + 1}"}
-        if self.session:
-            headers["Session"] = self.session
-        answer = await self.request("SETUP", _resolve(self._base, media.control), headers)
-        self._keep_session(answer)
-        track = Track(media, _channel(answer.get("transport"), wanted))
+        said = await self._transported(media, f"RTP/AVP/TCP;unicast;interleaved={wanted}-{wanted + 1}")
+        track = Track(media, _channel(said, wanted))
         self.tracks.append(track)
         return track
+
+    async def setup_udp(self, media: sdp.Media, port: int) -> tuple[Track, int]:
+        """Ask for one track by UDP, to `port` and for RTCP the next one.
+
+        Returns the track, with the channels it would have on the connection, and the port that the camera
+        sends from, 0 if it does not say.
+        """
+        said = await self._transported(media, f"RTP/AVP;unicast;client_port={port}-{port + 1}")
+        self.tracks.append(track := Track(media, 2 * len(self.tracks)))
+        return track, _server_port(said)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Our address and the camera's on the open connection."""
+        if self._transport is None:
+            raise RtspError(UNREACHABLE, "The connection to the camera is closed.")
+        names = (self._transport.get_extra_info(one) for one in ("sockname", "peername"))
+        ours, theirs = (name[0] for name in names)
+        return ours, theirs
+
+    async def _transported(self, media: sdp.Media, transport: str) -> str:
+        headers = {"Transport": transport} | ({"Session": self.session} if self.session else {})
+        answer = await self.request("SETUP", _resolve(self._base, media.control), headers)
+        self._keep_session(answer)
+        return answer.get("transport")
 
     async def play(self) -> None:
         """Start the tracks that are set up."""
@@ -305,12 +341,13 @@ async def probe(url: str, username: str = "", password: str = "", *, timeout: fl
         return await client.describe()
 
 
-def _unverified() -> ssl.SSLContext:
-    """Cameras carry self-made certificates: TLS hides the stream but does not prove which camera it is."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def _certificate(transport: asyncio.Transport) -> bytes | None:
+    found: bytes | None = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    return found
+
+
+def _unproven(where: str, why: str) -> RtspError:
+    return RtspError(GARBLED, f"{where} did not prove with its certificate that it is the camera: {why}.")
 
 
 def _checked(answer: Message, method: str) -> Message:
@@ -325,7 +362,7 @@ def _checked(answer: Message, method: str) -> Message:
         raise RtspError(
             GARBLED, f"The camera redirects elsewhere ({start}); enter the final address instead."
         )
-    raise RtspError(GARBLED, f"The camera answered {method} with {start!r}.")
+    raise RtspError(GARBLED, f"The camera answered {method} with {start!r}.", status)
 
 
 def _resolve(base: str, control: str) -> str:
@@ -357,3 +394,11 @@ def _channel(transport: str, wanted: int) -> int:
             GARBLED, f"The camera chose interleaved channel {digits[:10]!r}, which does not exist."
         )
     return int(digits)
+
+
+def _server_port(transport: str) -> int:
+    if "TCP" in transport.upper() or "multicast" in transport.lower():
+        raise RtspError(GARBLED, f"The camera does not send over UDP, it answered {transport[:80]!r}.")
+    _, _, rest = transport.lower().partition("server_port=")
+    digits = rest.split(";")[0].split("-")[0].strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and int(digits[:6]) < 65535 else 0

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from services.runtime import rtsp_trust
 from services.runtime.errors import Problem
 
 HOST = re.compile(
@@ -26,7 +27,10 @@ class Source:
 
 
 def rtsp(text: str) -> Source:
-    """Split an RTSP URL (RFC 7826 section 4.2); Problem 422 says what is wrong with it."""
+    """Split an RTSP URL (RFC 7826 section 4.2); Problem 422 says what is wrong with it.
+
+    The fragment of an rtsps URL says which certificate the camera must show (`services.runtime.rtsp_trust`).
+    """
     text = text.strip()
     if len(text) > LONGEST_URL or not text.isprintable() or " " in text or not text.isascii():
         raise _bad("It is longer than 512 characters, or holds blanks or characters beyond ASCII.")
@@ -37,14 +41,22 @@ def rtsp(text: str) -> Source:
         raise _bad(f"{error}.") from None
     if parts.scheme not in DEFAULT_PORTS:
         raise _bad("It does not begin with rtsp:// or rtsps://.")
-    if parts.fragment:
-        raise _bad("It holds a fragment (#).")
+    trust = _trust(parts.scheme, parts.fragment)
     shown = host(parts.hostname or "")
     at = f"[{shown}]" if ":" in shown else shown
     netloc = f"{at}:{port}" if port is not None else at
-    url = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
+    url = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, trust))
     number = port_number(DEFAULT_PORTS[parts.scheme] if port is None else port, "port")
     return Source(url, shown, number, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def _trust(scheme: str, fragment: str) -> str:
+    if fragment and scheme != "rtsps":
+        raise _bad("It holds a fragment (#), which only rtsps:// has.")
+    try:
+        return rtsp_trust.wanted(fragment)
+    except ValueError as error:
+        raise _bad(f"{str(error).capitalize()}.") from None
 
 
 def host(text: str) -> str:

@@ -26,9 +26,10 @@ class Urls:
 
 @dataclass(frozen=True)
 class LiveAnswer:
-    """`ws` is a path on the portal's own origin. It and the URLs hold the token already.
+    """`ws` (WebSocket) and `mp4` (an endless file) are paths on the portal's own origin.
 
-    The token works once, for one of them, within `expires_in` seconds.
+    They and the URLs hold the token already. It works once, for one of them, within `expires_in` seconds.
+    `&audio=1` behind `ws` or `mp4` asks for the sound too.
     """
 
     token: str
@@ -39,12 +40,45 @@ class LiveAnswer:
     ws: str
     rtsp: Urls
     rtsps: Urls
+    mp4: str
+
+
+@dataclass(frozen=True)
+class SnapshotAnswer:
+    """`path`, on the portal's own origin, gives one JPEG within `expires_in` seconds; the token is in it.
+
+    `&width=` in pixels may be put behind it. The answer's `X-Picture-Time` says when the picture came.
+    """
+
+    token: str
+    expires_in: int
+    channel: str
+    stream: str
+    node: str
+    path: str
 
 
 def open(
     session: Session, channel: str, account: Account, via: str = "portal", stream: str = "main"
 ) -> LiveAnswer:
     """A token for `account` to see `channel`; `via` (portal, api) goes to the audit log."""
+    token, stream, node = _permitted(session, "live.open", channel, account, via, stream)
+    return _answer(token, channel, stream, node)
+
+
+def snapshot(
+    session: Session, channel: str, account: Account, via: str = "portal", stream: str = "main"
+) -> SnapshotAnswer:
+    """A token for `account` to get one picture of `channel`; else as `open`."""
+    token, stream, node = _permitted(session, "live.snapshot", channel, account, via, stream)
+    path = f"{_prefix(node)}/snapshot/{channel}?stream={stream}&token={token}"
+    return SnapshotAnswer(token, VALID, channel, stream, node.name, path)
+
+
+def _permitted(
+    session: Session, action: str, channel: str, account: Account, via: str, stream: str
+) -> tuple[str, str, nodes.Node]:
+    """A token, the stream it is for, and the node that has it; written to the audit log."""
     account.need("live.view")
     row = session.get(models.Channel, channel)
     if row is None:
@@ -52,10 +86,9 @@ def open(
     if stream not in row.streams.split(","):
         stream = "main"
     node = ready(session, carrying(session, row).node)
-    token = token_for(account.name, channel, node.name)
-    audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
+    audit.write(session, action, f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
-    return _answer(token, channel, stream, node)
+    return token_for(account.name, channel, node.name), stream, node
 
 
 def carrying(session: Session, channel: models.Channel) -> models.Device:
@@ -95,14 +128,19 @@ def token_for(user: str, channel: str, node: str) -> str:
 
 def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnswer:
     path = f"live/{channel}/{stream}?token={token}"
-    own = node.name == config.load_node().name
     ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
-        ws=f"/mts/{path}" if own else f"/nodes/{node.name}/mts/{path}",
+        ws=f"{_prefix(node)}/{path}",
+        mp4=f"{_prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
         rtsp=urls("rtsp", node, ports["rtsp"], path),
         rtsps=urls("rtsps", node, ports["rtsps"], path),
     )  # fmt: skip
+
+
+def _prefix(node: nodes.Node) -> str:
+    """Where DSS_NGINX of main has the node's DSS_MTS."""
+    return "/mts" if node.name == config.load_node().name else f"/nodes/{node.name}/mts"
 
 
 def urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:

@@ -1,6 +1,7 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw] [WIDTHxHEIGHT] [KBIT]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [udp] [at=ADDRESS]
+                     [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens.
 """
@@ -41,6 +42,8 @@ def pipeline(words: list[str]) -> str:
         audio = (
             "audiotestsrc is-live=true ! audioconvert ! audioresample ! alawenc ! rtppcmapay name=pay1 pt=8"
         )
+    if "opus" in words:
+        audio = "audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay name=pay1 pt=97"
     return f"( {picture} ! videoconvert ! {video} {audio} )"
 
 
@@ -49,7 +52,7 @@ def main() -> None:
     port, password, words = sys.argv[1], sys.argv[2], sys.argv[3:]
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(next((w[3:] for w in words if w.startswith("at=")), "127.0.0.1"))
     server.set_service(port)
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
@@ -60,6 +63,8 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(pipeline(words))
     factory.set_shared(True)
+    if "udp" in words:
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     allow = "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
     factory.add_role_from_structure(Gst.Structure.new_from_string(allow))
     server.get_mount_points().add_factory("/cam/realmonitor", factory)

@@ -119,6 +119,11 @@ class Rack:
         token = self.token(channel) if token is None else token
         return f"ws://127.0.0.1:{self.ports['http']}/live/{channel}/{stream}?token={token}"
 
+    def http(self, path: str, channel: str = "one") -> str:
+        """The URL of a path with a fresh token for a channel."""
+        mark = "&" if "?" in path else "?"
+        return f"http://127.0.0.1:{self.ports['http']}{path}{mark}token={self.token(channel)}"
+
     def streams(self) -> dict[tuple[str, str], dict[str, Any]]:
         """`GET /streams` by channel and stream."""
         rows = json.loads(self.get("/streams"))

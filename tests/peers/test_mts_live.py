@@ -2,24 +2,16 @@
 
 import asyncio
 import io
-import json
 import time
 from itertools import pairwise
 
 import aiohttp
 import av
 import pytest
-from aiohttp import web
+from mts_page import messages, serve_page
 from mts_rack import Camera, Rack
 
 from tests import browser
-
-
-async def messages(url: str, count: int) -> tuple[dict[str, str], list[bytes]]:
-    """The init message and so many binary messages."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
-        init = json.loads((await socket.receive(timeout=10)).data)
-        return init, [(await socket.receive(timeout=10)).data for _ in range(count)]
 
 
 def decode(parts: list[bytes]) -> list[int]:
@@ -60,43 +52,6 @@ async def test_ten_browsers_get_the_same_bytes(rack: Rack) -> None:
     answers = await asyncio.gather(*(messages(rack.ws("one"), 40) for _ in range(10)))
     common = set.intersection(*(set(parts[1:]) for _, parts in answers))
     assert len(common) >= 10
-
-
-PAGE = """<!doctype html><video muted autoplay></video><script>
-const video = document.querySelector('video'), began = performance.now();
-const state = window.state = {first: null, error: null};
-video.requestVideoFrameCallback(() => state.first = performance.now() - began);
-video.onerror = () => state.error = video.error.message;
-const socket = new WebSocket(new URLSearchParams(location.hash.slice(1)).get('ws'));
-socket.binaryType = 'arraybuffer';
-const source = new MediaSource(), queue = [];
-let buffer;
-video.src = URL.createObjectURL(source);
-const next = () => { if (buffer && !buffer.updating && queue.length) buffer.appendBuffer(queue.shift()); };
-const opened = new Promise(done => source.onsourceopen = done);
-socket.onmessage = async ({data}) => {
-  if (typeof data === 'string') {
-    await opened;
-    buffer = source.addSourceBuffer(JSON.parse(data).mime);
-    buffer.onupdateend = next;
-  } else queue.push(data);
-  next();
-};
-</script>"""
-
-
-async def serve_page() -> web.AppRunner:
-    """The page from loopback: a browser lets no page from elsewhere talk to loopback."""
-
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=PAGE, content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner
 
 
 async def test_chromium_shows_the_stream_without_loss(rack: Rack) -> None:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from services.smc import devices
 
 if TYPE_CHECKING:
@@ -103,6 +105,9 @@ def test_codec_the_browser_lacks_is_named(
     message = page.locator("[data-part=message]").first.inner_text()
     assert "cannot decode H.265" in message
     assert "H.264" in message
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Save picture 1", exact=True).click()
+    assert coming.value.path().read_bytes()[:3] == b"\xff\xd8\xff"
 
 
 def test_camera_of_a_removed_device_is_refused_with_its_reason(
@@ -114,6 +119,46 @@ def test_camera_of_a_removed_device_is_refused_with_its_reason(
     page.get_by_label("Camera of picture 1").select_option(channel)
     wait_for(page, "state", lambda state: state == "refused")
     assert "There is no such channel." in page.locator("[data-part=message]").first.inner_text()
+
+
+def test_sound_is_heard_while_it_is_switched_on(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel, "aac")
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    heard = "document.querySelector('video').webkitAudioDecodedByteCount"
+    button = page.get_by_role("button", name="Sound of picture 1")
+    assert page.evaluate("document.querySelector('video').muted")
+    assert page.evaluate(heard) == 0
+    button.click()
+    until = time.monotonic() + 20
+    while page.evaluate(heard) < 1000 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert page.evaluate(heard) >= 1000
+    assert not page.evaluate("document.querySelector('video').muted")
+    assert button.get_attribute("aria-pressed") == "true"
+    page.screenshot(path=Path(__file__).parents[2] / ".cache" / "screenshots" / "live-sound.png")
+    button.click()
+    wait_for(page, "state", lambda state: state == "playing")
+    assert page.evaluate("document.querySelector('video').muted")
+    assert page.evaluate(heard) == 0
+    assert wait_for(page, "reconnects", bool)["reconnects"] == "0"
+
+
+@pytest.mark.full
+def test_sound_that_no_browser_plays_is_named_and_the_picture_goes_on(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel, "alaw")
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    page.get_by_role("button", name="Sound of picture 1").click()
+    assert "G.711" in wait_for(page, "mute", bool)["mute"]
+    wait_for(page, "frames", lambda text: int(text) > 10)
+    assert wait_for(page, "reconnects", bool)["reconnects"] == "0"
+    assert page.get_by_text("live, no sound").is_visible()
+    assert "G.711" in (page.get_by_role("button", name="Sound of picture 1").get_attribute("title") or "")
 
 
 def test_four_pictures_run_at_once_and_stand_in_the_address(

@@ -5,8 +5,9 @@ import struct
 
 import pytest
 
+from services.media.interleaved import packets
 from services.mts import depay, intake
-from services.mts.chunk import Chunk, packets
+from services.mts.chunk import Chunk
 from services.mts.intake import Intake, Tail
 from services.runtime.rtsp_message import Message
 

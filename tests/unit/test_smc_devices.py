@@ -15,7 +15,7 @@ from services.runtime import clock
 from services.runtime.config import credential
 from services.runtime.errors import Problem
 from services.runtime.live_token import verify_live
-from services.smc import addresses, cluster, devices, live, models, nodes, recordings, secrets
+from services.smc import addresses, audit, cluster, devices, live, models, nodes, recordings, secrets
 from services.smc.accounts import Account
 from services.smc.devices import Device, New, NewDahua, NewRegister, NewRtsp
 
@@ -250,6 +250,23 @@ def test_live_gives_a_token_that_media_services_accept(site: "Platform") -> None
     assert answer.rtsp.lan == f"rtsp://198.18.0.10:9100/live/{one.channels[1].id}/sub?token={answer.token}"
     assert (answer.rtsp.wan, answer.expires_in) == (None, 30)
     assert parse_qs(urlsplit(answer.ws).query) == {"token": [answer.token]}
+    assert answer.mp4 == f"/mts/live/{one.channels[1].id}/sub.mp4?token={answer.token}"
+
+
+def test_a_snapshot_is_permitted_as_live_is_and_written_down_as_itself(site: "Platform") -> None:
+    one, far = add(site, DAHUA), add(site, NewRtsp("A", "sub-1", "rtsp://h/"))
+    channel, other = one.channels[1].id, far.channels[0].id
+    with site.session() as session:
+        answer = live.snapshot(session, channel, OPERATOR, "api", "sub")
+        away = live.snapshot(session, other, ADMIN)
+        assert refused(lambda: live.snapshot(session, "nothing", ADMIN)) == "channel-unknown"
+        assert refused(lambda: live.snapshot(session, channel, Account(3, "x", "none"))) == "not-allowed"
+        written = [row.action for row in audit.listing(session)]
+    token = verify_live(cluster.public_key(credential("media-key")), answer.token, clock.now().timestamp())
+    assert (token.user, token.channel, token.node) == ("Olga", channel, "main-a")
+    assert answer.path == f"/mts/snapshot/{channel}?stream=sub&token={answer.token}"
+    assert away.path.startswith(f"/nodes/sub-1/mts/snapshot/{other}?stream=main&token=")
+    assert written.count("live.snapshot") == 2
 
 
 def test_live_of_another_node_goes_through_main_and_by_its_mapping_ip(site: "Platform") -> None:

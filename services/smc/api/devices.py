@@ -7,7 +7,7 @@ from services.smc import devices, live, registrations
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Number, Text
 from services.smc.devices import Device
-from services.smc.live import LiveAnswer
+from services.smc.live import LiveAnswer, SnapshotAnswer
 from services.smc.registrations import Asking
 
 Name = Annotated[str, Text(1, 64)]
@@ -117,6 +117,12 @@ def move_device(call: Call, id: str) -> Device:
 def open_live(call: Call, id: str) -> LiveAnswer:
     """Get a one-time token to see a channel, and where to go with it."""
     return live.open(call.session, id, call.account, "api", call.body.stream)
+
+
+@operation("POST", "/channels/<id>/snapshot", body=LiveRequest, answer=SnapshotAnswer, permission="live.view")
+def open_snapshot(call: Call, id: str) -> SnapshotAnswer:
+    """Get a one-time token for one picture of a channel as JPEG, and where to get it."""
+    return live.snapshot(call.session, id, call.account, "api", call.body.stream)
 
 
 def _new(body: RtspDevice | DahuaDevice | RegisterDevice) -> devices.New:

@@ -1,0 +1,106 @@
+"""A key picture to JPEG, in a process of its own: `python -m services.media.picture`.
+
+It reads requests from standard input and writes answers to standard output, one after the other, until its
+input ends or nothing has come for a while. A decoder that is led astray by what a camera sends, or that eats
+memory, ends this process and nothing else. `services.media.pictures` is the other end.
+"""
+
+import contextlib
+import io
+import os
+import resource
+import select
+import struct
+import sys
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from av import VideoCodecContext, VideoFrame
+
+REQUEST = struct.Struct(">4sHI")
+"""Codec (`h264` or `hevc`), width of the JPEG in pixels (0: as it is), size of the access unit."""
+ANSWER = struct.Struct(">BI")
+"""1 and the size of a JPEG, or 0 and the size of a text that says why there is none."""
+CODECS = {"H264": b"h264", "H265": b"hevc"}
+MAX_UNIT = 8 * 1024 * 1024
+MAX_WIDTH = 8192
+IDLE_SECONDS = 20.0
+_MEMORY = 1 << 30
+_PIXELS = 36_000_000
+_QUALITY = 3
+
+
+def jpeg(codec: str, unit: bytes, width: int = 0) -> bytes:
+    """JPEG of an access unit in Annex B form, parameter sets first; raises ValueError or FFmpeg's errors."""
+    import av
+
+    decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
+    decoder.thread_count = 1
+    frames = [*decoder.decode(av.Packet(unit)), *decoder.decode(None)]
+    if not frames:
+        raise ValueError("there is no picture in it")
+    frame = frames[0]
+    if frame.width * frame.height > _PIXELS:
+        raise ValueError(f"a picture of {frame.width}x{frame.height} is too large")
+    across = min(width or frame.width, frame.width) & ~1
+    down = max(2, round(frame.height * across / frame.width) & ~1)
+    return _encoded(frame.reformat(max(2, across), down, "yuvj420p"))
+
+
+def _encoded(frame: "VideoFrame") -> bytes:
+    import av
+
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
+    encoder.time_base = frame.time_base = Fraction(1, 25)
+    encoder.qmin = encoder.qmax = _QUALITY
+    frame.pts = 0
+    return b"".join(bytes(one) for one in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def _serve(requests: int, answers: BinaryIO) -> None:
+    reader = io.FileIO(requests, closefd=False)
+    while select.select([requests], [], [], IDLE_SECONDS)[0]:
+        head = _exactly(reader, REQUEST.size)
+        if head is None:
+            return
+        codec, width, size = REQUEST.unpack(head)
+        unit = _exactly(reader, min(size, MAX_UNIT))
+        if unit is None:
+            return
+        answers.write(_answer(codec.decode(), unit, width))
+        answers.flush()
+
+
+def _answer(codec: str, unit: bytes, width: int) -> bytes:
+    try:
+        good, body = 1, jpeg(codec, unit, width)
+    except Exception as reason:  # whatever a decoder says of foreign bytes is an answer
+        good, body = 0, f"{type(reason).__name__}: {reason}"[:500].encode()
+    return ANSWER.pack(good, len(body)) + body
+
+
+def _exactly(reader: io.FileIO, size: int) -> bytes | None:
+    """So many bytes; None when the other end has gone."""
+    parts = bytearray()
+    while len(parts) < size:
+        data = reader.read(size - len(parts))
+        if not data:
+            return None
+        parts += data
+    return bytes(parts)
+
+
+def main() -> None:
+    """Serve until idle."""
+    # A unit's sandbox may refuse either; its own limits hold then.
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    with contextlib.suppress(OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    _serve(sys.stdin.fileno(), sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""`GET /snapshot/<channel>?token=[&stream=][&width=]`: the camera's last key picture as JPEG."""
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+
+from aiohttp import web
+
+from services.media.gate import Gate
+from services.media.picture import MAX_WIDTH
+from services.media.pictures import Pictures
+from services.mts import depay
+from services.mts.chunk import Chunk, payloads
+from services.mts.hub import WARM, Hub
+from services.mts.stream import Stream
+from services.runtime import auth
+from services.runtime.errors import Problem
+from services.runtime.rtsp import Track
+
+WAIT_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_START = b"\x00\x00\x00\x01"
+
+
+def routes(hub: Hub, gate: Gate, pictures: Pictures) -> list[web.RouteDef]:
+    """The picture, for holders of a token."""
+
+    @auth.public
+    async def snapshot(request: web.Request) -> web.Response:
+        channel = request.match_info["channel"]
+        gate.admit(request.query.get("token", ""), channel)
+        width = _width(request.query.get("width", "0"))
+        stream = hub.open(channel, request.query.get("stream", WARM))
+        await hub.ready(stream)
+        chunk = await _key(stream)
+        video = next(track for track in stream.tracks if track.media.kind == "video")
+        jpeg = await pictures.jpeg(video.media.codec, access_unit(chunk, video), width)
+        taken = datetime.fromtimestamp(chunk.at / 1e6, UTC).isoformat(timespec="milliseconds")
+        headers = {"Cache-Control": "no-store", "X-Picture-Time": taken.replace("+00:00", "Z")}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+
+    return [web.get("/snapshot/{channel}", snapshot)]
+
+
+def access_unit(chunk: Chunk, video: Track) -> bytes:
+    """A key picture in Annex B form; parameter sets inside it come after those of the session description."""
+    nals = depay.h265_nals if video.media.codec == "H265" else depay.h264_nals
+    units = nals(chunk.data, payloads(chunk.data, video.channel))
+    inside = [b"".join(unit) for unit in units]
+    return b"".join(_START + nal for nal in [*video.media.parameter_sets, *inside])
+
+
+async def _key(stream: Stream) -> Chunk:
+    until = monotonic() + WAIT_SECONDS
+    while (chunk := stream.key_frame) is None and monotonic() < until:
+        await asyncio.sleep(_POLL_SECONDS)
+    if chunk is None:
+        why = stream.reason or "No key frame has come for a while; the camera may send few of them."
+        what, remedy = (
+            "There is no picture to save.",
+            "Try again, or set the camera to a key frame each second.",
+        )
+        raise Problem("no-snapshot", what, why, remedy, status=503)
+    return chunk
+
+
+def _width(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= MAX_WIDTH:
+        return int(text)
+    what, why = "The picture was refused.", f"{text[:20]!r} is no width in pixels up to {MAX_WIDTH}."
+    raise Problem("width-unknown", what, why, "Leave it out for the picture as it is.", status=400)
