@@ -47,7 +47,7 @@ class Message:
         if (
             len(words) < 2
             or not words[0].startswith("RTSP/1.")
-            or not (words[1].isascii() and words[1].isdigit())
+            or not (words[1].isascii() and words[1].isdigit() and len(words[1]) <= 9)
         ):
             raise MalformedError(f"not an RTSP/1.0 status line: {self.start[:60]!r}")
         return int(words[1])
