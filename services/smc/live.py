@@ -14,6 +14,7 @@ from services.smc.accounts import Account
 
 VALID = 30
 STREAMS = ("main", "sub")
+GATEWAY_SCOPE = "gateway/"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Urls:
 class LiveAnswer:
     """`ws` is a path on the portal's own origin. It and the URLs hold the token already.
 
-    The token works once, for one of them, within `expires_in` seconds.
+    The token works once, for one of them, within `expires_in` seconds. `gateway` is DSS_MGW's RTSP address
+    for decoders on the LAN, with a token of its own: it sends them on to where the stream is by then.
     """
 
     token: str
@@ -39,6 +41,7 @@ class LiveAnswer:
     ws: str
     rtsp: Urls
     rtsps: Urls
+    gateway: str | None = None
 
 
 def open(
@@ -55,7 +58,7 @@ def open(
     token = token_for(account.name, channel, node.name)
     audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
-    return _answer(token, channel, stream, node)
+    return _answer(token, channel, stream, node, _gateway(session, account.name, channel, stream))
 
 
 def carrying(session: Session, channel: models.Channel) -> models.Device:
@@ -93,16 +96,33 @@ def token_for(user: str, channel: str, node: str) -> str:
     return sign_live(key, LiveToken(user, channel, node, time.time() + VALID, secrets.token_hex(16)))
 
 
-def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnswer:
+def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: str | None) -> LiveAnswer:
     path = f"live/{channel}/{stream}?token={token}"
     own = node.name == config.load_node().name
-    ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
+    rtsp, rtsps = players(node, path)
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
         ws=f"/mts/{path}" if own else f"/nodes/{node.name}/mts/{path}",
-        rtsp=urls("rtsp", node, ports["rtsp"], path),
-        rtsps=urls("rtsps", node, ports["rtsps"], path),
+        rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
+
+
+def players(node: nodes.Node, path: str) -> tuple[Urls, Urls]:
+    """Where the DSS_MTS of a node serves a path: by RTSP, and by RTSPS."""
+    ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
+    return urls("rtsp", node, ports["rtsp"], path), urls("rtsps", node, ports["rtsps"], path)
+
+
+def _gateway(session: Session, user: str, channel: str, stream: str) -> str | None:
+    """Where decoders are told the way, with a token of its own; None on a site without DSS_MGW."""
+    own = config.load_node()
+    try:
+        port = config.load_service("mgw").ports["decoder"]
+    except (Problem, KeyError):
+        return None
+    token = token_for(user, GATEWAY_SCOPE + channel, own.name)
+    path = f"live/{channel}/{stream}?token={token}"
+    return urls("rtsp", nodes.get(session, own.name), port, path).lan
 
 
 def urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:
