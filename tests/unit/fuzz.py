@@ -9,7 +9,7 @@ from types import FrameType
 HANG_SECONDS = 2.0
 LONGEST = 6000
 TRAPS = (
-    b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\r\n", b"\n", b"\r\n\r\n", b"$", b"$\0\0\0",
+    b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\r\n", b"\n", b"\r\n\r\n", b"$", b"$\0\0\0",  # noqa: E501
     b"$\0\xff\xff", b" ", b",", b";", b"=", b"-", b":", b"//[", b"://", b"?", b"%", b'"', b'\\"', b"\xc3\x28",
     "٣".encode(), "²".encode(), b"-1", b"1e999", b"NaN", b"Infinity", b"0" * 5000, b"9" * 5000, b"1" * 22,
     b"[" * 3000, b'{"a":' * 500, b"null", b"a" * 3000, b" " * 3000, b"\x18\0\3" * 900, b"\x60\1" * 900,
@@ -85,4 +85,6 @@ async def survive(
             except allowed:
                 continue
             except (Exception, HangError) as error:
-                raise AssertionError(f"{type(error).__name__}: {error} for {len(data)} bytes {data!r}") from error
+                raise AssertionError(
+                    f"{type(error).__name__}: {error} for {len(data)} bytes {data!r}"
+                ) from error

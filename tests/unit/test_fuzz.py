@@ -1,4 +1,4 @@
-"""Whatever cameras, players, browsers and disks send: a parser refuses it in words, and always comes to an end."""
+"""Whatever cameras, players, browsers and disks send: a parser refuses it in words, and ends."""
 
 import asyncio
 import contextlib
@@ -33,11 +33,13 @@ from tests.unit.fuzz import Allowed, survive
 
 FEW, MANY = 400, 1_000_000
 
-SDP = b"""v=0\r\no=- 2 1 IN IP4 192.0.2.4\r\ns=Media\r\na=control:rtsp://192.0.2.4/cam\r\nm=video 0 RTP/AVP 98\r
+SDP = b"""v=0\r\no=- 2 1 IN IP4 192.0.2.4\r\ns=M\r\na=control:rtsp://192.0.2.4/c\r\nm=video 0 RTP/AVP 98\r
 a=control:trackID=1\r\na=rtpmap:98 H265/90000\r\na=fmtp:98 sprop-sps=QgEB;sprop-pps=RAE=;sprop-vps=QAEM\r
-m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/2\r\na=fmtp:97 config=1410; SizeLength=13\r\na=sendonly\r
+m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/2\r\na=fmtp:97 config=1410; SizeLen=13\r\na=sendonly\r
 m=audio 0 RTP/AVP 8\r\nm=application 9 UDP/BFCP *\r\n"""
-DIGEST = b'Digest realm="cam", nonce="a1b2", algorithm=MD5, qop="auth,auth-int", opaque="x", stale=true, Basic realm="y"'
+DIGEST = (
+    b'Digest realm="cam", nonce="a1b2", algorithm=MD5, qop="auth", opaque="x", stale=true, Basic realm="y"'
+)
 SPS = bytes.fromhex("6742c01eda02802ff97016a0c0c0d48000000300800000197478b1750000")
 HEVC = bytes.fromhex("420101016000000300900000030000030078a00280802d1fe5b559")
 HIGH = bytes.fromhex("67640028acd940780227e5c044000003000400000300c83c60c658")
@@ -50,7 +52,9 @@ def answer(text: bytes, body: bytes = b"") -> bytes:
 
 OPTIONS = answer(b"200 OK\r\nCSeq: 1\r\nPublic: OPTIONS, DESCRIBE, GET_PARAMETER")
 DESCRIBED = answer(b"200 OK\r\nCSeq: 2\r\nContent-Base: rtsp://192.0.2.4/cam/", SDP)
-SET_UP = answer(b"200 OK\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 12;timeout=60")
+SET_UP = answer(
+    b"200 OK\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 12;timeout=60"
+)
 ANSWERS = OPTIONS + DESCRIBED + SET_UP + answer(b"200 OK\r\nCSeq: 4\r\nSession: 12")
 REFUSED = answer(b"401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: " + DIGEST)
 
@@ -63,8 +67,8 @@ def packet(channel: int, number: int, body: bytes, first: int = 0x80, marker: in
 RTP = b"".join(
     packet(channel, number, body, first)
     for number, (channel, first, body) in enumerate((
-        (0, 0x80, b"\x67sps"), (0, 0x80, b"\x65key"), (2, 0x80, b"sound"), (0, 0xB1, b"\0\0\0\1\0\0\0\1ext\x7c\x85a"),
-        (0, 0x80, b"\x7c\x05mid"), (0, 0x80, b"\x7c\x45end"), (0, 0x80, b"\x18\0\3\x67ab\0\4\x65cde"), (1, 0x80, b"rtcp"),
+        (0, 0x80, b"\x67sps"), (0, 0x80, b"\x65key"), (2, 0x80, b"sound"), (0, 0xB1, b"\0\0\0\1\0\0\0\1ext\x7c\x85a"),  # noqa: E501
+        (0, 0x80, b"\x7c\x05mid"), (0, 0x80, b"\x7c\x45end"), (0, 0x80, b"\x18\0\3\x67ab\0\4\x65cde"), (1, 0x80, b"rtcp"),  # noqa: E501
         (0, 0x80, b"\x62\1\x93one"), (0, 0x80, b"\x62\1\x53two"), (0, 0x80, b"\x60\1\0\3\x40\1v\0\4\x42\1sp"),
     ))
 ) + OPTIONS  # fmt: skip
@@ -74,10 +78,10 @@ def _requests() -> list[bytes]:
     url = b"rtsp://h:9100/live/a-1/main"
     lines = (
         (b"OPTIONS", b"*", b""), (b"DESCRIBE", url + b"?token=x", b"Accept: application/sdp\r\n"),
-        (b"SETUP", url + b"/trackID=0", b"Transport: RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;interleaved=2-3\r\n"),
+        (b"SETUP", url + b"/trackID=0", b"Transport: RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;interleaved=2-3\r\n"),  # noqa: E501
         (b"SETUP", url + b"/trackID=1", b"Transport: RTP/AVP/TCP\r\nSession: SESSION\r\n"),
         (b"PLAY", url, b"Session: SESSION\r\nRange: clock=20260101T000000Z-\r\nScale: 2\r\n"),
-        (b"PAUSE", url, b"Session: SESSION\r\n"), (b"GET_PARAMETER", url, b"Session: SESSION\r\nContent-Length: 2\r\n"),
+        (b"PAUSE", url, b"Session: SESSION\r\n"), (b"GET_PARAMETER", url, b"Session: SESSION\r\nContent-Length: 2\r\n"),  # noqa: E501
         (b"TEARDOWN", url, b"Session: SESSION\r\n"),
     )  # fmt: skip
     texts = [b"%s %s RTSP/1.0\r\nCSeq: %d\r\n%s\r\n" % (m, u, n, h) for n, (m, u, h) in enumerate(lines)]
@@ -85,7 +89,9 @@ def _requests() -> list[bytes]:
 
 
 def _file() -> bytes:
-    text = segment.head(fmp4.init_segment(bits.h264(SPS), b"\0\0\0\x08avc1", 90_000), 'video/mp4; codecs="avc1"', 90_000)
+    text = segment.head(
+        fmp4.init_segment(bits.h264(SPS), b"\0\0\0\x08avc1", 90_000), 'video/mp4; codecs="avc1"', 90_000
+    )
     for n in range(4):
         sample = (4).to_bytes(4, "big") + b"abcd"
         text += fmp4.stamp(n * 3600, 1_790_000_000_000_000) if n % 2 == 0 else b""
@@ -151,7 +157,10 @@ class Player(rtsp_server.Connection):
 
     path = rtsp_server.re.compile(r"/live/([^/]+)/([^/]+?)" + rtsp_server.TRACK)
     playing = False
-    tracks = [Track(sdp.Media("video", 96, "H264", 90_000), 0), Track(sdp.Media("audio", 97, "OPUS", 48_000), 2)]  # noqa: RUF012
+    tracks = [  # noqa: RUF012
+        Track(sdp.Media("video", 96, "H264", 90_000), 0),
+        Track(sdp.Media("audio", 97, "OPUS", 48_000), 2),
+    ]
 
     async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
         self.query = query
@@ -192,7 +201,9 @@ async def _player(data: bytes) -> None:
 def _intake(data: bytes) -> None:
     for kind, nals in ((depay.h264_kind, depay.h264_nals), (depay.h265_kind, depay.h265_nals)):
 
-        def take(chunk: Chunk, nals: Callable[[bytes, list[tuple[int, int]]], list[depay.Unit]] = nals) -> None:
+        def take(
+            chunk: Chunk, nals: Callable[[bytes, list[tuple[int, int]]], list[depay.Unit]] = nals
+        ) -> None:
             assert b"" not in [b"".join(unit) for unit in nals(chunk.data, payloads(chunk.data, 0))]
 
         one = Intake(0, kind, take, lambda _: None, {0: Tail(1, 2, 3)} if len(data) % 2 else {})
@@ -230,7 +241,7 @@ def _range(data: bytes) -> None:
     assert spans.told(found.start or 0, found.end)
 
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+KEY = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"  # noqa: E501
 
 
 def _token(data: bytes) -> None:
@@ -280,11 +291,15 @@ class Case:
 
 ASKED = [b'{"id":1,"do":"play","at":1790000000000,"origin":0}', b'{"id":2,"do":"more"}',
          b'{"id":"x","do":"timeline","from":1790000000000,"to":1790000001000}']  # fmt: skip
-RANGES = [b"clock=20260101T000000Z-20260101T010000.5Z", b"npt=0-", b"npt=12.5-13", b"npt=1:02:03.4-", b"2.5", b"-1",
-          b"clock=2026-01-01T00:00:00+02:00-", b"2026-01-01T00:00:00Z", b"npt=now-;time=19970123T153600Z"]  # fmt: skip
+RANGES = [b"clock=20260101T000000Z-20260101T010000.5Z", b"npt=0-", b"npt=12.5-13", b"npt=1:02:03.4-", b"2.5", b"-1",  # noqa: E501
+          b"clock=2026-01-01T00:00:00+02:00-", b"2026-01-01T00:00:00Z", b"npt=now-;time=19970123T153600Z"]  # fmt: skip  # noqa: E501
 CASES = {
-    "RTSP messages": Case(_message, (rtsp_message.MalformedError,), [*_requests(), DESCRIBED, ANSWERS, REFUSED]),
-    "RTSP of cameras": Case(_camera, (RtspError,), [ANSWERS, ANSWERS, REFUSED + ANSWERS.replace(b"q: 1", b"q: 2")]),
+    "RTSP messages": Case(
+        _message, (rtsp_message.MalformedError,), [*_requests(), DESCRIBED, ANSWERS, REFUSED]
+    ),
+    "RTSP of cameras": Case(
+        _camera, (RtspError,), [ANSWERS, ANSWERS, REFUSED + ANSWERS.replace(b"q: 1", b"q: 2")]
+    ),
     "challenges": Case(_challenge, (), [DIGEST, b'Basic realm="x"', DIGEST.replace(b"MD5", b"SHA-256-sess")]),
     "SDP": Case(_sdp, (sdp.SdpError,), [SDP, SDP.replace(b"\r\n", b"\n")]),
     "RTSP of players": Case(_player, (), _requests()),
@@ -319,7 +334,9 @@ def accidents(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     logging.disable(logging.WARNING)
     yield
     logging.disable(logging.NOTSET)
-    found = [one.getMessage() + (one.exc_text or "") for one in caplog.records if one.levelno >= logging.ERROR]
+    found = [
+        one.getMessage() + (one.exc_text or "") for one in caplog.records if one.levelno >= logging.ERROR
+    ]
     assert not found, found[0]
 
 
