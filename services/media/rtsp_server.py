@@ -60,9 +60,10 @@ class Limits:
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
     """Ends a request with a status other than 200."""
 
-    def __init__(self, status: int, why: str = "") -> None:
+    def __init__(self, status: int, why: str = "", headers: dict[str, str] | None = None) -> None:
         super().__init__(why)
         self.status = status
+        self.headers = headers or {}
 
 
 class Connection(asyncio.Protocol, ABC):
@@ -195,7 +196,8 @@ class Connection(asyncio.Protocol, ABC):
         except Refusal as refusal:
             if str(refusal):
                 LOG.info("a player from %s is refused: %s", self._address, refusal)
-            self._reply(message, refusal.status, {"Allow": METHODS} if refusal.status == 405 else {})
+            allowed = {"Allow": METHODS} if refusal.status == 405 else {}
+            self._reply(message, refusal.status, refusal.headers | allowed)
         except Problem as problem:
             LOG.info("a player from %s is refused: %s", self._address, problem)
             self._reply(message, problem.status if problem.status in rtsp_message.REASONS else 400, {})

@@ -16,7 +16,8 @@ def h264_kind(payload: bytes | memoryview) -> int:
     if kind in (28, 29) and len(payload) > 1:
         kind = payload[1] & 31 if payload[1] & 0x80 else 0
     if kind == 24:
-        return max((h264_kind(nal) for nal in _aggregated(payload, 1)), default=0)
+        # None may hold another one: who nests them wants the stack to overflow.
+        return max((h264_kind(nal) for nal in _aggregated(payload, 1) if nal[0] & 31 != 24), default=0)
     return 2 if kind == 5 else int(1 <= kind <= 4)
 
 
@@ -28,7 +29,8 @@ def h265_kind(payload: bytes | memoryview) -> int:
             return 0
         kind = payload[2] & 63
     if kind == 48:
-        return max((h265_kind(nal) for nal in _aggregated(payload, 2)), default=0)
+        inner = (nal for nal in _aggregated(payload, 2) if (nal[0] >> 1) & 63 != 48)
+        return max((h265_kind(nal) for nal in inner), default=0)
     return 2 if 16 <= kind <= 23 else int(kind < 16)
 
 

@@ -26,7 +26,7 @@ async def node_only(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     given = request.headers.get("Authorization", "")
     wanted = f"Bearer {config.credential('node-token')}"
-    if not hmac.compare_digest(given.encode(), wanted.encode()):
+    if not hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode()):
         raise Problem(
             "node-token-required",
             "The call was refused.",

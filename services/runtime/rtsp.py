@@ -373,7 +373,10 @@ def _resolve(base: str, control: str) -> str:
         return control
     if "?" in base and not control.startswith("/"):
         return f"{base.rstrip('/')}/{control}"
-    return urljoin(base if base.endswith("/") else base + "/", control)
+    try:
+        return urljoin(base if base.endswith("/") else base + "/", control)
+    except ValueError as reason:
+        raise RtspError(GARBLED, f"The camera's control address {control[:80]!r} is none.") from reason
 
 
 def _line(uri: str) -> str:
@@ -389,7 +392,7 @@ def _channel(transport: str, wanted: int) -> int:
     digits = rest.split(";")[0].split("-")[0].strip()
     if not found:
         return wanted
-    if not (digits.isascii() and digits.isdigit()) or int(digits[:4]) > 254:
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 3) or int(digits) > 254:
         raise RtspError(
             GARBLED, f"The camera chose interleaved channel {digits[:10]!r}, which does not exist."
         )

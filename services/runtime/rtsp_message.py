@@ -8,6 +8,7 @@ MAX_HEADERS = 64
 
 REASONS = {
     200: "OK",
+    302: "Moved Temporarily",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -47,7 +48,7 @@ class Message:
         if (
             len(words) < 2
             or not words[0].startswith("RTSP/1.")
-            or not (words[1].isascii() and words[1].isdigit())
+            or not (words[1].isascii() and words[1].isdigit() and len(words[1]) <= 9)
         ):
             raise MalformedError(f"not an RTSP/1.0 status line: {self.start[:60]!r}")
         return int(words[1])

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 MAX_LINES = 1000
 MAX_MEDIA = 16
@@ -75,7 +76,7 @@ def parse(text: str) -> Description:
     if len(starts) > MAX_MEDIA:
         raise SdpError(f"more than {MAX_MEDIA} media sections")
     head = pairs[: starts[0]] if starts else pairs
-    media = [_media(pairs[a:b]) for a, b in zip(starts, [*starts[1:], len(pairs)], strict=True)]
+    media = [_media(pairs[a:b]) for a, b in pairwise([*starts, len(pairs)])]
     name = next((value for kind, value in head if kind == "s"), "")
     return Description(media, _attribute(head, "control"), name)
 
@@ -87,7 +88,7 @@ def _attribute(pairs: list[tuple[str, str]], name: str) -> str:
 
 def _media(pairs: list[tuple[str, str]]) -> Media:
     words = pairs[0][1].split()
-    if len(words) < 4 or not (words[3].isascii() and words[3].isdigit()) or int(words[3][:4]) > 127:
+    if len(words) < 4 or not 0 <= _number(words[3]) <= 127:
         # A non-RTP section (application/…, "*") is a track nobody sets up, not an error of the session.
         return Media(words[0] if words else "", -1, "", 0)
     payload = int(words[3])
@@ -115,14 +116,15 @@ def _with_attribute(media: Media, value: str) -> Media:
 
 def _with_rtpmap(media: Media, detail: str) -> Media:
     parts = detail.split("/")
-    if (
-        len(parts) < 2
-        or not (parts[1].isascii() and parts[1].isdigit())
-        or not 0 < int(parts[1][:10]) < 2**31
-    ):
+    if len(parts) < 2 or not 0 < _number(parts[1]) < 2**31:
         raise SdpError(f"rtpmap without a clock rate: {detail[:60]!r}")
     channels = int(parts[2][:3]) if len(parts) > 2 and parts[2].isascii() and parts[2].isdigit() else 1
     return replace(media, codec=parts[0].upper(), clock_rate=int(parts[1]), channels=channels)
+
+
+def _number(text: str) -> int:
+    """A decimal number; -1 for anything else, and for more digits than any field here has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else -1
 
 
 def _fmtp(detail: str) -> dict[str, str]:

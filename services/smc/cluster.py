@@ -3,15 +3,16 @@
 import hashlib
 import hmac
 import json
+from dataclasses import asdict
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import devices, models, store
+from services.smc import devices, models, places, store
 from services.smc.api.route import show_problem
 
 blueprint = Blueprint("cluster", __name__, url_prefix="/cluster")
@@ -27,6 +28,25 @@ def assignment() -> Response:
     answer = Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
     answer.set_etag(hashlib.sha256(body).hexdigest())
     return answer.make_conditional(request)  # type: ignore[return-value]
+
+
+@blueprint.post("/where")
+def where() -> Response:
+    """Where a stream is, for DSS_MGW of this node: `{"channel", "stream", "asker", "user"}`, all texts.
+
+    With a user it answers with a token, so no other node may ask.
+    """
+    if _caller() != config.load_node().name:
+        raise Problem("main-only", "The call was refused.", "It does not come from this node.",
+                      "Ask DSS_MGW of main.", status=403)  # fmt: skip
+    asked = request.get_json(silent=True)
+    names = ("channel", "stream", "asker", "user")
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in names):
+        raise Problem("request-unreadable", "The request cannot be read.", f"It needs the texts {names}.",
+                      "Update DSS_MGW and DSS_SMC to the same version.", status=422)  # fmt: skip
+    with store.session() as session:
+        found = places.where(session, **{name: asked[name] for name in names})
+    return jsonify(asdict(found))
 
 
 def _assignment(session: Session, node: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ from services.smc.accounts import Account
 
 VALID = 30
 STREAMS = ("main", "sub")
+GATEWAY_SCOPE = "gateway/"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class LiveAnswer:
     """`ws` (WebSocket) and `mp4` (an endless file) are paths on the portal's own origin.
 
     They and the URLs hold the token already. It works once, for one of them, within `expires_in` seconds.
-    `&audio=1` behind `ws` or `mp4` asks for the sound too.
+    `&audio=1` behind `ws` or `mp4` asks for the sound too. `gateway` is DSS_MGW's RTSP address for
+    decoders on the LAN, with a token of its own: it sends them on to where the stream is by then.
     """
 
     token: str
@@ -41,6 +43,7 @@ class LiveAnswer:
     rtsp: Urls
     rtsps: Urls
     mp4: str
+    gateway: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def open(
 ) -> LiveAnswer:
     """A token for `account` to see `channel`; `via` (portal, api) goes to the audit log."""
     token, stream, node = _permitted(session, "live.open", channel, account, via, stream)
-    return _answer(token, channel, stream, node)
+    return _answer(token, channel, stream, node, _gateway(session, account.name, channel, stream))
 
 
 def snapshot(
@@ -126,21 +129,38 @@ def token_for(user: str, channel: str, node: str) -> str:
     return sign_live(key, LiveToken(user, channel, node, time.time() + VALID, secrets.token_hex(16)))
 
 
-def _answer(token: str, channel: str, stream: str, node: nodes.Node) -> LiveAnswer:
+def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: str | None) -> LiveAnswer:
     path = f"live/{channel}/{stream}?token={token}"
-    ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
+    rtsp, rtsps = players(node, path)
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
         ws=f"{_prefix(node)}/{path}",
         mp4=f"{_prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
-        rtsp=urls("rtsp", node, ports["rtsp"], path),
-        rtsps=urls("rtsps", node, ports["rtsps"], path),
+        rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
 
 
 def _prefix(node: nodes.Node) -> str:
     """Where DSS_NGINX of main has the node's DSS_MTS."""
     return "/mts" if node.name == config.load_node().name else f"/nodes/{node.name}/mts"
+
+
+def players(node: nodes.Node, path: str) -> tuple[Urls, Urls]:
+    """Where the DSS_MTS of a node serves a path: by RTSP, and by RTSPS."""
+    ports = node.beat.get("ports", {}).get("mts") or config.load_service("mts").ports
+    return urls("rtsp", node, ports["rtsp"], path), urls("rtsps", node, ports["rtsps"], path)
+
+
+def _gateway(session: Session, user: str, channel: str, stream: str) -> str | None:
+    """Where decoders are told the way, with a token of its own; None on a site without DSS_MGW."""
+    own = config.load_node()
+    try:
+        port = config.load_service("mgw").ports["decoder"]
+    except (Problem, KeyError):
+        return None
+    token = token_for(user, GATEWAY_SCOPE + channel, own.name)
+    path = f"live/{channel}/{stream}?token={token}"
+    return urls("rtsp", nodes.get(session, own.name), port, path).lan
 
 
 def urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:

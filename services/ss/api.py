@@ -17,6 +17,7 @@ from services.ss.store import Store
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
+LATEST = 2**62
 
 
 def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
@@ -66,7 +67,10 @@ def _admitted(gate: Gate, request: web.Request) -> str:
 
 def _span(request: web.Request) -> tuple[int, int]:
     try:
-        return int(request.query["from"]) * MILLI, int(request.query["to"]) * MILLI
+        start, end = int(request.query["from"]) * MILLI, int(request.query["to"]) * MILLI
+        if max(abs(start), abs(end)) > LATEST:
+            raise ValueError("more than the index can hold")
+        return start, end
     except (KeyError, ValueError) as error:
         raise _wrong("`from` and `to` must be milliseconds since 1970.") from error
 

@@ -73,7 +73,7 @@ def head(file: int) -> Head:
     try:
         about = json.loads(box[8:])
         return Head(init, str(about["mime"]), int(about["timescale"]), position)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise TornError("it does not say what it holds") from error
 
 

@@ -46,7 +46,7 @@ class Viewing:
             try:
                 asked = json.loads(message.data)
                 await work[asked["do"]](asked)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 await self._socket.send_json({"type": "problem", "what": f"The request is none: {error!r}."})
 
     async def _play(self, asked: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from services.smc.agent.backups import summary
 from tests.portal.upkeep import Upkeep, busy, empty
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.render import File
 
 GB = 1024**3
@@ -36,6 +38,8 @@ class Agent:
     addresses: dict[str, str] = field(default_factory=dict)
     asking: list[dict[str, Any]] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    streams: Callable[[], list[dict[str, Any]]] | None = None
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -48,7 +52,7 @@ class Agent:
             "network": {"rx_bps": 41_300_000 + wave * 1e5, "tx_bps": 62_900_000}, "services": self.services,
             "backup": summary(self.upkeep.backups()),
             "certificates": self.certificates,
-        } | ({"addresses": self.addresses} if self.addresses else {})  # fmt: skip
+        } | ({"addresses": self.addresses} if self.addresses else {}) | {"ports": self.numbers}  # fmt: skip
 
     def order(self, service: str, verb: str) -> str:
         """Do what was ordered, at once; returns the task's id."""
@@ -84,6 +88,8 @@ class Agent:
             return 200, self.services
         if method == "GET" and parts in (["asking"], ["cluster", "ars", "asking"]):
             return 200, self.asking
+        if parts == ["cluster", "mts", "streams"] and self.streams:
+            return 200, self.streams()
         if method == "GET" and parts == ["ports"]:
             return 200, self.ports
         if method == "GET" and parts[0] == "logs":

@@ -76,3 +76,21 @@ def test_an_unchanged_assignment_costs_a_304_and_a_change_is_seen(
     changed = ask(client, "sub-1", etag=etag)
     assert changed.status_code == 200
     assert changed.get_json()["devices"] == []
+
+
+@pytest.mark.parametrize(
+    ("node", "body", "status", "code"),
+    [("sub-1", {}, 403, "main-only"), ("main-a", {}, 422, "request-unreadable"),
+     ("main-a", {"channel": "none", "stream": "main", "asker": "", "user": ""}, 404, "channel-unknown"),
+     ("main-a", {"channel": "A", "stream": "main", "asker": "", "user": "nobody"}, 403, "not-allowed"),
+     ("main-a", {"channel": "A", "stream": "main", "asker": "", "user": ""}, 503, "relay-away")],
+)  # fmt: skip
+def test_where_a_stream_is_main_alone_is_told_and_never_a_node_that_is_away(
+    client: FlaskClient, platform: "Platform", node: str, body: dict[str, str], status: int, code: str
+) -> None:
+    with platform.session() as session:
+        known = next(one for one in devices.listing(session) if one.name == "A").channels[0].id
+    asked = body | ({"channel": known} if body.get("channel") == "A" else {})
+    headers = {"X-DSS-Node": node, "Authorization": "Bearer node-secret"}
+    answer = client.post("/cluster/where", json=asked, headers=headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)

@@ -121,7 +121,7 @@ def test_another_database_port_restarts_database_and_portal(tmp_path: Path, cata
 def test_planned_services_leave_no_trace_but_in_the_lists(rendered: Render, catalog: Catalog) -> None:
     files = rendered("distributed", "main-a")
     planned = [m for m in catalog.services.values() if not m.built]
-    assert len(planned) == 16
+    assert len(planned) == 15
     for service in planned:
         assert f"/etc/dss/services/{service.id}.json" not in files
         assert not [

@@ -44,7 +44,7 @@ def test_exposure_of_every_unit_is_low(rendered: Render, node_root: Build, inven
     files = rendered(inventory, host)
     root = node_root(files)
     wanted = {unit: level for unit, level in units_of(files).items() if unit not in STEPS}
-    assert len(wanted) == {"main-a": 14, "sub-1": 11}[host] + (inventory == "networks")
+    assert len(wanted) == {"main-a": 15, "sub-1": 11}[host] + (inventory == "networks")
     assert {unit: level for unit in wanted if (level := exposure(root, unit)) > wanted[unit]} == {}
 
 
@@ -58,7 +58,7 @@ def exposure(root: Path, unit: str) -> float:
 def test_only_the_core_is_spared_the_memory_gate(rendered: Render) -> None:
     files = rendered("distributed", "main-a")
     gated = {p.split("/")[4].removesuffix(".d") for p, f in files.items() if "ExecCondition=" in f.text}
-    own = {f"dss-{name}.service" for name in ("dms", "mts", "ars", "ss")}
+    own = {f"dss-{name}.service" for name in ("dms", "mts", "ars", "ss", "mgw")}
     assert gated == {"nats-server.service", *own}
 
 

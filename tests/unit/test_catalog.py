@@ -7,7 +7,7 @@ import pytest
 from services import catalog
 from services.catalog import CatalogError
 
-BUILT = {"ars", "nginx", "smc", "mysql", "redis", "mq", "dms", "mts", "ss"}
+BUILT = {"ars", "nginx", "smc", "mysql", "redis", "mq", "dms", "mts", "ss", "mgw"}
 ONE = """\
 id: {id}
 code: DSS_{id}
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, **texts: str) -> Path:
     return tmp_path
 
 
-def test_the_product_has_25_services_of_which_8_are_built() -> None:
+def test_the_product_has_25_services_of_which_9_are_built() -> None:
     found = catalog.load().services
     assert len(found) == 25
     assert {m.id for m in found.values() if m.built} == BUILT
