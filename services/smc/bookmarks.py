@@ -36,10 +36,10 @@ class Bookmark:
 
 
 def listing(session: Session, channels: Sequence[str], account: Account) -> list[Bookmark]:
-    """Those of these channels, at most `MOST_CHANNELS`, by moment; of channels that are not known there are none."""
+    """Those of at most `MOST_CHANNELS` channels by moment; a channel that is not known has none."""
     account.need(PERMISSION)
     if len(channels) > MOST_CHANNELS:
-        raise _wrong(f"{len(channels)} channels are more than {MOST_CHANNELS}.", "Ask for fewer at once.", "listed")
+        raise _wrong(f"They are of more than {MOST_CHANNELS} channels.", "Ask for fewer.", "listed")
     table = models.Bookmark
     found = select(table).where(table.channel_id.in_(channels)).order_by(table.at, table.id)
     return [_bookmark(row) for row in session.scalars(found)]
@@ -47,7 +47,7 @@ def listing(session: Session, channels: Sequence[str], account: Account) -> list
 
 @unit_of_work
 def add(session: Session, channel: str, at: int, name: str, account: Account) -> Bookmark:
-    """Keep a moment under a name; audited. Problem 404 for a channel, 422 for a name or moment, 409 when full."""
+    """Keep a moment under a name; audited. Problem 404, 422 for what cannot be one, 409 when full."""
     account.need(PERMISSION)
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():

@@ -94,9 +94,7 @@ def open(session: Session, channel: str, account: Account, via: str = "portal") 
     audit.write(session, "recording.open", f"{row.name} ({channel})", actor=account.name,
                 source=account.source, details={"via": via, "node": node.name})  # fmt: skip
     base = "/ss" if node.name == config.load_node().name else f"/nodes/{node.name}/ss"
-    ws, clip, thumbnail = (
-        f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip", "thumbnail")
-    )
+    ws, clip, thumbnail = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip", "thumbnail"))
     rtsp, rtsps = (_players(one, node, channel, token) for one in ("rtsp", "rtsps"))
     return PlaybackAnswer(token, live.VALID, channel, node.name, ws, clip, thumbnail, rtsp, rtsps)
 

@@ -206,7 +206,7 @@ def test_a_bookmark_is_set_listed_and_removed(admin: Api) -> None:
     moment = {"channel": channel, "at": 1_790_000_000_123, "name": "Van"}
     made = admin.call("POST", "/bookmarks", moment).get_json()
     assert admin.get(f"/bookmarks?channel={channel}") == [made]
-    assert (made["at"], made["name"], made["by"]) == (moment["at"], "Van", "Admin")
+    assert (made["at"], made["name"], made["by"]) == (moment["at"], "Van", "admin")
     problem(admin.call("POST", "/bookmarks", moment | {"channel": "none"}), 404, "channel-unknown")
     assert admin.call("DELETE", f"/bookmarks/{made['id']}").status_code == 204
     problem(admin.call("DELETE", f"/bookmarks/{made['id']}"), 404, "bookmark-unknown")

@@ -31,8 +31,10 @@ def site(platform: "Platform") -> "Platform":
     """A device with two channels."""
     now = clock.now()
     with platform.session() as session:
-        session.add(models.Node(name="main-a", role="main", address="127.0.0.1", version="1", state="enabled",
-                                registered_at=now, state_changed_at=now, state_changed_by="test"))  # fmt: skip
+        session.add(models.Node(
+            name="main-a", role="main", address="127.0.0.1", version="1", state="enabled",
+            registered_at=now, state_changed_at=now, state_changed_by="test",
+        ))  # fmt: skip
         session.flush()
         session.add(models.Device(
             id="0123456789abcdef", name="Cam", kind="rtsp", node="main-a", identity="x", host="h", port=80,
