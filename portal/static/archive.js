@@ -39,7 +39,7 @@ export class Archive {
     if (this.place(moment) !== null) return { kind: "picture" };
     if (!this.known(moment)) return { kind: "loading" };
     if (moment >= this.high) return { kind: this.ended !== null ? "end" : "loading" };
-    if (this.spans.some(({ start, end }) => start <= moment && moment < end) && !this.hollow) return { kind: "loading" };
+    if (this.held(moment) && !this.hollow) return { kind: "loading" };
     return { kind: "gap", until: this.spans.find(({ start }) => start > moment)?.start };
   }
 
@@ -49,9 +49,15 @@ export class Archive {
     const wanted = (moment - this.origin) / 1000;
     const ranges = this.video.buffered;
     for (let i = 0; i < ranges.length; i += 1) {
-      if (ranges.start(i) - EDGE <= wanted && wanted < ranges.end(i)) return Math.max(wanted, ranges.start(i) + 0.001);
+      const from = ranges.start(i);
+      if (from <= wanted && wanted < ranges.end(i)) return wanted;
+      if (from - EDGE <= wanted && wanted < from && this.held(moment)) return from + 0.001;
     }
     return null;
+  }
+
+  held(moment) {
+    return this.spans.some(({ start, end }) => start <= moment && moment < end);
   }
 
   known(moment, slack = 0) {
@@ -100,8 +106,8 @@ export class Archive {
 
   /** The browser let go of pictures by itself, or a group has a hole; the latter stays one. */
   evicted(moment) {
-    const inside = this.spans.some(({ start, end }) => start <= moment && moment < end);
-    const missing = inside && this.fresh && !this.queue.length && !this.buffer?.updating && this.place(moment) === null;
+    const here = this.fresh && !this.queue.length && !this.buffer?.updating;
+    const missing = here && this.held(moment) && this.place(moment) === null;
     this.hollow = missing && performance.now() - this.began < AGAIN;
     return missing && !this.hollow;
   }

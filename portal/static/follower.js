@@ -39,10 +39,11 @@ export class Follower {
 
   stand(place) {
     const { video } = this;
-    if (!video.paused) video.pause();
-    if (video.seeking) return;
-    if (Math.abs(video.currentTime - place) > STILL) this.jump(place);
-    else this.arrived();
+    // What stands after a pause may be the picture after the one of that moment.
+    const ran = !video.paused;
+    if (ran) video.pause();
+    if (ran || (!video.seeking && Math.abs(video.currentTime - place) > STILL)) this.jump(place);
+    else if (!video.seeking) this.arrived();
   }
 
   pace(late, speed) {

@@ -124,11 +124,15 @@ function covered({ name, intervals, seen }, from, to) {
     total += Math.max(0, Math.min(end, to) - Math.max(start, reached));
     reached = Math.max(reached, Math.min(end, to));
   }
-  const minutes = Math.round(total / 60000);
   const span = whole ? "on this day" : `from ${clockText(from)} to ${clockText(to)}`;
-  const text = total > 0 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min recorded` : "nothing recorded";
+  const text = total > 0 ? `${lasting(total)} recorded` : "nothing recorded";
   const jumps = intervals.filter(({ after, start }) => after === "clock" && start > from && start < to).length;
   return [`${name}: ${text} ${span}.`, jumps ? "The clock was set in it." : "", note].filter(Boolean).join(" ");
+}
+
+function lasting(time) {
+  const minutes = Math.round(time / 60000);
+  return time < 120000 ? `${Math.round(time / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 if (box) start();

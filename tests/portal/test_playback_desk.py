@@ -1,0 +1,168 @@
+"""Several recordings on one playhead in real Chromium, from a real DSS_SS: in step and honest about gaps."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from playwright.sync_api import expect
+
+from lab import counter
+from tests.portal import recordings
+from tests.portal.recordings import MARKS, SHOTS, ss_archive, states, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.portal.process import Portal
+    from tests.portal.site import Site
+
+BEGIN = int(datetime(2026, 10, 25, 0, 59, 40, tzinfo=UTC).timestamp()) * 1000
+"""When everything was recorded, milliseconds since 1970; in Berlin the clocks go back after 20 seconds."""
+SECONDS = 40
+FRAME = 40
+
+
+@pytest.fixture
+def channels(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Four cameras: the clocks of two run wrong, of the third four seconds are missing."""
+    made = recordings.store(site, tmp_path, monkeypatch, {})
+    found = recordings.cameras(site, 4)
+    shown = ss_archive.footage(BEGIN * 1000, SECONDS)
+    for channel, drift in zip(found, (0.0, 0.004, 0.0, -0.004), strict=True):
+        if channel != found[2]:
+            ss_archive.write(made.recordings, channel, shown, drift=drift)
+    seq = ss_archive.write(made.recordings, found[2], shown, 0, 10)
+    ss_archive.write(made.recordings, found[2], shown, 14, SECONDS, seq)
+    with made:
+        yield found
+
+
+def address(portal: Portal, channels: list[str], after: float) -> str:
+    """The page at a moment, seconds after the beginning."""
+    at = datetime.fromtimestamp(BEGIN / 1000 + after, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{portal.url}/playback?size=4&at={at}" + "".join(f"&c={one}" for one in channels)
+
+
+def standing(page: Page) -> list[float | None]:
+    """Which picture each place shows, seconds after the beginning."""
+    found: list[int | None] = page.evaluate(MARKS)
+    return [one and (one - BEGIN) / 1000 for one in found]
+
+
+def spreads(marks: list[list[float | None]]) -> list[float]:
+    """How far the pictures of each look were apart, milliseconds, from the least on."""
+    shown = [[one for one in row if one is not None] for row in marks]
+    return sorted((max(row) - min(row)) * 1000 for row in shown if len(row) > 1)
+
+
+def told(found: list[float]) -> str:
+    """Median, 95th percentile and maximum in words."""
+    places = (len(found) // 2, len(found) * 95 // 100, len(found) - 1)
+    return "median {:.0f}, p95 {:.0f}, most {:.0f} ms of {} looks".format(
+        *(found[place] for place in places), len(found)
+    )
+
+
+def test_all_pictures_stand_at_one_moment_play_in_step_and_join_again_after_a_gap(
+    channels: list[str], page: Page, portal: Portal, findings: Callable[[Page], list[str]]
+) -> None:
+    page.goto(address(portal, channels, 9))
+    until(page, lambda: standing(page) == [9.0] * 4, "all stand at the moment of the address")
+    page.keyboard.press(".")
+    until(page, lambda: standing(page) == [9.04] * 4, "one picture on")
+    page.keyboard.press(",")
+    until(page, lambda: standing(page) == [9.0] * 4, "one picture back")
+    page.keyboard.press("Space")
+    until(page, lambda: states(page)[2] == "gap", "the gap of the third")
+    expect(page.locator("#desk .cell").nth(2)).to_contain_text("Nothing recorded")
+    assert standing(page)[2] is None
+    marks: list[list[float | None]] = []
+    until(page, lambda: marks.append(standing(page)) or states(page)[2] == "picture", "the third is back")
+    until(page, lambda: standing(page)[2], "the third shows a picture")
+    page.keyboard.press("k")
+    until(
+        page, lambda: None not in standing(page) and len(set(standing(page))) == 1, "all stand at one picture"
+    )
+    print(f"apart while playing: {told(spreads(marks))}")
+    stood, link = standing(page), page.url
+    assert stood[2] is not None
+    assert stood[2] >= 14
+    page.goto(f"{portal.url}/playback")
+    page.goto(link)
+    until(page, lambda: standing(page) == stood, "the link shows the same")
+    assert findings(page) == []
+
+
+def test_a_long_day_its_zoom_small_pictures_and_bookmarks(
+    channels: list[str], chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]
+) -> None:
+    with chromium.new_context(
+        ignore_https_errors=True, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin"
+    ) as context:
+        page = context.new_page()
+        log_in(page, portal.url)
+        page.goto(address(portal, channels, 19))
+        bar, clock = page.locator("#bar"), page.locator("#clock")
+        expect(page.locator("#covered")).to_contain_text("40 s recorded on this day")
+        expect(page.locator("#covered")).to_contain_text("This day has 25 hours")
+        assert bar.get_attribute("aria-valuemax") == str(25 * 3600)
+        texts = page.locator("#scale text").all_text_contents()
+        assert [texts.count("02:00"), texts.count("02:00 UTC+1")] == [1, 1]
+        expect(clock).to_have_text("2026-10-25 02:59:59 UTC+2")
+        page.keyboard.press("Space")
+        expect(clock).to_have_text("2026-10-25 02:00:00 UTC+1")
+        page.keyboard.press("Space")
+        for _ in range(14):
+            page.keyboard.press("+")
+        expect(page.locator("#recorded .kept")).to_have_count(5)
+        hover(page, channels, 31)
+        bookmark(page)
+        keep(page, "zoom")
+
+
+def hover(page: Page, channels: list[str], after: int) -> None:
+    """The small picture of a moment is the key frame at or before it."""
+    x = page.evaluate(f"""() => {{
+      const kept = document.querySelector('#recorded g:nth-child(4) .kept').getBoundingClientRect();
+      return [kept.left + kept.width * {after} / {SECONDS}, kept.top + kept.height / 2];
+    }}""")
+    page.mouse.move(*x)
+    image = page.locator("#glance img")
+    expect(image).to_be_visible()
+    data = base64.b64decode((image.get_attribute("src") or "").partition(",")[2])
+    with av.open(io.BytesIO(data), format="image2pipe") as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height) == (320, 180)
+    assert counter.read_mark(frame).clock_ms == BEGIN + after // 10 * 10_000
+
+
+def bookmark(page: Page) -> None:
+    """One is set by key, shown on the bar and in the list, opened and removed."""
+    page.keyboard.press("b")
+    page.get_by_label("Name").fill("Van <b>comes</b>")
+    page.keyboard.press("Enter")
+    expect(page.locator("#recorded .flag")).to_have_count(1)
+    page.locator("#bookmarks summary").click()
+    expect(page.locator("#bookmarks-list")).to_contain_text("Van <b>comes</b>")
+    page.get_by_role("button", name="10 s on").click()
+    page.get_by_role("button", name="Show Van").click()
+    expect(page.locator("#clock")).to_have_text("2026-10-25 02:00:00 UTC+1")
+    page.reload()
+    expect(page.locator("#recorded .flag")).to_have_count(1)
+    page.locator("#bookmarks summary").click()
+    page.get_by_role("button", name="Remove Van").click()
+    page.locator("#bookmark-drop-form").get_by_role("button", name="Remove").click()
+    expect(page.locator("#recorded .flag")).to_have_count(0)
+
+
+def keep(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"playback-{name}.png")
