@@ -10,14 +10,16 @@ const AGAIN = 2000; // before the newest end is asked for again, and before a ho
 const LATE = 3000; // what lies further behind is not waited for
 const JOIN = 500; // groups this close follow each other without a gap
 const EDGE = 0.2; // seconds by which the first picture of a range may be shown late
-const SILENCE = 10000; // before a question without an answer is put again
+const SWIFT = 1000; // an answer that takes longer is late
+const SILENCE = 15000; // before a question without an answer is put again
 const DAY = 86400000;
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 
 export class Archive {
   /** `permit()` as for Recording; `problem(text)` hears what cannot be shown, null when it can. */
   constructor(video, permit, problem) {
-    Object.assign(this, { video, problem, queue: [], frames: [], spans: [], asked: null, ended: null, fresh: false });
+    Object.assign(this, { video, problem, queue: [], frames: [], spans: [], asked: null, ended: null, took: 0 });
+    this.fresh = this.jumped = false;
     this.recording = new Recording(permit, {
       init: ({ mime, timescale }, data) => this.type(mime, timescale ?? 90000, data),
       gop: (about, data) => this.take(about, data),
@@ -37,7 +39,7 @@ export class Archive {
   /** What there is at a moment: picture, loading, gap (`until` when, if that is known) or end. */
   at(moment) {
     if (this.place(moment) !== null) return { kind: "picture" };
-    if (!this.known(moment)) return { kind: "loading" };
+    if (!this.known(moment) || moment < this.skip) return { kind: "loading" };
     if (moment >= this.high) return { kind: this.ended !== null ? "end" : "loading" };
     if (this.held(moment) && !this.hollow) return { kind: "loading" };
     return { kind: "gap", until: this.spans.find(({ start }) => start > moment)?.start };
@@ -77,20 +79,31 @@ export class Archive {
   provide(moment, speed, keys) {
     const now = performance.now();
     const rested = this.ended === null || now - this.ended > AGAIN;
-    if (keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0)) {
-      if (rested || moment < this.low || keys !== this.keys) this.start(moment, keys);
+    const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
+    if (this.jumped || keys !== this.keys) {
+      if (away) this.start(moment, keys);
+      this.jumped = false;
     } else if (this.asked !== null) {
       if (now - this.asked > SILENCE) this.start(moment, keys);
+    } else if (away) {
+      // Where answers take long, the playhead will be further on when this one comes.
+      if (rested || moment < this.low) this.start(moment, keys, this.took > SWIFT ? this.took * speed : 0);
     } else if (this.evicted(moment)) this.start(moment, keys);
     else if (rested && this.queue.length < 2 && this.high - moment < AHEAD * speed) this.more(moment);
     this.forget(moment);
   }
 
-  start(moment, keys) {
-    Object.assign(this, { keys, low: moment, high: moment, first: true, ended: null, fresh: false, broken: false });
+  /** A person asked for another moment: an answer that is on its way is not waited for. */
+  jump() {
+    this.jumped = true;
+  }
+
+  start(moment, keys, lead = 0) {
+    const from = moment + lead;
+    Object.assign(this, { keys, low: moment, skip: from, high: from, first: true, ended: null, fresh: false, broken: false });
     Object.assign(this, { queue: [], frames: [], spans: [], wipe: Boolean(this.buffer), began: performance.now() });
     this.origin = Math.floor(moment / DAY) * DAY - DAY;
-    this.put(this.recording.play(moment, this.origin, keys));
+    this.put(this.recording.play(from, this.origin, keys));
     this.feed();
   }
 
@@ -113,6 +126,7 @@ export class Archive {
   }
 
   take(about, data) {
+    this.took = performance.now() - this.asked;
     this.asked = this.ended = null;
     // Where the clock was set back, time goes on with what was recorded last of it.
     if (!this.first && about.at < this.high - JOIN) return this.start(this.high, this.keys);

@@ -37,7 +37,7 @@ export class Desk {
     this.placed = true;
     this.head.limit = Infinity;
     this.head.seek(Math.round(moment));
-    for (const { follower } of this.screens) follower?.click();
+    for (const screen of this.screens) screen.jump();
     this.tick();
     this.hears.changed();
   }

@@ -69,6 +69,12 @@ export class Screen {
     this.archive = this.follower = null;
   }
 
+  /** A person asked for another moment. */
+  jump() {
+    this.archive?.jump();
+    this.follower?.click();
+  }
+
   // --- following --------------------------------------------------------------------------------------
 
   /** Show a moment; `keys`: key frames alone, where every picture would be too many. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tests.portal.site import Site
 
 SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
+BEGIN = int(datetime(2026, 10, 25, 0, 59, 40, tzinfo=UTC).timestamp()) * 1000
+"""When archives begin, milliseconds since 1970; in Berlin the clocks go back 20 seconds later."""
 MARKS = """() => [...document.querySelectorAll('#desk .cell')].map((cell) => {
   const video = cell.querySelector('video');
   if (cell.hasAttribute('data-vacant') || video.readyState < 2) return null;
@@ -90,4 +93,30 @@ def until(page: Page, good: Callable[[], object], what: str, seconds: float = 20
     raise AssertionError(f"{what}: {told} {page.locator('#page').inner_text()}")
 
 
-__all__ = ["MARKS", "SHOTS", "cameras", "ss_archive", "ss_rack", "states", "store", "until"]
+def address(url: str, channels: list[str], after: float, size: int = 4) -> str:
+    """The page at a moment, seconds after the beginning."""
+    at = datetime.fromtimestamp(BEGIN / 1000 + after, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{url}/playback?size={size}&at={at}" + "".join(f"&c={one}" for one in channels)
+
+
+def standing(page: Page) -> list[float | None]:
+    """Which picture each place shows, seconds after the beginning."""
+    found: list[int | None] = page.evaluate(MARKS)
+    return [one and (one - BEGIN) / 1000 for one in found]
+
+
+def spreads(marks: list[list[float | None]]) -> list[float]:
+    """How far the pictures of each look were apart, milliseconds, from the least on."""
+    shown = [[one for one in row if one is not None] for row in marks]
+    return sorted((max(row) - min(row)) * 1000 for row in shown if len(row) > 1)
+
+
+def told(found: list[float]) -> str:
+    """Median, 95th percentile and maximum in words."""
+    places = (len(found) // 2, len(found) * 95 // 100, len(found) - 1)
+    return "median {:.0f}, p95 {:.0f}, most {:.0f} ms of {} looks".format(
+        *(found[place] for place in places), len(found)
+    )
+
+
+__all__ = ["ss_archive", "ss_rack"]

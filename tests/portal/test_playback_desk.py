@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import av
@@ -13,7 +12,7 @@ from playwright.sync_api import expect
 
 from lab import counter
 from tests.portal import recordings
-from tests.portal.recordings import MARKS, SHOTS, ss_archive, states, until
+from tests.portal.recordings import BEGIN, SHOTS, address, spreads, ss_archive, standing, states, told, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from tests.portal.process import Portal
     from tests.portal.site import Site
 
-BEGIN = int(datetime(2026, 10, 25, 0, 59, 40, tzinfo=UTC).timestamp()) * 1000
-"""When everything was recorded, milliseconds since 1970; in Berlin the clocks go back after 20 seconds."""
 SECONDS = 40
-FRAME = 40
 
 
 @pytest.fixture
@@ -45,36 +41,10 @@ def channels(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield found
 
 
-def address(portal: Portal, channels: list[str], after: float) -> str:
-    """The page at a moment, seconds after the beginning."""
-    at = datetime.fromtimestamp(BEGIN / 1000 + after, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return f"{portal.url}/playback?size=4&at={at}" + "".join(f"&c={one}" for one in channels)
-
-
-def standing(page: Page) -> list[float | None]:
-    """Which picture each place shows, seconds after the beginning."""
-    found: list[int | None] = page.evaluate(MARKS)
-    return [one and (one - BEGIN) / 1000 for one in found]
-
-
-def spreads(marks: list[list[float | None]]) -> list[float]:
-    """How far the pictures of each look were apart, milliseconds, from the least on."""
-    shown = [[one for one in row if one is not None] for row in marks]
-    return sorted((max(row) - min(row)) * 1000 for row in shown if len(row) > 1)
-
-
-def told(found: list[float]) -> str:
-    """Median, 95th percentile and maximum in words."""
-    places = (len(found) // 2, len(found) * 95 // 100, len(found) - 1)
-    return "median {:.0f}, p95 {:.0f}, most {:.0f} ms of {} looks".format(
-        *(found[place] for place in places), len(found)
-    )
-
-
 def test_all_pictures_stand_at_one_moment_play_in_step_and_join_again_after_a_gap(
     channels: list[str], page: Page, portal: Portal, findings: Callable[[Page], list[str]]
 ) -> None:
-    page.goto(address(portal, channels, 9))
+    page.goto(address(portal.url, channels, 9))
     until(page, lambda: standing(page) == [9.0] * 4, "all stand at the moment of the address")
     page.keyboard.press(".")
     until(page, lambda: standing(page) == [9.04] * 4, "one picture on")
@@ -109,7 +79,7 @@ def test_a_long_day_its_zoom_small_pictures_and_bookmarks(
     ) as context:
         page = context.new_page()
         log_in(page, portal.url)
-        page.goto(address(portal, channels, 19))
+        page.goto(address(portal.url, channels, 19))
         bar, clock = page.locator("#bar"), page.locator("#clock")
         expect(page.locator("#covered")).to_contain_text("40 s recorded on this day")
         expect(page.locator("#covered")).to_contain_text("This day has 25 hours")
