@@ -95,6 +95,7 @@ def test_a_long_day_its_zoom_small_pictures_and_bookmarks(
         expect(page.locator("#recorded .kept")).to_have_count(5)
         hover(page, channels, 31)
         bookmark(page)
+        forms(page)
         keep(page, "zoom")
 
 
@@ -131,6 +132,27 @@ def bookmark(page: Page) -> None:
     page.get_by_role("button", name="Remove Van").click()
     page.locator("#bookmark-drop-form").get_by_role("button", name="Remove").click()
     expect(page.locator("#recorded .flag")).to_have_count(0)
+
+
+FORMS = """async () => {
+  const script = document.querySelector('script[src*="playback.js"]').src;
+  const { row } = await import(new URL('bar_rows.js', script));
+  const kinds = [['continuous'], ['event'], ['manual'], ['continuous', true], ['unheard-of']];
+  const intervals = kinds.map(([kind, locked], n) => (
+    { kind, locked, start: n * 10 + 1, end: n * 10 + 6, after: n === 4 ? 'clock' : 'gap' }));
+  const made = row({ intervals: [...intervals, { start: 51, end: 56, after: 'gap' }], bookmarks: [] }, 0, 20, 60, (at) => at);
+  return [...made.querySelectorAll('rect, .locked, .turned')].map((one) =>
+    `${one.getAttribute('class')} ${one.getAttribute('fill') ?? ''} ${one.getAttribute('height') ?? ''}`.trim());
+}"""  # noqa: E501 - a program of its own
+
+
+def forms(page: Page) -> None:
+    """Kinds are told apart without colour; a kind that is not known or not told is drawn as recorded."""
+    assert page.evaluate(FORMS) == [
+        "kept kept-continuous  16", "kept kept-event url(#event-form) 9.6",
+        "kept kept-manual url(#manual-form) 12.8", "kept kept-continuous  16", "locked", "turned",
+        "kept kept-continuous  16", "kept kept-continuous  16",
+    ]  # fmt: skip
 
 
 def keep(page: Page, name: str) -> None:
