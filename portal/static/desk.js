@@ -76,11 +76,11 @@ export class Desk {
     this.hears.tick(moment);
   }
 
-  /** Where the newest pictures of all cameras end, if nothing is left to fetch. */
+  /** The newest picture of all cameras, if nothing is left to fetch: it stays until there are more. */
   limit() {
     const archives = this.screens.map(({ archive }) => archive).filter(Boolean);
     if (!archives.length || archives.some((one) => one.ended === null)) return Infinity;
-    return Math.max(...archives.map(({ high }) => high));
+    return Math.max(...archives.map(({ high }) => high)) - FRAME;
   }
 
   // --- channels ---------------------------------------------------------------------------------------

@@ -75,8 +75,9 @@ def test_a_long_day_its_zoom_small_pictures_and_bookmarks(
     channels: list[str], chromium: Browser, portal: Portal, log_in: Callable[[Page, str], None]
 ) -> None:
     with chromium.new_context(
-        ignore_https_errors=True, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin"
-    ) as context:
+        ignore_https_errors=True, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin",
+        has_touch=True,
+    ) as context:  # fmt: skip
         page = context.new_page()
         log_in(page, portal.url)
         page.goto(address(portal.url, channels, 19))
@@ -96,6 +97,8 @@ def test_a_long_day_its_zoom_small_pictures_and_bookmarks(
         hover(page, channels, 31)
         bookmark(page)
         forms(page)
+        gestures(page)
+        choose(page, channels)
         keep(page, "zoom")
 
 
@@ -153,6 +156,44 @@ def forms(page: Page) -> None:
         "kept kept-manual url(#manual-form) 12.8", "kept kept-continuous  16", "locked", "turned",
         "kept kept-continuous  16", "kept kept-continuous  16",
     ]  # fmt: skip
+
+
+def gestures(page: Page) -> None:
+    """The wheel and two fingers zoom, dragging moves, and none of them seeks."""
+    box = page.locator("#bar").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + 20
+    texts, seen = page.locator("#scale text"), page.locator("#clock").inner_text()
+    page.get_by_role("button", name="Day", exact=True).click()
+    expect(texts.nth(1)).to_have_text("02:00")
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -100)
+    expect(texts.nth(1)).not_to_have_text("02:00")
+    page.get_by_role("button", name="Day", exact=True).click()
+    touch = page.context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 50), ("touchMove", 150), ("touchMove", 300), ("touchEnd", 0)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}] if apart else []
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(texts.nth(1)).not_to_have_text("02:00")
+    before = texts.all_text_contents()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 300, y, steps=3)
+    page.mouse.up()
+    expect(texts.first).not_to_have_text(before[0])
+    expect(page.locator("#clock")).to_have_text(seen)
+
+
+def choose(page: Page, channels: list[str]) -> None:
+    """By keyboard: to the second picture, and another camera in it; the address says so."""
+    page.locator("#desk .cell").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Camera of picture 2")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("(old) => !location.search.includes(old)", arg=channels[1])
+    assert page.url.count("&c=") == 4
+    expect(page.locator("#playback")).to_have_attribute("data-channel", channels[2])
 
 
 def keep(page: Page, name: str) -> None:
