@@ -1,8 +1,7 @@
 // Bookmarks of the channels that are shown: flags on the bar, a list, and the two questions about them.
 
+import { post, refuse } from "./asking.js";
 import { momentText } from "./moments.js";
-
-const REFUSED = "The server refused it.";
 
 export class Bookmarks {
   constructor(box, desk, say) {
@@ -15,19 +14,22 @@ export class Bookmarks {
     desk.marks = (channel) => this.kept.filter((one) => one.channel === channel);
   }
 
-  /** Learn those of other channels than before. */
-  async follow() {
+  /** Learn those of other channels than before; `again` of the same too. */
+  async follow(again) {
     const channels = [...new Set(this.desk.screens.map(({ channel }) => channel).filter(Boolean))];
     const key = channels.join();
-    if (key === this.asked) return;
+    if (key === this.asked && !again) return undefined;
     this.asked = key;
     const address = new URL(this.box.dataset.bookmarks, location.href);
     for (const channel of channels) address.searchParams.append("c", channel);
     const answer = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
-    if (key !== this.asked) return;
+    if (key !== this.asked) return undefined;
     if (!answer?.ok) return this.say("The bookmarks cannot be read. Open the page again.");
-    this.kept = await answer.json();
+    const found = await answer.json();
+    if (JSON.stringify(found) === JSON.stringify(this.kept)) return undefined;
+    this.kept = found;
     this.show();
+    return undefined;
   }
 
   show() {
@@ -78,14 +80,8 @@ export class Bookmarks {
 
   open(form, texts) {
     for (const [part, text] of Object.entries(texts)) form.querySelector(`[data-part="${part}"]`).textContent = text;
-    this.refuse(form, "");
+    refuse(form, "");
     form.closest("dialog").showModal();
-  }
-
-  refuse(form, text) {
-    const wrong = form.querySelector('[data-part="wrong"]');
-    wrong.textContent = text;
-    wrong.hidden = !text;
   }
 
   written() {
@@ -94,16 +90,13 @@ export class Bookmarks {
 
   async send(event, form, body) {
     event.preventDefault();
-    const headers = { "X-CSRF-Token": this.box.dataset.csrf, Accept: "application/json" };
-    const answer = await fetch(form.action, { method: "POST", headers, body }).catch(() => null);
-    if (!answer) return this.refuse(form, "The server cannot be reached. Nothing was changed; try again.");
-    const found = answer.status === 204 ? null : await answer.json().catch(() => ({}));
-    if (!answer.ok) return this.refuse(form, [found.what ?? REFUSED, found.why, found.remedy].filter(Boolean).join(" "));
+    const answer = await post(form, this.box.dataset.csrf, body);
+    if (!answer) return;
+    const found = answer.status === 204 ? null : await answer.json();
     this.kept = found ? [...this.kept, found] : this.kept.filter(({ id }) => id !== this.gone);
     this.show();
     form.closest("dialog").close();
     this.say(found ? "The bookmark is set." : "The bookmark is removed.");
-    return undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import { screenOf } from "./screen.js";
 const box = document.getElementById("playback");
 const part = (id) => document.getElementById(id);
 const KEEP = 5000; // milliseconds between two notes of the moment in the address
+const USE = 60000; // between two requests that keep the session of somebody who watches or works here
 const OTHERWISE = { what: "The recording was refused.", remedy: "Try again." };
 
 function say(text) {
@@ -47,7 +48,7 @@ function start() {
   const listed = part("channel-options").content.children;
   const options = new Map([...listed].map((option) => [option.value, option]));
   const glance = new Glance(part("glance"));
-  let kept = 0;
+  let [kept, used] = [0, performance.now()];
   let parts = null;
 
   const changed = () => {
@@ -55,7 +56,9 @@ function start() {
     kept = performance.now();
     history.replaceState(null, "", address(parts.desk));
     for (const link of document.querySelectorAll("[data-desk-size]")) link.href = address(parts.desk, link.dataset.deskSize);
-    parts.bookmarks.follow();
+    const again = kept - used > USE;
+    if (again) used = kept;
+    parts.bookmarks.follow(again);
     tell(parts.desk, parts.clips);
   };
   const desk = new Desk(box, options, {

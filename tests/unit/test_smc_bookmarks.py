@@ -1,7 +1,6 @@
 """Bookmarks: who sees, sets and removes them, and their bounds."""
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from services.runtime.errors import Problem
 from services.smc import audit, bookmarks, models
 from services.smc.accounts import Account
 from services.smc.bookmarks import MOST
+from tests.refusal import refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -44,14 +44,6 @@ def site(platform: "Platform") -> "Platform":
         ))  # fmt: skip
         session.commit()
     return platform
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Problem) as caught:
-        call()
-    assert caught.value.why
-    assert caught.value.remedy
-    return caught.value.code
 
 
 def names(session: "Session", *channels: str) -> list[str]:
