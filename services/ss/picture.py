@@ -2,7 +2,7 @@
 
 On its input stand MP4 files with one picture, on its output JPEGs in the same order, each behind its length
 in four bytes, high byte first; the length 0 says that there is none. It ends with its input. It is no part of
-DSS_SS's process: libav takes 40 MB, and what cameras send may end it.
+DSS_SS's process: libav takes 20 MB, and what cameras send may end it.
 """
 
 import contextlib
