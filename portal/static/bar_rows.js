@@ -27,7 +27,7 @@ export function row(one, top, height, width, place) {
       last = { interval, low, high };
     }
     // A gap that is thinner than a point still shows.
-    if (interval.start > 0 && low > 0 && low - broken >= 1 && place(interval.start) >= 0) {
+    if (interval.after === "gap" && low > 0 && low - broken >= 1) {
       broken = low;
       group.append(part("line", { class: "gap-edge", x1: low, x2: low, y1: top, y2: top + height }));
     }

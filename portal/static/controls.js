@@ -85,14 +85,19 @@ function walk(event, wall) {
   other.focus();
 }
 
-/** The button that plans the marked camera. */
+/** What is of the marked camera: links with the word CHANNEL in their address, and the button that plans it. */
 function plan(desk, options) {
-  const form = part("plan");
   const { channel } = desk.marked;
+  for (const link of document.querySelectorAll("a[data-of-channel]")) {
+    link.hidden = !channel;
+    link.href = link.dataset.ofChannel.replace("CHANNEL", encodeURIComponent(channel));
+  }
+  const form = part("plan");
+  const record = options.get(channel).dataset.record ?? "";
   if (!form) return;
-  form.hidden = !channel;
-  if (!channel) return;
-  const on = options.get(channel).dataset.record === "continuous";
+  form.hidden = !["continuous", "off"].includes(record);
+  if (form.hidden) return;
+  const on = record === "continuous";
   form.action = form.dataset.action.replace("CHANNEL", encodeURIComponent(channel));
   form.querySelector('[name="plan"]').value = on ? "off" : "continuous";
   const button = form.querySelector("button");
