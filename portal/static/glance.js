@@ -5,6 +5,7 @@ import { momentText } from "./moments.js";
 const REST = 120; // milliseconds
 const STEP = 10000; // pictures of moments closer than this are the same
 const KEPT = 200;
+const HALF = 130; // points from its middle to its side
 
 export class Glance {
   constructor(figure) {
@@ -17,7 +18,8 @@ export class Glance {
     clearTimeout(this.timer);
     if (!screen || moment === null) return (this.figure.hidden = true);
     this.figure.hidden = false;
-    this.figure.style.left = `${Math.round(x)}px`;
+    const most = this.figure.parentElement.clientWidth - HALF;
+    this.figure.style.left = `${Math.round(Math.max(HALF, Math.min(most, x)))}px`;
     this.text.textContent = `${screen.name} ${momentText(moment)}`;
     const at = nearest(screen.intervals, moment);
     this.wanted = `${screen.channel} ${at}`;

@@ -5,7 +5,7 @@ import { Clips } from "./clips.js";
 import { listen } from "./controls.js";
 import { Desk } from "./desk.js";
 import { Glance } from "./glance.js";
-import { clockText, dayNamed, dayNote, dayOf, dayText, momentText } from "./moments.js";
+import { clockText, dayNamed, dayNote, dayOf, dayText, momentText, zoneText } from "./moments.js";
 import { permission } from "./permission.js";
 import { screenOf } from "./screen.js";
 
@@ -122,13 +122,14 @@ function covered({ name, intervals, seen }, from, to) {
   const whole = day.from === from && day.to === to;
   const note = whole ? dayNote(day) : "";
   if (!name || !seen) return note;
+  const clock = (at) => (zoneText(from) === zoneText(to) ? clockText(at) : `${clockText(at)} ${zoneText(at)}`);
   let [total, reached] = [0, from];
   for (const { start, end } of [...intervals].sort((one, other) => one.start - other.start)) {
     total += Math.max(0, Math.min(end, to) - Math.max(start, reached));
     reached = Math.max(reached, Math.min(end, to));
   }
-  const span = whole ? "on this day" : `from ${clockText(from)} to ${clockText(to)}`;
   const text = total > 0 ? `${lasting(total)} recorded` : "nothing recorded";
+  const span = whole ? "on this day" : `from ${clock(from)} to ${clock(to)}`;
   const jumps = intervals.filter(({ after, start }) => after === "clock" && start > from && start < to).length;
   return [`${name}: ${text} ${span}.`, jumps ? "The clock was set in it." : "", note].filter(Boolean).join(" ");
 }

@@ -53,6 +53,7 @@ def test_all_pictures_stand_at_one_moment_play_in_step_and_join_again_after_a_ga
     page.keyboard.press("Space")
     until(page, lambda: states(page)[2] == "gap", "the gap of the third")
     expect(page.locator("#desk .cell").nth(2)).to_contain_text("Nothing recorded")
+    keep(page, "gap")
     assert standing(page)[2] is None
     marks: list[list[float | None]] = []
     until(page, lambda: marks.append(standing(page)) or states(page)[2] == "picture", "the third is back")
@@ -112,6 +113,7 @@ def hover(page: Page, channels: list[str], after: int) -> None:
     page.mouse.move(*x)
     image = page.locator("#glance img")
     expect(image).to_be_visible()
+    keep(page, "glance")
     data = base64.b64decode((image.get_attribute("src") or "").partition(",")[2])
     with av.open(io.BytesIO(data), format="image2pipe") as container:
         frame = next(container.decode(video=0))
