@@ -1,140 +1,169 @@
-// A recording in a <video> element: GOPs from a WebSocket into Media Source Extensions, asked for one by one.
-// The time axis of the element is seconds since `origin` (milliseconds since 1970), so that a place in it is a
-// place in the day. Figures for people and tests stand as data attributes on the element.
+// The pictures around a moment, in a <video> element: fetched group by group, kept in Media Source Extensions.
+// The element's time counts seconds from `origin`, so that a place in it is a moment of the recording.
 
-const AHEAD = 12; // seconds that are fetched beyond the picture shown
-const BEHIND = 40; // seconds that are kept
-const AGAIN = 1000; // milliseconds before the newest end is asked for again
-const STEP = 1 / 25;
+import { times } from "./fragments.js";
+import { Recording } from "./recording.js";
+
+const AHEAD = 8000; // milliseconds at normal speed that are fetched beyond the moment
+const BEHIND = 20000; // milliseconds that are kept behind it
+const AGAIN = 2000; // before the newest end is asked for again, and before a hole is asked for again
+const LATE = 3000; // what lies further behind is not waited for
+const JOIN = 500; // groups this close follow each other without a gap
+const EDGE = 0.2; // seconds by which the first picture of a range may be shown late
+const SWIFT = 1000; // an answer that takes longer is late
+const SILENCE = 15000; // before a question without an answer is put again
+const DAY = 86400000;
 const Source = window.ManagedMediaSource ?? window.MediaSource;
 
-/** `ask()` resolves to {ws} or throws {what, why, remedy}; `tell(event, data)` hears timeline, time, state, problem. */
 export class Archive {
-  constructor(video, origin, ask, tell) {
-    Object.assign(this, { video, origin, ask, tell, id: 0, queue: [], awaiting: false, target: null, spans: {} });
-    video.addEventListener("timeupdate", () => this.look());
-    this.timer = setInterval(() => this.look(), 200);
-  }
-
-  get now() {
-    return this.target ?? this.origin + this.video.currentTime * 1000;
+  /** `permit()` as for Recording; `problem(text)` hears what cannot be shown, null when it can. */
+  constructor(video, permit, problem) {
+    Object.assign(this, { video, problem, queue: [], frames: [], spans: [], asked: null, ended: null, took: 0 });
+    this.fresh = this.jumped = false;
+    this.recording = new Recording(permit, {
+      init: ({ mime, timescale }, data) => this.type(mime, timescale ?? 90000, data),
+      gop: (about, data) => this.take(about, data),
+      end: () => this.end(),
+      lost: () => Object.assign(this, { asked: null, broken: true }),
+      problem,
+    });
   }
 
   close() {
-    clearInterval(this.timer);
-    this.socket?.close();
+    this.recording.close();
+    if (this.url) URL.revokeObjectURL(this.url);
   }
 
-  // --- connection -------------------------------------------------------------------------------------
+  // --- what is known ----------------------------------------------------------------------------------
 
-  async open() {
-    const answer = await this.ask();
-    const url = new URL(answer.ws, location.href);
-    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = (this.socket = new WebSocket(url));
-    socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) => socket === this.socket && this.hear(data);
-    await new Promise((done, failed) => {
-      socket.onopen = done;
-      socket.onerror = () => failed({ what: "The recording cannot be reached.", why: "", remedy: "Try again." });
-    });
-    socket.onclose = () => {
-      if (socket === this.socket) this.socket = null;
-    };
+  /** What there is at a moment: picture, loading, gap (`until` when, if that is known) or end. */
+  at(moment) {
+    if (this.place(moment) !== null) return { kind: "picture" };
+    if (!this.known(moment) || moment < this.skip) return { kind: "loading" };
+    if (moment >= this.high) return { kind: this.ended !== null ? "end" : "loading" };
+    if (this.held(moment) && !this.hollow) return { kind: "loading" };
+    return { kind: "gap", until: this.spans.find(({ start }) => start > moment)?.start };
   }
 
-  async send(request) {
-    try {
-      if (!this.socket) await (this.opening ??= this.open().finally(() => (this.opening = null)));
-      this.socket?.send(JSON.stringify({ id: this.id, ...request }));
-    } catch (problem) {
-      this.awaiting = false;
-      this.tell("problem", problem);
+  /** Where the element has a moment's picture, in seconds; null where it has none. */
+  place(moment) {
+    if (!this.fresh) return null;
+    const wanted = (moment - this.origin) / 1000;
+    const ranges = this.video.buffered;
+    for (let i = 0; i < ranges.length; i += 1) {
+      const from = ranges.start(i);
+      if (from <= wanted && wanted < ranges.end(i)) return wanted;
+      if (from - EDGE <= wanted && wanted < from && this.held(moment)) return from + 0.001;
     }
+    return null;
   }
 
-  timeline(from, to) {
-    return this.send({ do: "timeline", from, to });
+  held(moment) {
+    return this.spans.some(({ start, end }) => start <= moment && moment < end);
   }
 
-  hear(data) {
-    if (typeof data !== "string") return this.take(data);
-    const message = JSON.parse(data);
-    if (message.type === "timeline") return this.tell("timeline", message);
-    if (message.type === "problem") return this.tell("problem", message);
-    this.next = message.id === this.id ? message : null;
-    if (!this.next) return;
-    if (message.type === "end") {
-      this.ended = performance.now();
-      this.awaiting = false;
-      if (this.target !== null) this.tell("problem", { what: "Nothing is recorded from here on.", why: "", remedy: "" });
-    }
+  known(moment, slack = 0) {
+    return this.low != null && this.low <= moment && moment <= this.high + slack;
   }
 
-  take(data) {
-    const about = this.next;
-    if (!about) return;
-    if (about.type === "init") this.queue.push({ mime: about.mime, data });
-    else {
-      this.awaiting = false;
-      if (this.target !== null && !this.landing) this.landing = Math.max(this.target, about.at);
-      this.queue.push({ data });
-    }
+  /** The picture before (-1) or after (1) the one of a moment; null where that is not here. */
+  beside(moment, step) {
+    if (step > 0) return this.frames.find((at) => at > moment + 2) ?? null;
+    const shown = this.frames.findLastIndex((at) => at <= moment + 2);
+    return this.frames[shown - 1] ?? null;
+  }
+
+  // --- fetching ---------------------------------------------------------------------------------------
+
+  /** Have the pictures of a moment and of what follows; asked again and again. */
+  provide(moment, speed, keys) {
+    const now = performance.now();
+    const rested = this.ended === null || now - this.ended > AGAIN;
+    const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
+    if (this.jumped || keys !== this.keys) {
+      if (away) this.start(moment, keys);
+      this.jumped = false;
+    } else if (this.asked !== null) {
+      if (now - this.asked > SILENCE) this.start(moment, keys);
+    } else if (away) {
+      // Where answers take long, the playhead will be further on when this one comes.
+      if (rested || moment < this.low) this.start(moment, keys, this.took > SWIFT ? this.took * speed : 0);
+    } else if (this.evicted(moment)) this.start(moment, keys);
+    else if (rested && this.queue.length < 2 && this.high - moment < AHEAD * speed) this.more(moment);
+    this.forget(moment);
+  }
+
+  /** A person asked for another moment: an answer that is on its way is not waited for. */
+  jump() {
+    this.jumped = true;
+  }
+
+  start(moment, keys, lead = 0) {
+    const from = moment + lead;
+    Object.assign(this, { keys, low: moment, skip: from, high: from, first: true, ended: null, fresh: false, broken: false });
+    Object.assign(this, { queue: [], frames: [], spans: [], wipe: Boolean(this.buffer), began: performance.now() });
+    this.origin = Math.floor(moment / DAY) * DAY - DAY;
+    this.put(this.recording.play(from, this.origin, keys));
     this.feed();
   }
 
-  // --- playing ----------------------------------------------------------------------------------------
-
-  /** Show the picture of a moment (milliseconds since 1970), or the first one after it. */
-  async seek(moment) {
-    this.clicked = performance.now();
-    delete this.video.dataset.seekMs;
-    const place = (moment - this.origin) / 1000;
-    if (this.buffer && this.target === null && this.has(place)) {
-      this.video.currentTime = place;
-      return this.shown();
-    }
-    this.id += 1;
-    Object.assign(this, { target: moment, landing: null, queue: [], next: null, awaiting: true, ended: 0 });
-    this.wipe = Boolean(this.buffer);
-    this.tell("problem", null);
-    await this.send({ do: "play", at: Math.round(moment), origin: this.origin });
+  more(moment) {
+    if (this.spans.length && !this.broken) this.put(this.recording.more());
+    else this.start(moment, this.keys);
   }
 
-  has(place) {
-    const ranges = this.video.buffered;
-    for (let i = 0; i < ranges.length; i += 1) if (ranges.start(i) <= place && place < ranges.end(i)) return true;
-    return false;
+  async put(sent) {
+    this.asked = performance.now();
+    if (!(await sent)) Object.assign(this, { asked: null, low: null });
   }
 
-  feed() {
-    if (this.buffer?.updating || !this.queue.length) return;
-    if (this.queue[0].mime && !this.buffer) return this.begin(this.queue[0].mime);
-    if (!this.buffer) return;
-    if (this.wipe) {
-      this.wipe = false;
-      this.buffer.abort();
-      return this.buffer.remove(0, Infinity);
+  /** The browser let go of pictures by itself, or a group has a hole; the latter stays one. */
+  evicted(moment) {
+    const here = this.fresh && !this.queue.length && !this.buffer?.updating;
+    const missing = here && this.held(moment) && this.place(moment) === null;
+    this.hollow = missing && performance.now() - this.began < AGAIN;
+    return missing && !this.hollow;
+  }
+
+  take(about, data) {
+    this.took = performance.now() - this.asked;
+    this.asked = this.ended = null;
+    // Where the clock was set back, time goes on with what was recorded last of it.
+    if (!this.first && about.at < this.high - JOIN) return this.start(this.high, this.keys);
+    if (this.first) this.low = Math.min(this.low, about.at);
+    this.first = false;
+    this.high = Math.max(this.high, about.end);
+    const last = this.spans.at(-1);
+    if (last && about.at - last.end < JOIN) last.end = about.end;
+    else this.spans.push({ start: about.at, end: about.end });
+    this.frames.push(...times(data, this.timescale).map((at) => this.origin + at));
+    this.queue.push({ data });
+    this.problem(null);
+    this.feed();
+  }
+
+  end() {
+    this.asked = null;
+    this.ended = performance.now();
+  }
+
+  // --- the element ------------------------------------------------------------------------------------
+
+  type(mime, timescale, data) {
+    this.timescale = timescale;
+    if (!Source?.isTypeSupported(mime)) {
+      const remedy = "Use a browser with that decoder, or download a clip.";
+      return this.problem({ what: "This browser cannot show it.", why: `It is ${mime}.`, remedy });
     }
-    const part = this.queue.shift();
-    if (part.mime) this.buffer.changeType(part.mime);
-    try {
-      this.buffer.appendBuffer(part.data);
-    } catch (error) {
-      if (error.name !== "QuotaExceededError") throw error;
-      this.queue.unshift(part);
-      this.buffer.remove(0, Math.max(0.1, this.video.currentTime - 2));
-    }
+    this.queue.push({ mime, data });
+    this.feed();
   }
 
   begin(mime) {
     if (this.source) return;
-    if (!Source?.isTypeSupported(mime)) {
-      return this.tell("problem", { what: "This browser cannot show it.", why: mime, remedy: "Download a clip." });
-    }
     const source = (this.source = new Source());
-    this.video.disableRemotePlayback = true;
-    this.video.src = URL.createObjectURL(source);
+    this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
+    this.video.src = this.url = URL.createObjectURL(source);
     source.addEventListener("sourceopen", () => {
       this.buffer = source.addSourceBuffer(mime);
       this.buffer.addEventListener("updateend", () => this.appended());
@@ -142,72 +171,47 @@ export class Archive {
     }, { once: true });
   }
 
+  feed() {
+    if (!this.buffer) return this.queue[0]?.mime && this.begin(this.queue[0].mime);
+    if (this.buffer.updating) return;
+    if (this.wipe) return this.empty();
+    const part = this.queue.shift();
+    if (!part) return;
+    if (part.mime) this.buffer.changeType(part.mime);
+    try {
+      this.buffer.appendBuffer(part.data);
+      this.landing = !part.mime;
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") throw error;
+      this.queue.unshift(part);
+      this.buffer.remove(0, Math.max(0.1, this.video.currentTime - 2));
+    }
+  }
+
+  empty() {
+    this.wipe = false;
+    this.buffer.abort();
+    this.buffer.remove(0, Infinity);
+  }
+
   appended() {
-    if (this.landing && !this.wipe) {
-      const place = (this.landing - this.origin) / 1000 + 0.001;
-      if (this.has(place) || this.video.buffered.length) {
-        const ranges = this.video.buffered;
-        this.video.currentTime = this.has(place) ? place : ranges.start(ranges.length - 1) + 0.001;
-        Object.assign(this, { target: null, landing: null });
-        this.shown();
-      }
+    if (this.landing && !this.wipe) this.fresh = true;
+    this.landing = false;
+    if (this.trimmed && this.video.buffered.length) {
+      this.low = Math.max(this.low, this.origin + this.video.buffered.start(0) * 1000);
     }
+    this.trimmed = false;
     this.feed();
-    this.look();
   }
 
-  /** Note when the picture stands; a paused element may have presented it before anyone could ask. */
-  shown() {
-    const { clicked, video } = this;
-    const done = () => {
-      if (clicked !== this.clicked || video.dataset.seekMs) return;
-      video.dataset.seekMs = String(Math.round(performance.now() - clicked));
-      this.tell("problem", null);
-    };
-    video.requestVideoFrameCallback?.(done);
-    video.addEventListener("seeked", done, { once: true });
-  }
-
-  /** Fetch ahead, drop what lies behind, step over gaps, tell where we are. */
-  look() {
-    const { video, buffer } = this;
-    Object.assign(video.dataset, {
-      at: String(Math.round(this.now)),
-      frames: String(video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0),
-      state: video.paused ? "paused" : "playing",
-    });
-    this.tell("time", this.now);
-    if (!buffer || this.target !== null) return;
-    const ranges = video.buffered;
-    const end = ranges.length ? ranges.end(ranges.length - 1) : 0;
-    for (let i = 1; i < ranges.length; i += 1) {
-      const before = ranges.end(i - 1);
-      if (video.currentTime >= before - 0.1 && video.currentTime < ranges.start(i)) {
-        video.currentTime = ranges.start(i) + 0.001;
-      }
-    }
-    const rested = !this.ended || performance.now() - this.ended > AGAIN;
-    if (!this.awaiting && rested && this.queue.length < 2 && end - video.currentTime < AHEAD * video.playbackRate) {
-      this.awaiting = true;
-      this.ended = 0;
-      if (this.socket) this.send({ do: "more" });
-      else this.seek(this.now);
-    }
-    if (!buffer.updating && ranges.length && video.currentTime - ranges.start(0) > 2 * BEHIND) {
-      buffer.remove(0, video.currentTime - BEHIND);
-    }
-  }
-
-  toggle() {
-    if (this.video.paused) this.video.play().catch(() => {});
-    else this.video.pause();
-  }
-
-  /** One picture back (-1) or on (1). */
-  step(direction) {
-    this.video.pause();
-    const place = this.video.currentTime + direction * STEP;
-    if (this.has(place)) this.video.currentTime = place;
-    else this.seek(this.now + direction * STEP * 1000);
+  forget(moment) {
+    const { buffer, video } = this;
+    if (!this.fresh || buffer.updating || !video.buffered.length) return;
+    const kept = (moment - this.origin - BEHIND) / 1000;
+    if (video.buffered.start(0) > kept - BEHIND / 1000) return;
+    this.trimmed = true;
+    this.frames = this.frames.filter((at) => at >= moment - BEHIND);
+    this.spans = this.spans.filter(({ end }) => end >= moment - BEHIND);
+    buffer.remove(0, kept);
   }
 }

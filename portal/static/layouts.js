@@ -1,5 +1,7 @@
 // Layouts of the wall: saved under a name, opened by a link, removed after a question.
 
+import { post, refuse } from "./asking.js";
+
 export class Layouts {
   /** `tiles()` gives the wall as CHANNEL:STREAM for each picture; `kept(id)` hears what the wall is from now on. */
   constructor(wall, tiles, kept, say) {
@@ -12,7 +14,7 @@ export class Layouts {
     this.place.addEventListener("click", (event) => {
       const button = event.target.closest("[data-removes]");
       if (button) this.ask(remove, button);
-      if (event.target.closest("[data-opens]")) this.refuse(save, "");
+      if (event.target.closest("[data-opens]")) refuse(save, "");
     });
   }
 
@@ -38,26 +40,14 @@ export class Layouts {
   ask(form, button) {
     form.action = button.dataset.removes;
     form.querySelector('[data-part="name"]').textContent = button.dataset.name;
-    this.refuse(form, "");
+    refuse(form, "");
     form.closest("dialog").showModal();
-  }
-
-  refuse(form, text) {
-    const wrong = form.querySelector('[data-part="wrong"]');
-    wrong.textContent = text;
-    wrong.hidden = !text;
   }
 
   async send(event, form, body) {
     event.preventDefault();
-    const headers = { "X-CSRF-Token": this.wall.dataset.csrf, Accept: "application/json" };
-    let answer;
-    try {
-      answer = await fetch(form.action, { method: "POST", headers, body });
-    } catch {
-      return this.refuse(form, "The server cannot be reached. Nothing was changed; try again.");
-    }
-    if (!answer.ok) return this.refuse(form, await reason(answer));
+    const answer = await post(form, this.wall.dataset.csrf, body);
+    if (!answer) return;
     this.take(await answer.text(), form.id === "layout-form");
     form.closest("dialog").close();
     this.place.querySelector("summary").focus();
@@ -73,9 +63,4 @@ export class Layouts {
     if (saved || before !== this.opened) this.kept(this.opened);
     this.say(saved ? "The layout is saved." : "The layout is removed.");
   }
-}
-
-async function reason(answer) {
-  const { what, why, remedy } = await answer.json().catch(() => ({}));
-  return [what ?? "The server refused it.", why, remedy].filter(Boolean).join(" ");
 }

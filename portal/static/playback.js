@@ -1,154 +1,142 @@
-// The day view: the bar with what is recorded, the controls and keys, and clips.
+// The playback page: what stands in its address, what its buttons and keys do, and what it tells others.
 
-import { Archive } from "./archive.js";
+import { Bookmarks } from "./bookmarks.js";
+import { Clips } from "./clips.js";
+import { listen } from "./controls.js";
+import { Desk } from "./desk.js";
+import { Glance } from "./glance.js";
+import { clockText, dayNamed, dayNote, dayOf, dayText, momentText, zoneText } from "./moments.js";
 import { permission } from "./permission.js";
+import { screenOf } from "./screen.js";
 
 const box = document.getElementById("playback");
 const part = (id) => document.getElementById(id);
-const DAY = 86400000;
-const SVG = "http://www.w3.org/2000/svg";
-
+const KEEP = 5000; // milliseconds between two notes of the moment in the address
+const USE = 60000; // between two requests that keep the session of somebody who watches or works here
 const OTHERWISE = { what: "The recording was refused.", remedy: "Try again." };
-const ask = () => permission(box.dataset.open, box.dataset.csrf, OTHERWISE);
 
-const clockText = (moment) => new Date(moment).toLocaleTimeString([], { hour12: false });
-const twoDigits = (number) => String(number).padStart(2, "0");
-const dayText = (date) => `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
+function say(text) {
+  const { what, why, remedy } = text?.what ? text : { what: text };
+  part("said").textContent = [what, why, remedy].filter(Boolean).join(" ");
+}
 
-function say(problem) {
-  const message = part("message");
-  message.hidden = !problem;
-  if (!problem) return;
-  const title = document.createElement("b");
-  title.textContent = problem.what;
-  const rest = document.createElement("span");
-  rest.textContent = [problem.why, problem.remedy].filter(Boolean).join(" ");
-  message.replaceChildren(title, rest);
+/** The address that shows another person the same; cameras that a smaller desk has no place for stay at its end. */
+function address(desk, size = box.querySelector("#desk").dataset.size) {
+  const here = new URL(location.href);
+  const more = here.searchParams.getAll("c").slice(desk.screens.length);
+  here.searchParams.delete("c");
+  here.searchParams.set("size", size);
+  for (const channel of [...desk.screens.map((screen) => screen.channel), ...more]) here.searchParams.append("c", channel);
+  if (desk.placed) here.searchParams.set("at", new Date(desk.now).toISOString());
+  return here;
+}
+
+/** What other tools of the page work on. */
+function tell(desk, clips) {
+  const channels = desk.screens.map(({ channel }) => channel).filter(Boolean);
+  Object.assign(box.dataset, {
+    channels: channels.join(),
+    channel: desk.marked.channel,
+    at: desk.placed ? String(Math.round(desk.now)) : "",
+    clipFrom: String(clips.start ?? ""),
+    clipTo: String(clips.end ?? ""),
+  });
+  box.dispatchEvent(new CustomEvent("playback:change"));
 }
 
 function start() {
-  let origin = 0;
-  let archive = null;
-  let clip = { start: null, end: null };
-  let latest = null;
+  const listed = part("channel-options").content.children;
+  const options = new Map([...listed].map((option) => [option.value, option]));
+  const glance = new Glance(part("glance"));
+  let [kept, used] = [0, performance.now()];
+  let parts = null;
 
-  function drawTimeline({ intervals, covered }) {
-    const bars = intervals.map(({ start: from, end, after }) => {
-      const bar = document.createElementNS(SVG, "rect");
-      bar.setAttribute("x", (from - origin) / 1000);
-      bar.setAttribute("width", Math.max(20, (end - from) / 1000));
-      bar.setAttribute("y", after === "clock" ? 22 : 4);
-      bar.setAttribute("height", after === "clock" ? 14 : 32);
-      bar.setAttribute("class", after);
-      return bar;
-    });
-    part("recorded").replaceChildren(...bars);
-    const minutes = Math.round(covered / 60000);
-    const jumps = intervals.filter((one) => one.after === "clock").length;
-    const set = jumps ? ` The clock was set ${jumps === 1 ? "once" : `${jumps} times`}.` : "";
-    part("covered").textContent =
-      (intervals.length ? `${Math.floor(minutes / 60)} h ${minutes % 60} min recorded.` : "Nothing is recorded on this day.") + set;
-    box.dataset.intervals = String(intervals.length);
-    const newest = intervals.at(-1);
-    if (latest === null && newest) archive.seek(Math.max(newest.start, newest.end - 10000));
-    latest = newest ?? null;
-  }
-
-  function showTime(moment) {
-    const seconds = Math.min(86400, Math.max(0, (moment - origin) / 1000));
-    part("clock").textContent = clockText(moment);
-    part("hand").setAttribute("x", seconds - 60);
-    part("bar").setAttribute("aria-valuenow", Math.round(seconds));
-    part("bar").setAttribute("aria-valuetext", clockText(moment));
-    const text = part("picture").paused ? "Play" : "Pause";
-    if (part("toggle").textContent !== text) part("toggle").textContent = text;
-  }
-
-  function showClip() {
-    const { start: from, end } = clip;
-    part("mark-end").disabled = from === null;
-    part("download").disabled = from === null || end === null;
-    part("marked").setAttribute("x", from === null ? 0 : (from - origin) / 1000);
-    part("marked").setAttribute("width", from === null ? 0 : Math.max(40, ((end ?? from) - from) / 1000));
-  }
-
-  const hears = { timeline: drawTimeline, time: showTime, problem: say };
-
-  function openDay(text) {
-    const [year, month, day] = text.split("-").map(Number);
-    origin = new Date(year, month - 1, day).getTime();
-    archive?.close();
-    latest = null;
-    clip = { start: null, end: null };
-    showClip();
-    const old = part("picture");
-    const video = old.cloneNode(false);
-    video.removeAttribute("src");
-    old.replaceWith(video);
-    video.playbackRate = Number(part("speed").value);
-    archive = new Archive(video, origin, ask, (event, data) => hears[event]?.(data));
-    archive.timeline(origin, origin + DAY);
-  }
-
-  const seek = (moment) => archive.seek(Math.min(origin + DAY - 1, Math.max(origin, moment)));
-  const acts = {
-    " ": () => archive.toggle(), k: () => archive.toggle(), j: () => seek(archive.now - 10000),
-    l: () => seek(archive.now + 10000), ",": () => archive.step(-1), ".": () => archive.step(1),
+  const changed = () => {
+    if (!parts) return;
+    kept = performance.now();
+    history.replaceState(null, "", address(parts.desk));
+    for (const link of document.querySelectorAll("[data-desk-size]")) link.href = address(parts.desk, link.dataset.deskSize);
+    const again = kept - used > USE;
+    if (again) used = kept;
+    parts.bookmarks.follow(again);
+    tell(parts.desk, parts.clips);
   };
-  document.addEventListener("keydown", (event) => {
-    const act = acts[event.key.toLowerCase()];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, select, textarea, dialog, summary, a")) return;
-    if (event.key === " " && event.target.closest("button")) return;
-    event.preventDefault();
-    act();
+  const desk = new Desk(box, options, {
+    changed,
+    tick: (moment) => {
+      showMoment(desk, moment);
+      if (desk.head.playing && performance.now() - kept > KEEP) changed();
+    },
+    shown: (used) => parts && shown(desk, used),
+    point: (moment, index, x) => {
+      const screen = desk.screens.filter(({ channel }) => channel)[index];
+      glance.show(moment === null ? null : screen, moment, x);
+    },
   });
-  part("bar").addEventListener("click", (event) => {
-    const around = part("bar").getBoundingClientRect();
-    seek(origin + ((event.clientX - around.left) / around.width) * DAY);
-  });
-  part("bar").addEventListener("keydown", (event) => {
-    const steps = { ArrowLeft: -60000, ArrowRight: 60000, PageDown: -3600000, PageUp: 3600000 };
-    if (!steps[event.key]) return;
-    event.preventDefault();
-    seek(archive.now + steps[event.key]);
-  });
-  part("back").addEventListener("click", acts.j);
-  part("forth").addEventListener("click", acts.l);
-  part("toggle").addEventListener("click", acts.k);
-  part("speed").addEventListener("change", () => {
-    part("picture").playbackRate = Number(part("speed").value);
-  });
-  part("mark-start").addEventListener("click", () => {
-    clip = { start: Math.round(archive.now), end: null };
-    showClip();
-  });
-  part("mark-end").addEventListener("click", () => {
-    const times = [clip.start, Math.round(archive.now)].sort((a, b) => a - b);
-    clip = { start: times[0], end: Math.max(times[1], times[0] + 1000) };
-    showClip();
-  });
-  part("download").addEventListener("click", async () => {
-    try {
-      const answer = await ask();
-      const link = document.createElement("a");
-      link.href = `${answer.clip}&from=${clip.start}&to=${clip.end}`;
-      link.download = "";
-      link.click();
-    } catch (problem) {
-      say(problem);
-    }
-  });
-  part("channel").addEventListener("change", () => {
-    const address = new URL(part("channel").dataset.page, location.href);
-    address.searchParams.set("c", part("channel").value);
-    location.href = address;
-  });
-  part("day").addEventListener("change", () => part("day").value && openDay(part("day").value));
-  setInterval(() => archive?.timeline(origin, origin + DAY), 15000);
-  addEventListener("pagehide", () => archive?.close());
-  part("day").value = dayText(new Date());
-  openDay(part("day").value);
+  const clips = new Clips(desk, (channel) => permission(box.dataset.open.replace("CHANNEL", channel), box.dataset.csrf, OTHERWISE), say, changed);
+  parts = { desk, clips, bookmarks: new Bookmarks(box, desk, say) };
+  listen(parts, options);
+  for (const type of ["focusin", "pointerover", "pointerdown"]) {
+    part("desk").addEventListener(type, ({ target }) => target.matches("select") && screenOf(target).offer(true));
+  }
+  begin(desk);
+  changed();
+}
+
+/** Where the address says, else where today's recordings end. */
+function begin(desk) {
+  const at = Date.parse(new URL(location.href).searchParams.get("at") ?? "");
+  const named = !Number.isNaN(at);
+  desk.openDay(dayOf(named ? at : Date.now()));
+  if (named) desk.seek(at);
+}
+
+function showMoment(desk, moment) {
+  part("clock").textContent = momentText(moment);
+  part("keys-alone").hidden = !desk.keys;
+  const { from, to } = dayOf(moment);
+  const bar = part("bar");
+  bar.setAttribute("aria-valuemax", Math.round((to - from) / 1000));
+  bar.setAttribute("aria-valuenow", Math.round((moment - from) / 1000));
+  bar.setAttribute("aria-valuetext", momentText(moment));
+  const text = desk.head.playing ? "Pause" : "Play";
+  if (part("toggle").textContent !== text) part("toggle").textContent = text;
+}
+
+function shown(desk, used) {
+  const { from, to } = desk.bar;
+  part("bar-names").replaceChildren(...used.map(({ name, channel }) => {
+    const row = document.createElement("li");
+    row.textContent = name;
+    row.toggleAttribute("data-marked", channel === desk.marked.channel);
+    return row;
+  }));
+  part("bar-names").dataset.rows = used.length <= 1 ? "one" : used.length <= 4 ? "few" : "many";
+  const middle = (from + to) / 2;
+  if (dayNamed(part("day").value)?.from !== dayOf(middle).from) part("day").value = dayText(middle);
+  part("covered").textContent = covered(desk.marked, from, to);
+}
+
+function covered({ name, intervals, seen }, from, to) {
+  const day = dayOf((from + to) / 2);
+  const whole = day.from === from && day.to === to;
+  const note = whole ? dayNote(day) : "";
+  if (!name || !seen) return note;
+  const clock = (at) => (zoneText(from) === zoneText(to) ? clockText(at) : `${clockText(at)} ${zoneText(at)}`);
+  let [total, reached] = [0, from];
+  for (const { start, end } of [...intervals].sort((one, other) => one.start - other.start)) {
+    total += Math.max(0, Math.min(end, to) - Math.max(start, reached));
+    reached = Math.max(reached, Math.min(end, to));
+  }
+  const text = total > 0 ? `${lasting(total)} recorded` : "nothing recorded";
+  const span = whole ? "on this day" : `from ${clock(from)} to ${clock(to)}`;
+  const jumps = intervals.filter(({ after, start }) => after === "clock" && start > from && start < to).length;
+  return [`${name}: ${text} ${span}.`, jumps ? "The clock was set in it." : "", note].filter(Boolean).join(" ");
+}
+
+function lasting(time) {
+  const minutes = Math.round(time / 60000);
+  return time < 120000 ? `${Math.round(time / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 if (box) start();

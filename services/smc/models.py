@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects.mysql import DATETIME, VARBINARY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -194,6 +194,19 @@ class Layout(Base):
     opens_first: Mapped[bool]
     changed_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("account_id", "name"), TABLE)
+
+
+class Bookmark(Base):
+    """A named moment of a channel, milliseconds since 1970; `made_by` is the account's name."""
+
+    __tablename__ = "bookmarks"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    channel_id: Mapped[str] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"))
+    at: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(80))
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime]
+    __table_args__ = (Index("ix_bookmarks_channel_id_at", "channel_id", "at"), TABLE)
 
 
 class DeviceState(Base):

@@ -46,7 +46,9 @@ class Timeline:
 
 @dataclass(frozen=True)
 class PlaybackAnswer:
-    """`ws` and `clip` are paths on the portal's own origin; `clip` takes `&from=` and `&to=` (milliseconds).
+    """`ws`, `clip` and `thumbnail` are paths on the portal's own origin; times in them are milliseconds.
+
+    `clip` takes `&from=` and `&to=`, `thumbnail` (a JPEG of at most 320 x 180) takes `&at=`.
 
     `rtsp` and `rtsps` are for players and take `&start=` and `&end=` (ISO 8601); null while the node runs a
     release that has none. All hold the token, which works once, for one of them, within `expires_in` seconds.
@@ -58,6 +60,7 @@ class PlaybackAnswer:
     node: str
     ws: str
     clip: str
+    thumbnail: str
     rtsp: Urls | None
     rtsps: Urls | None
 
@@ -91,9 +94,9 @@ def open(session: Session, channel: str, account: Account, via: str = "portal") 
     audit.write(session, "recording.open", f"{row.name} ({channel})", actor=account.name,
                 source=account.source, details={"via": via, "node": node.name})  # fmt: skip
     base = "/ss" if node.name == config.load_node().name else f"/nodes/{node.name}/ss"
-    ws, clip = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip"))
+    ws, clip, thumbnail = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip", "thumbnail"))
     rtsp, rtsps = (_players(one, node, channel, token) for one in ("rtsp", "rtsps"))
-    return PlaybackAnswer(token, live.VALID, channel, node.name, ws, clip, rtsp, rtsps)
+    return PlaybackAnswer(token, live.VALID, channel, node.name, ws, clip, thumbnail, rtsp, rtsps)
 
 
 def _players(scheme: str, node: nodes.Node, channel: str, token: str) -> Urls | None:

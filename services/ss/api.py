@@ -14,13 +14,14 @@ from services.ss.entry import SECOND
 from services.ss.plan import Plan
 from services.ss.playback import MILLI, Viewing
 from services.ss.store import Store
+from services.ss.thumbnails import Thumbnails
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
 LATEST = 2**62
 
 
-def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
+def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list[web.RouteDef]:
     """All routes; times in queries are milliseconds since 1970."""
 
     @auth.public
@@ -28,7 +29,7 @@ def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
         channel = _admitted(gate, request)
         socket = web.WebSocketResponse(compress=False, heartbeat=PING_SECONDS, max_msg_size=_MAX_INCOMING)
         await socket.prepare(request)
-        await Viewing(store.library, channel, socket).serve()
+        await Viewing(store.library, thumbnails, channel, socket).serve()
         return socket
 
     @auth.public
@@ -43,6 +44,12 @@ def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
     async def download(request: web.Request) -> web.StreamResponse:
         return await _download(store, _admitted(gate, request), request)
 
+    @auth.public
+    async def thumbnail(request: web.Request) -> web.Response:
+        channel = _admitted(gate, request)
+        found = await thumbnails.of(channel, _moment(request))
+        return web.Response(body=found, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
     async def state(_: web.Request) -> web.Response:
         rows = [
             {"channel": one.channel, "bytes": one.bytes, "problem": one.problem}
@@ -55,6 +62,7 @@ def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
         web.get("/timeline/{channel}", timeline),
         web.get("/recorded/{channel}", timeline_inside),
         web.get("/clip/{channel}", download),
+        web.get("/thumbnail/{channel}", thumbnail),
         web.get("/state", state),
     ]
 
@@ -73,6 +81,13 @@ def _span(request: web.Request) -> tuple[int, int]:
         return start, end
     except (KeyError, ValueError) as error:
         raise _wrong("`from` and `to` must be milliseconds since 1970.") from error
+
+
+def _moment(request: web.Request) -> int:
+    try:
+        return int(request.query["at"]) * MILLI
+    except (KeyError, ValueError) as error:
+        raise _wrong("`at` must be milliseconds since 1970.") from error
 
 
 async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:

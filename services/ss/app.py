@@ -14,6 +14,7 @@ from services.runtime.app import Context
 from services.ss import api, retention, rtsp_server
 from services.ss.plan import ALARM_SECONDS, Plan
 from services.ss.store import Store
+from services.ss.thumbnails import Thumbnails
 
 SCOPE = "recording/"
 
@@ -29,6 +30,7 @@ async def build(context: Context) -> None:
     store = Store(roots, config.state_dir(), retention.quota(settings), context.health)
     store.file_seconds = float(settings.get("file_seconds", store.file_seconds))
     await asyncio.to_thread(store.recover)
+    thumbnails = Thumbnails(store.library)
     gate = Gate(context.node.name, SCOPE)
     plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
     assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
@@ -45,11 +47,12 @@ async def build(context: Context) -> None:
         yield
         for server in servers:
             server.close()
+        await thumbnails.close()
         await plan.close()
         store.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes(api.routes(store, plan, gate))
+    context.app.add_routes(api.routes(store, plan, gate, thumbnails))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

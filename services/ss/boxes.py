@@ -119,6 +119,14 @@ def tick_offset(frame: Frame) -> int:
     return frame.offset + (STAMP_SIZE if frame.at else 0) + 60
 
 
+def retime(data: bytearray, frame: Frame, tick: int, duration: int | None = None) -> None:
+    """Give a fragment of `data` another decode time, and another duration where one is given."""
+    where = tick_offset(frame)
+    data[where : where + 8] = tick.to_bytes(8, "big")
+    if duration is not None:
+        data[where + 28 : where + 32] = duration.to_bytes(4, "big")
+
+
 def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
     at = 0
     if bytes(data[4:8]) == b"prft":

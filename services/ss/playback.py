@@ -1,16 +1,21 @@
 """One viewing over a WebSocket: the browser asks, each answer is one GOP, so that it never gets too much."""
 
 import asyncio
+import base64
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from services.runtime.errors import Problem
 from services.ss import reader, timeline
 from services.ss.boxes import Head, TornError
+from services.ss.by_clock import ByClock
 from services.ss.library import Library
-from services.ss.reader import Place, Reader
+from services.ss.reader import Place
+from services.ss.thumbnails import Thumbnails
 from services.ss.timeline import Interval
 
 MILLI = 1000
@@ -22,17 +27,23 @@ LONGEST = 32 * 86_400 * 1_000_000
 class Viewing:
     """What one browser sees. Requests are JSON objects with `do` and `id`; times are milliseconds since 1970.
 
-    `play` {at, origin}: from the GOP that holds `at`, or the first after it. `more`: the next GOP.
-    `timeline` {from, to}. Answers: `timeline`; or `init` and a binary init segment where the type changes,
-    then `gop` {at, end} and a binary GOP; or `end`: there is nothing more now.
+    `play` {at, origin, keys}: from the GOP that holds `at`, or the first after it; with `keys` the key frame
+    of each GOP alone, which then lasts as long. `more`: the next GOP. `timeline` {from, to}. `thumbnail`
+    {at}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too many are
+    wanted; or `init` {mime, timescale} and a binary init segment where the type changes, then `gop` {at, end}
+    and a binary GOP; or `end`: there is nothing more now.
     """
 
-    def __init__(self, library: Library, channel: str, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, library: Library, thumbnails: Thumbnails, channel: str, socket: web.WebSocketResponse
+    ) -> None:
         self._library = library
+        self._thumbnails = thumbnails
+        self._looking: asyncio.Task[None] | None = None
         self._channel = channel
         self._socket = socket
         self._place: Place | None = None
-        self._reader = Reader(0)
+        self._reader = ByClock(0)
         self._init = b""
 
     async def serve(self) -> None:
@@ -41,17 +52,23 @@ class Viewing:
             "play": self._play,
             "more": self._more,
             "timeline": self._timeline,
+            "thumbnail": self._thumbnail,
         }
-        async for message in self._socket:
-            try:
-                asked = json.loads(message.data)
-                await work[asked["do"]](asked)
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-                await self._socket.send_json({"type": "problem", "what": f"The request is none: {error!r}."})
+        try:
+            async for message in self._socket:
+                try:
+                    asked = json.loads(message.data)
+                    await work[asked["do"]](asked)
+                except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+                    told = {"type": "problem", "what": f"The request is none: {error!r}."}
+                    await self._socket.send_json(told)
+        finally:
+            if self._looking:
+                self._looking.cancel()
 
     async def _play(self, asked: dict[str, Any]) -> None:
         moment, origin = int(asked["at"]) * MILLI, int(asked["origin"]) * MILLI
-        self._reader, self._init = Reader(origin), b""
+        self._reader, self._init = ByClock(origin, asked.get("keys") is True), b""
         self._place = await asyncio.to_thread(reader.find, self._library, self._channel, moment)
         await self._answer(asked["id"])
 
@@ -84,7 +101,8 @@ class Viewing:
     async def _send(self, id: object, place: Place, head: Head, data: bytes) -> None:
         if head.init != self._init:
             self._init = head.init
-            await self._socket.send_json({"type": "init", "id": id, "mime": head.mime})
+            told = {"type": "init", "id": id, "mime": head.mime, "timescale": head.timescale}
+            await self._socket.send_json(told)
             await self._socket.send_bytes(head.init)
         about = {"type": "gop", "id": id, "at": place.at / MILLI, "end": place.end / MILLI}
         await self._socket.send_json(about)
@@ -94,6 +112,28 @@ class Viewing:
         start, end = int(asked["from"]) * MILLI, int(asked["to"]) * MILLI
         found = await asyncio.to_thread(search, self._library, self._channel, start, end)
         await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
+
+    async def _thumbnail(self, asked: dict[str, Any]) -> None:
+        """Beside playing, which must not wait for it; one at a time."""
+        moment, id = int(asked["at"]) * MILLI, asked["id"]
+        if self._looking and not self._looking.done():
+            return await self._show(id, moment, None)
+        self._looking = asyncio.create_task(self._look(id, moment))
+        return None
+
+    async def _look(self, id: object, moment: int) -> None:
+        try:
+            found = await self._thumbnails.of(self._channel, moment)
+        except Problem:
+            found = None
+        await self._show(id, moment, found)
+
+    async def _show(self, id: object, moment: int, jpeg: bytes | None) -> None:
+        text = base64.b64encode(jpeg).decode() if jpeg else None
+        told = {"type": "thumbnail", "id": id, "at": moment / MILLI, "jpeg": text}
+        # The browser may have left meanwhile.
+        with contextlib.suppress(ConnectionError):
+            await self._socket.send_json(told)
 
 
 def search(library: Library, channel: str, start: int, end: int) -> dict[str, Any]:

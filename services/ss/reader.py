@@ -91,6 +91,17 @@ def settled(library: Library, place: Place) -> Place | None:
     return None if growing else Place(now, place.number)
 
 
+def whole(place: Place) -> tuple[bytearray, list[boxes.Frame]]:
+    """A GOP as it was recorded; raises OSError or boxes.TornError."""
+    offset, size = place.bytes
+    with opened(place.entry) as file:
+        data = bytearray(os.pread(file.number, size, offset))
+    frames = list(boxes.parse(data))
+    if not frames:
+        raise boxes.TornError(f"{place.entry.path} is shorter than it was")
+    return data, frames
+
+
 class Reader:
     """One reading: gives heads and GOPs whose times count from `origin`; blocking, one thread at a time."""
 
@@ -107,20 +118,14 @@ class Reader:
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
-        offset, size = place.bytes
-        with opened(place.entry) as file:
-            data = bytearray(os.pread(file.number, size, offset))
-        frames = list(boxes.parse(data))
-        if not frames:
-            raise boxes.TornError(f"{place.entry.path} is shorter than it was")
+        data, frames = whole(place)
         scale = place.entry.timescale
         base = (place.at - self._origin) * scale // SECOND
         if self._end is not None and scale == self._timescale and abs(place.at - self._end) <= NEAR:
             base = self._end_tick
         shift = max(0, base) - frames[0].tick
         for frame in frames:
-            where = boxes.tick_offset(frame)
-            data[where : where + 8] = (frame.tick + shift).to_bytes(8, "big")
+            boxes.retime(data, frame, frame.tick + shift)
         last = frames[-1]
         self._timescale, self._end_tick = scale, last.tick + last.duration + shift
         self._end = place.at + (last.tick + last.duration - frames[0].tick) * SECOND // scale

@@ -30,7 +30,7 @@ def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample], i
 
     With `keys` its key picture alone. Raises OSError, or boxes.TornError if the file is not as it was.
     """
-    data, frames = _some(place, offset)
+    data, frames = fragments(place, offset)
     frames = frames[:1] if keys else frames
     zero, scale = place.entry.gops[place.number].tick, place.entry.timescale
     after = offset + frames[-1].end
@@ -38,8 +38,8 @@ def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample], i
     return found, None if keys or after >= place.bytes[1] else after
 
 
-def _some(place: Place, offset: int) -> tuple[bytes, list[Frame]]:
-    """Whole fragments, as many as one slice holds, or one that is longer."""
+def fragments(place: Place, offset: int) -> tuple[bytes, list[Frame]]:
+    """Whole fragments from `offset` of a GOP on, as many as one slice holds, or one that is longer."""
     begin, size = place.bytes
     wanted, left = SLICE, size - offset
     with opened(place.entry) as file:

@@ -77,6 +77,19 @@ def holes(data: bytes) -> list[int]:
     return [b - a - 1 for a, b in pairwise(found) if b != a + 1]
 
 
+def look(site: Site, admin: Admin, host: str, channel: str, at: float) -> None:
+    """The small picture of a moment, made on its node by a process that steps back behind the recorder."""
+    way = admin.post(f"/channels/{channel}/playback")["thumbnail"]
+    url = f"{admin.base}{way}&at={int(at * 1000)}"
+    with urllib.request.urlopen(url, context=admin.trust, timeout=20) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.read(3) == b"\xff\xd8\xff"
+    rows = [row.split() for row in site.on(host, "ps", "-eo", "ni,args").splitlines()]
+    (recorder,) = [int(row[0]) for row in rows if row[-1] == "services.ss"]
+    (helper,) = [int(row[0]) for row in rows if row[-1] == "services.ss.picture"]
+    assert helper == min(19, recorder + 15)
+
+
 def check(site: Site, host: str) -> dict[str, object]:
     """What a look at every file of a host says."""
     found: dict[str, object] = json.loads(site.on(host, "/opt/dss/current/venv/bin/python", "-c", CHECK))
@@ -93,6 +106,7 @@ def test_main_and_sub_record_every_picture(site: Site, admin: Admin, channels: d
         print(f"{host}: {len(counters)} pictures, {len(data) / 1e6:.1f} MB, missing {holes(data)}")
         assert len(counters) >= 25 * 78
         assert holes(data) == []
+        look(site, admin, host, channel, began + 40)
         check(site, host)
 
 

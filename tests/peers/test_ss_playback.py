@@ -1,6 +1,7 @@
 """What DSS_SS gives back: any second at once, across files without a hole, and clips as they are told."""
 
 import asyncio
+import base64
 import json
 import statistics
 import subprocess
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,36 @@ async def test_the_first_picture_before_and_nothing_after_all_recordings(store: 
         assert (await browser.ask(do="dance"))[0]["type"] == "problem"
 
 
+async def test_small_pictures_come_through_the_connection_that_plays(store: Store) -> None:
+    start, _ = await asyncio.to_thread(span, store)
+    url = f"ws://127.0.0.1:{store.ss_port}/play/cam?token={store.pass_for('cam')}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
+        for n in range(3):
+            await socket.send_json({"id": n, "do": "thumbnail", "at": int(start) + 1 + 2000 * n})
+        answers = [json.loads((await socket.receive(timeout=20)).data) for _ in range(3)]
+        found = {one["id"]: one["jpeg"] for one in answers}
+        assert set(found) == {0, 1, 2}
+        jpeg = base64.b64decode(found[0])
+        await socket.send_json({"id": "gap", "do": "thumbnail", "at": int(start) - 60_000})
+        assert json.loads((await socket.receive(timeout=5)).data)["jpeg"] is None
+    path = f"/thumbnail/cam?at={int(start) + 1}&token="
+    data, headers = await asyncio.to_thread(fetch, store, path + store.pass_for("cam"))
+    assert (data, headers["Content-Type"]) == (jpeg, "image/jpeg")
+
+
+async def test_key_frames_alone_are_sent_as_long_as_their_groups(store: Store) -> None:
+    start, _ = await asyncio.to_thread(span, store)
+    url = f"ws://127.0.0.1:{store.ss_port}/play/cam?token={store.pass_for('cam')}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
+        browser, parts = Browser(socket), []
+        _, data = await browser.ask(do="play", at=int(start) + 1, origin=int(start), keys=True)
+        for _ in range(5):
+            parts.append(data)
+            _, data = await browser.ask(do="more")
+    found = numbers(browser.init + b"".join(parts))
+    assert [after - before for before, after in pairwise(found)] == [50] * 4
+
+
 def fetch(store: Store, path: str) -> tuple[bytes, dict[str, str]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{store.ss_port}{path}", timeout=20) as answer:
         return answer.read(), dict(answer.headers)
@@ -138,6 +170,12 @@ def test_a_token_opens_one_thing_once(store: Store) -> None:
     assert refused(store, path + store.token("cam"))[0] == 403
     assert refused(store, path + store.pass_for("other"))[0] == 403
     assert refused(store, f"/recorded/cam?from={now - 1000}&to={now}") == (401, "node-token-required")
+    token = store.pass_for("cam")
+    path = f"/thumbnail/cam?at={now - 86_400_000}&token="
+    assert refused(store, path + token) == (404, "thumbnail-none")
+    assert refused(store, path + token)[0] == 403
+    assert refused(store, path + store.token("cam"))[0] == 403
+    assert refused(store, path + store.pass_for("other"))[0] == 403
 
 
 def test_spans_that_cannot_be_used_are_refused_clearly(store: Store) -> None:
@@ -148,4 +186,5 @@ def test_spans_that_cannot_be_used_are_refused_clearly(store: Store) -> None:
         (f"from={now + 10**6}&to={now + 10**7}", 404),
     ):
         assert refused(store, f"/clip/cam?{query}&token={store.pass_for('cam')}")[0] == status
+    assert refused(store, f"/thumbnail/cam?at=x&token={store.pass_for('cam')}") == (422, "span-wrong")
     assert refused(store, f"/timeline/cam?from=9&to=1&token={store.pass_for('cam')}") == (422, "span-wrong")

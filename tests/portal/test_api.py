@@ -201,6 +201,17 @@ def test_a_layout_is_saved_listed_and_removed(admin: Api) -> None:
     problem(admin.call("DELETE", f"/layouts/{made['id']}"), 404, "layout-unknown")
 
 
+def test_a_bookmark_is_set_listed_and_removed(admin: Api) -> None:
+    channel = admin.call("POST", "/devices", RTSP).get_json()["channels"][0]["id"]
+    moment = {"channel": channel, "at": 1_790_000_000_123, "name": "Van"}
+    made = admin.call("POST", "/bookmarks", moment).get_json()
+    assert admin.get(f"/bookmarks?channel={channel}") == [made]
+    assert (made["at"], made["name"], made["by"]) == (moment["at"], "Van", "admin")
+    problem(admin.call("POST", "/bookmarks", moment | {"channel": "none"}), 404, "channel-unknown")
+    assert admin.call("DELETE", f"/bookmarks/{made['id']}").status_code == 204
+    problem(admin.call("DELETE", f"/bookmarks/{made['id']}"), 404, "bookmark-unknown")
+
+
 def test_no_answer_holds_a_password(admin: Api) -> None:
     made = admin.call("POST", "/devices", RTSP)
     texts = [made.text]

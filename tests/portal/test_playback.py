@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
-
-import mts_rack
-import ss_rack
+from tests.portal import recordings
+from tests.portal.recordings import SHOTS, ss_rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     from tests.portal.process import Portal
     from tests.portal.site import Site
 
-SHOT = Path(__file__).resolve().parents[2] / ".cache" / "screenshots" / "playback.png"
-
 
 @pytest.fixture
 def store(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str
 ) -> Iterator[ss_rack.Store]:
-    """Main's DSS_MTS and DSS_SS on the ports and with the key that the portal knows, recording one camera."""
-    monkeypatch.setattr(mts_rack, "NODE", "main-a")
-    files = site.platform.files
-    made = ss_rack.Store(tmp_path / "ss", {"file_seconds": 5})
-    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.ss_ports = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]
-    made.ss_port = made.ss_ports["http"]
-    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
-    (tmp_path / "ss").mkdir()
-    with made:
+    """Main's recorder with one camera."""
+    with recordings.store(site, tmp_path, monkeypatch, {"file_seconds": 5}) as made:
         made.counting(channel)
         made.wait_bytes(channel)
         time.sleep(24)
@@ -51,12 +36,12 @@ def figure(page: Page, name: str, good: Callable[[float], bool], seconds: float 
     """A figure of the player once it is good."""
     until, found = time.monotonic() + seconds, "nothing"
     while time.monotonic() < until:
-        found = page.locator("#picture").get_attribute(f"data-{name}") or ""
+        found = page.locator("#desk video").get_attribute(f"data-{name}") or ""
         if found and good(float(found)):
             return float(found)
         time.sleep(0.1)
     told = page.evaluate(
-        "[{...document.getElementById('picture').dataset}, document.getElementById('page').innerText]"
+        "[{...document.querySelector('#desk video').dataset}, document.getElementById('page').innerText]"
     )
     raise AssertionError(f"{name} is {found}; the page tells {told}")
 
@@ -73,7 +58,7 @@ def test_a_day_is_searched_played_by_mouse_and_keys_and_downloaded(
         page.goto(f"{portal.url}/playback?c={channel}")
         first = figure(page, "seek-ms", lambda ms: ms >= 0)
         at = figure(page, "at", lambda ms: ms > 0)
-        assert page.locator("#recorded rect").count() == 1
+        assert page.locator("#recorded .kept").count() == 1
         page.keyboard.press("Space")
         later = figure(page, "at", lambda ms: ms > at + 1500)
         page.keyboard.press("k")
@@ -89,8 +74,8 @@ def test_a_day_is_searched_played_by_mouse_and_keys_and_downloaded(
             page.get_by_role("button", name="Download clip").click()
         caught.value.save_as(tmp_path / "clip.mp4")
         found = ss_rack.numbers(tmp_path / "clip.mp4")
-        SHOT.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SHOT)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / "playback.png")
         print(f"first picture {first:.0f} ms, clip of {len(found)} pictures")
         assert len(found) > 100
         assert ss_rack.losses(found) == []

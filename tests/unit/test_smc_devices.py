@@ -1,7 +1,6 @@
 """Devices: what may be added, how passwords are kept, how states arrive, and permission to look."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from services.runtime.live_token import verify_live
 from services.smc import addresses, audit, cluster, devices, live, models, nodes, recordings, secrets
 from services.smc.accounts import Account
 from services.smc.devices import Device, New, NewDahua, NewRegister, NewRtsp
+from tests.refusal import refused
 
 if TYPE_CHECKING:
     from tests.conftest import Platform
@@ -46,14 +46,6 @@ def site(platform: "Platform") -> "Platform":
 def add(site: "Platform", new: New) -> Device:
     with site.session() as session:
         return devices.add(session, new, ADMIN)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Problem) as caught:
-        call()
-    assert caught.value.why
-    assert caught.value.remedy
-    return caught.value.code
 
 
 def fact(device: str, state: str, seconds: float = 0, **more: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -1,7 +1,6 @@
 """Layouts of the live page: whose they are, their bounds, and the one that opens first."""
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from services.runtime.errors import Problem
 from services.smc import audit, layouts, models
 from services.smc.accounts import Account
 from services.smc.layouts import MOST, Tile
+from tests.refusal import refused
 
 if TYPE_CHECKING:
     from tests.conftest import Platform
@@ -31,14 +31,6 @@ def site(platform: "Platform") -> "Platform":
                                        role=one.role, created_at=now, password_changed_at=now))  # fmt: skip
         session.commit()
     return platform
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(Problem) as caught:
-        call()
-    assert caught.value.why
-    assert caught.value.remedy
-    return caught.value.code
 
 
 def test_a_layout_is_kept_with_all_its_places_and_seen_by_its_account_alone(site: "Platform") -> None:

@@ -46,7 +46,7 @@ def test_migrations_make_exactly_the_tables_of_the_models(migrated: "MariaDb") -
 def test_a_migration_cut_in_the_middle_is_finished_by_the_next_run(migrated: "MariaDb") -> None:
     migrated.execute(
         "USE dss",
-        "DROP TABLE recording_plans, channels",
+        "DROP TABLE bookmarks, recording_plans, channels",
         "DROP TRIGGER audit_no_delete",
         "DELETE FROM alembic_version",
     )

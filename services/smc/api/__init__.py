@@ -3,6 +3,7 @@
 from services.smc.api import (
     accounts,
     audit,
+    bookmarks,
     certificates,
     changes,
     devices,
@@ -19,6 +20,6 @@ from services.smc.api import (
 from services.smc.api.route import blueprint
 
 __all__ = [
-    "accounts", "audit", "blueprint", "certificates", "changes", "devices", "dmz", "document", "layouts",
-    "nodes", "recordings", "recovery", "services", "site", "upkeep",
+    "accounts", "audit", "blueprint", "bookmarks", "certificates", "changes", "devices", "dmz", "document",
+    "layouts", "nodes", "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

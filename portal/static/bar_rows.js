@@ -1,0 +1,72 @@
+// One row of the coverage bar as shapes.
+
+const SVG = "http://www.w3.org/2000/svg";
+const FORMS = { event: ["url(#event-form)", 0.2], manual: ["url(#manual-form)", 0.1], continuous: [null, 0] };
+
+/** An SVG element. */
+export function part(name, attributes = {}) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+/** `one`: {intervals, bookmarks}; at most one shape of each sort a point is drawn. */
+export function row(one, top, height, width, place) {
+  const group = part("g");
+  const inner = { top: top + 2, height: height - 4 };
+  group.append(part("line", { class: "gap-line", x1: 0, x2: width, y1: top + height / 2, y2: top + height / 2 }));
+  let last = null;
+  let broken = -2;
+  for (const interval of one.intervals) {
+    const [low, high] = [Math.max(0, place(interval.start)), Math.min(width, place(interval.end))];
+    if (high < 0 || low > width || high < low) continue;
+    const near = last && alike(last.interval, interval) && low - last.high < 1 && low >= last.low;
+    if (near && interval.after !== "clock") last.high = Math.max(last.high, high);
+    else {
+      if (last) group.append(...shapes(last, inner));
+      last = { interval, low, high };
+    }
+    // A gap that is thinner than a point still shows.
+    if (interval.after === "gap" && low > 0 && low - broken >= 1) {
+      broken = low;
+      group.append(part("line", { class: "gap-edge", x1: low, x2: low, y1: top, y2: top + height }));
+    }
+    if (interval.after === "clock") group.append(turn(low, inner));
+  }
+  if (last) group.append(...shapes(last, inner));
+  group.append(...one.bookmarks.map(({ at, name }) => flag(place(at), top, name)));
+  return group;
+}
+
+const kindOf = ({ kind }) => (kind in FORMS ? kind : "continuous");
+const alike = (one, other) => kindOf(one) === kindOf(other) && Boolean(one.locked) === Boolean(other.locked);
+
+function shapes({ interval, low, high }, { top, height }) {
+  const kind = kindOf(interval);
+  const [form, inset] = FORMS[kind];
+  const box = { x: low, width: Math.max(1.5, high - low), y: top + height * inset, height: height * (1 - 2 * inset) };
+  const found = [part("rect", { ...box, class: `kept kept-${kind}`, ...(form ? { fill: form } : {}) })];
+  if (interval.locked) {
+    found.push(part("path", { class: "locked", d: `M${low} ${top + 5}V${top}H${Math.max(low + 2, high)}v5` }));
+  }
+  return found;
+}
+
+/** Somebody set the clock: a triangle that stands on its tip. */
+function turn(x, { top }) {
+  const made = part("path", { class: "turned", d: `M${x - 4} ${top}h8l-4 7z` });
+  made.append(titled("The clock was set here"));
+  return made;
+}
+
+function flag(x, top, name) {
+  const made = part("path", { class: "flag", d: `M${x} ${top}v11M${x} ${top}h7l-2 3 2 3h-7` });
+  made.append(titled(name));
+  return made;
+}
+
+function titled(text) {
+  const made = part("title");
+  made.textContent = text;
+  return made;
+}

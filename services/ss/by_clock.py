@@ -1,0 +1,73 @@
+"""GOPs for a browser that shows several channels in step: their times follow the clock by which they came."""
+
+from services.ss import boxes, reader, samples
+from services.ss.boxes import Frame
+from services.ss.entry import SECOND, Entry
+from services.ss.reader import NEAR, Place, Reader
+
+YIELD = 20
+"""A GOP is stretched or squeezed by at most this part of its length, which nobody sees."""
+
+
+class ByClock:
+    """One reading, times counted from `origin` (microseconds since 1970); blocking, one thread at a time.
+
+    A camera's own clock runs a little fast or slow. Put one behind the other, its GOPs would leave the time
+    of day by seconds in a day, each channel by others. Here each GOP ends when the next one came. With `keys`
+    a GOP is its key frame alone, shown as long as the whole GOP.
+    """
+
+    def __init__(self, origin: int, keys: bool = False) -> None:
+        self._origin = origin
+        self._keys = keys
+        self._end: tuple[int, int] | None = None
+
+    def head(self, entry: Entry) -> boxes.Head:
+        """The beginning of a file; raises OSError or boxes.TornError."""
+        return Reader(0).head(entry)
+
+    def read(self, place: Place) -> bytearray:
+        """The GOP with its times written anew; raises OSError or boxes.TornError."""
+        data, frames = self._some(place)
+        scale = place.entry.timescale
+        start, due = self._start(place, scale), self._tick(place.end, scale)
+        end = max(start + 1, due) if self._keys else _fitted(start, _length(frames), due, scale)
+        self._end = (end, scale)
+        _spread(data, frames, start, end)
+        return data
+
+    def _some(self, place: Place) -> tuple[bytearray, list[Frame]]:
+        if not self._keys:
+            return reader.whole(place)
+        data, frames = samples.fragments(place, 0)
+        return bytearray(data[: frames[0].end]), frames[:1]
+
+    def _start(self, place: Place, scale: int) -> int:
+        """Right behind the GOP before, or where the clock had it."""
+        due = self._tick(place.at, scale)
+        if self._end is None or self._end[1] != scale or abs(due - self._end[0]) > NEAR * scale // SECOND:
+            return due
+        return self._end[0]
+
+    def _tick(self, moment: int, scale: int) -> int:
+        return max(0, (moment - self._origin) * scale // SECOND)
+
+
+def _length(frames: list[Frame]) -> int:
+    return max(1, frames[-1].tick + frames[-1].duration - frames[0].tick)
+
+
+def _fitted(start: int, length: int, due: int, scale: int) -> int:
+    """The end of a GOP: as it is due, as far as that may be; as the camera has it before a gap."""
+    if abs(due - start - length) > NEAR * scale // SECOND:
+        return start + length
+    slack = length // YIELD
+    return max(start + length - slack, min(start + length + slack, due))
+
+
+def _spread(data: bytearray, frames: list[Frame], start: int, end: int) -> None:
+    """Divide the time from start to end among the pictures as it was divided before."""
+    first, length = frames[0].tick, _length(frames)
+    places = [start + (frame.tick - first) * (end - start) // length for frame in frames]
+    for frame, tick, after in zip(frames, places, [*places[1:], end], strict=True):
+        boxes.retime(data, frame, tick, max(0, after - tick))
