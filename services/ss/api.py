@@ -14,9 +14,11 @@ from services.ss.entry import SECOND
 from services.ss.plan import Plan
 from services.ss.playback import MILLI, Viewing
 from services.ss.store import Store
+from services.ss.timeline import Interval
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
+ANY = "any"
 
 
 def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
@@ -44,7 +46,13 @@ def routes(store: Store, plan: Plan, gate: Gate) -> list[web.RouteDef]:
 
     async def state(_: web.Request) -> web.Response:
         rows = [
-            {"channel": one.channel, "bytes": one.bytes, "problem": one.problem}
+            {
+                "channel": one.channel,
+                "bytes": one.bytes,
+                "problem": one.problem,
+                "writes": one.writes,
+                "held": one.held,
+            }
             for one in plan.recorders.values()
         ]
         return web.json_response({"recorders": rows, "folders": store.facts()})
@@ -73,8 +81,13 @@ def _span(request: web.Request) -> tuple[int, int]:
 
 async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
     start, end = _span(request)
+    kind, locked = request.query.get("kind", ANY), request.query.get("locked", ANY)
+
+    def wanted(one: Interval) -> bool:
+        return kind in (ANY, one.kind) and locked in (ANY, str(one.locked).lower())
+
     try:
-        return await asyncio.to_thread(playback.search, store.library, channel, start, end)
+        return await asyncio.to_thread(playback.search, store.library, channel, start, end, wanted)
     except ValueError as error:
         raise _wrong(f"{error}.") from error
 
