@@ -70,6 +70,8 @@ function start() {
     part("download").disabled = from === null || end === null;
     part("marked").setAttribute("x", from === null ? 0 : (from - origin) / 1000);
     part("marked").setAttribute("width", from === null ? 0 : Math.max(40, ((end ?? from) - from) / 1000));
+    Object.assign(box.dataset, { clipFrom: String(from ?? ""), clipTo: String(end ?? "") });
+    box.dispatchEvent(new CustomEvent("playback:change"));
   }
 
   const hears = { timeline: drawTimeline, time: showTime, problem: say };

@@ -59,7 +59,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """The form in which main tells it to its nodes."""
-        return asdict(self)
+        return asdict(self) | {"week": [[asdict(one) for one in day] for day in self.week]}
 
 
 def read(row: dict[str, Any]) -> Plan:
