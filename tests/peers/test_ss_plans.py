@@ -73,7 +73,7 @@ def waiting(store: Store, seconds: float) -> None:
 
 def test_an_event_is_recorded_from_before_it_on_to_its_end_without_a_lost_picture(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        waiting(store, 4)
+        waiting(store, 3)
         assert store.files("cam") == []
         at = time.time()
         answer = post(store, "/events/cam", {"type": "motion"})
@@ -109,6 +109,7 @@ def test_a_killed_recorder_goes_on_with_its_event_and_the_index_is_made_anew(tmp
         assert set(kinds(store)) == {(EVENT, False)}
 
 
+@pytest.mark.full
 def test_the_button_holds_over_a_restart_and_locked_pictures_outlive_a_full_disk(
     tmp_path: Path,
     small_disk: Path,  # noqa: F811

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.media import plans
 from services.media.plans import CONTINUOUS, EVENT, MANUAL
 from services.runtime.errors import Problem
 from services.runtime.health import Health
@@ -18,7 +19,8 @@ from services.ss import boxes, playback, timeline
 from services.ss.disks import Disk
 from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
 from services.ss.locks import DAMAGED, Lock, Locks
-from services.ss.recorder import Wish
+from services.ss.plan import Plan
+from services.ss.recorder import Recorder, Wish
 from services.ss.retention import Quota
 from services.ss.store import Store
 from tests.unit.test_ss_store import NOON, Bench
@@ -215,3 +217,38 @@ async def test_locks_are_given_while_files_go(bench: Bench) -> None:
     assert not bench.store.retention.make_room(disk, 2**40)
     assert len(bench.files()) == left
     assert bench.store.locks.of("cam") == (made,)
+
+
+async def test_the_button_holds_over_a_restart_and_ends_with_the_plan(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recorder, "run", lambda *_: asyncio.sleep(60))
+    rows = [{"id": "cam", "name": "cam", "plan": plans.Plan(MANUAL).as_dict()}]
+    one = Plan(bench.store, Health())
+    one.take(rows)
+    assert one.recorders == {}
+    assert (await one.press("cam", True))["asked"] == MANUAL
+    with pytest.raises(Problem, match="has not heard of it"):
+        await one.press("other", True)
+    await one.close()
+    two = Plan(bench.store, Health())
+    two.take(rows)
+    assert two.state("cam")["manual"]
+    assert two.recorders["cam"].wish.kind == MANUAL
+    two.take([rows[0] | {"plan": plans.Plan().as_dict()}])
+    assert two.recorders == {}
+    with pytest.raises(Problem, match="Its plan is off"):
+        await two.press("cam", True)
+    await two._keep()
+    await two.close()
+    assert bench.store.standing.recall(0) == {}
+
+
+async def test_an_order_that_cannot_be_kept_is_not_given(bench: Bench) -> None:
+    one = Plan(bench.store, Health())
+    one.take([{"id": "cam", "name": "cam", "plan": plans.Plan(MANUAL).as_dict()}])
+    bench.store.standing._path = bench.state / "index.db" / "standing.json"
+    with pytest.raises(Problem, match="cannot be kept"):
+        await one.press("cam", True)
+    assert not one.state("cam")["manual"]
+    await one.close()
