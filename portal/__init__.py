@@ -23,6 +23,7 @@ from portal import (
     home,
     live,
     manager,
+    plans,
     playback,
     ports,
     recovery,
@@ -37,7 +38,21 @@ from portal.static_files import install as install_static
 from services.smc import api, cluster
 
 PAGES = (
-    *(account, recovery, home, live, playback, servers, manager, topology, devices, ports, dmz, changes),
+    *(
+        account,
+        recovery,
+        home,
+        live,
+        playback,
+        plans,
+        servers,
+        manager,
+        topology,
+        devices,
+        ports,
+        dmz,
+        changes,
+    ),
     *(certificates, tasks, backups, releases, about, shell),
 )
 

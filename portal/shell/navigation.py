@@ -59,6 +59,7 @@ NEEDS = {link.blueprint: link.needs for _, links in PAGES for link in links} | {
     "shell": None,
     "account": None,
     "recovery": None,
+    "plans": "recordings.view",
 }
 
 

@@ -66,6 +66,7 @@ class Api:
             "name": channel.name,
             "streams": list(channel.streams),
             "record": channel.record,
+            "plan": channel.plan,
             "source": {stream: url for stream in channel.streams if (url := device.source(channel, stream))},
             "username": device.username,
             "password": device.password,

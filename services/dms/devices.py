@@ -1,6 +1,6 @@
 """Devices as main assigns them, and the address of each picture."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from services.runtime.http import join_host_port
@@ -11,13 +11,18 @@ KINDS = {"rtsp", "dahua", "register"}
 
 @dataclass(frozen=True)
 class Channel:
-    """One picture source of a device; `number` counts from 1, `record` is its recording plan."""
+    """One picture source of a device; `number` counts from 1.
+
+    `plan` is its recording plan as main gave it, passed on unread; `record` the word of it that older
+    releases know. Neither says anything of the connection, so a change of them asks for no new check.
+    """
 
     id: str
     name: str
     number: int
     streams: tuple[str, ...]
-    record: str = "off"
+    record: str = field(default="off", compare=False, repr=False)
+    plan: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,5 +85,6 @@ def _device(data: dict[str, Any]) -> Device:
 def _channel(data: dict[str, Any]) -> Channel:
     streams = tuple(stream for stream in data["streams"] if stream in SUBTYPES)
     # A main of an earlier release plans no recordings.
-    plan = str(data.get("record", "off"))
-    return Channel(str(data["id"]), str(data["name"]), int(data["number"]), streams, plan)
+    word, plan = str(data.get("record", "off")), data.get("plan")
+    kept = plan if isinstance(plan, dict) else None
+    return Channel(str(data["id"]), str(data["name"]), int(data["number"]), streams, word, kept)

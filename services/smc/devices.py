@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from services.media import plans
 from services.runtime import clock
 from services.runtime.errors import Problem
 from services.smc import audit, models, nodes, secrets
@@ -40,7 +41,7 @@ KEEP_MESSAGES = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Channel:
-    """One picture source; `streams` holds main and maybe sub, `record` is continuous or off."""
+    """One picture source; `streams` holds main and maybe sub, `record` is the mode of its plan."""
 
     id: str
     device: str
@@ -183,7 +184,8 @@ def _assigned(row: models.Device) -> dict[str, Any]:
                 "name": one.name,
                 "number": one.number,
                 "streams": one.streams.split(","),
-                "record": _plan(one),
+                "record": plan_of(one).old_word,
+                "plan": plan_of(one).as_dict(),
             }
             for one in row.channels
         ],
@@ -274,10 +276,20 @@ def _device(row: models.Device) -> Device:
         # The sealed form of "" is version, nonce and tag alone.
         len(row.secret) > 1 + secrets.NONCE + 16,
         row.state.state, row.state.reason, row.state.at, row.state.info,
-        [Channel(c.id, row.id, c.number, c.name, c.streams.split(","), _plan(c)) for c in row.channels],
+        [_channel(row.id, one) for one in row.channels],
         row.created_at, row.created_by,
     )  # fmt: skip
 
 
-def _plan(row: models.Channel) -> str:
-    return row.plan.kind if row.plan else "off"
+def _channel(device: str, row: models.Channel) -> Channel:
+    return Channel(row.id, device, row.number, row.name, row.streams.split(","), plan_of(row).mode)
+
+
+def plan_of(row: models.Channel) -> plans.Plan:
+    """When a channel is recorded, as an administrator said last."""
+    kept = row.plan
+    if kept is None:
+        return plans.Plan()
+    mode = kept.kind if kept.kind in plans.MODES else plans.OFF
+    return plans.Plan(mode, plans.week(kept.week) if kept.week else plans.NO_WEEK,
+                      kept.pre_seconds, kept.post_seconds)  # fmt: skip

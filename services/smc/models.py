@@ -9,6 +9,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from services.media import plans
+
 TABLE = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -173,11 +175,17 @@ class Channel(Base):
 
 
 class RecordingPlan(Base):
-    """When a channel is recorded: `kind` is continuous or off; no row is off."""
+    """When a channel is recorded: `kind` is a mode of services.media.plans, no row is off.
+
+    `week`: seven lists of {"start", "end", "kind"}, None where nobody made one.
+    """
 
     __tablename__ = "recording_plans"
     channel_id: Mapped[str] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
+    week: Mapped[list[list[dict[str, Any]]] | None] = mapped_column(JSON(none_as_null=True))
+    pre_seconds: Mapped[int] = mapped_column(default=plans.PRE, server_default=str(plans.PRE))
+    post_seconds: Mapped[int] = mapped_column(default=plans.POST, server_default=str(plans.POST))
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(64))
 

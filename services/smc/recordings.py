@@ -1,4 +1,4 @@
-"""Recordings: when a channel is recorded, and the permission to look at what was."""
+"""Recordings: when a channel is recorded, what was, and the permission to look at it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,21 +6,23 @@ from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
+from services.media import plans
+from services.media.plans import CONTINUOUS, Plan
 from services.runtime import clock, config
 from services.runtime.errors import Problem
-from services.smc import audit, live, models, nodes, peers
+from services.smc import audit, devices, live, models, nodes, peers
 from services.smc.accounts import Account
 from services.smc.live import Urls
 from services.smc.store import unit_of_work
 
-PLANS = ("continuous", "off")
 SCOPE = "recording/"
+ANY = "any"
 LONGEST_MS = 32 * 86_400_000
 
 
 @dataclass(frozen=True)
 class Recording:
-    """When a channel is recorded: `plan` is continuous or off."""
+    """When a channel is recorded: `plan` is off, continuous, event, manual or weekly."""
 
     channel: str
     plan: str
@@ -28,11 +30,16 @@ class Recording:
 
 @dataclass(frozen=True)
 class Interval:
-    """Recorded from `start` up to, not including, `end`, milliseconds since 1970; `after` is gap or clock."""
+    """Recorded from `start` up to, not including, `end`, milliseconds since 1970.
+
+    `after` is gap, clock or join; `kind` continuous, event or manual.
+    """
 
     start: float
     end: float
     after: str
+    kind: str
+    locked: bool
 
 
 @dataclass(frozen=True)
@@ -67,29 +74,51 @@ class PlaybackAnswer:
 
 @unit_of_work
 def set_plan(session: Session, channel: str, plan: str, account: Account) -> Recording:
-    """Plan a channel; its node follows within seconds. Audited. Problem 409 where it has no pictures."""
+    """Give a channel another mode, and leave the rest of its plan; otherwise as `change_plan`."""
     account.need("devices.manage")
-    row = _row(session, channel)
-    if plan not in PLANS:
-        raise Problem("plan-unknown", "This plan is not known.", f"{plan!r} is none of {', '.join(PLANS)}.",
-                      "Choose one of them.", status=422)  # fmt: skip
-    if plan != "off":
-        live.carrying(session, row)
-    now = clock.now()
-    if row.plan is None:
-        row.plan = models.RecordingPlan(
-            channel_id=channel, kind=plan, changed_at=now, changed_by=account.name
-        )
-    elif row.plan.kind != plan:
-        row.plan.kind, row.plan.changed_at, row.plan.changed_by = plan, now, account.name
-    audit.write(session, "recording.plan", f"{row.name} ({channel})", actor=account.name,
-                source=account.source, details={"plan": plan})  # fmt: skip
+    _change(session, _row(session, channel), {"mode": plan}, account)
     return Recording(channel, plan)
+
+
+def plan(session: Session, channel: str, account: Account) -> Plan:
+    """The plan of a channel."""
+    account.need("recordings.view")
+    return devices.plan_of(_row(session, channel))
+
+
+@unit_of_work
+def change_plan(session: Session, channel: str, wanted: dict[str, Any], account: Account) -> Plan:
+    """Plan a channel (`mode`, `week`, `pre`, `post`); its node follows within seconds. Audited.
+
+    Problem 422 for a plan that is none, 409 where the channel has no pictures.
+    """
+    account.need("devices.manage")
+    return _change(session, _row(session, channel), wanted, account)
+
+
+def _change(session: Session, row: models.Channel, wanted: dict[str, Any], account: Account) -> Plan:
+    old = devices.plan_of(row)
+    try:
+        new = plans.checked(old.as_dict() | wanted)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem("plan-wrong", "This plan cannot be used.", f"{error}.", "Correct it and try again.",
+                      status=422) from error  # fmt: skip
+    if new.mode != plans.OFF:
+        live.carrying(session, row)
+    row.plan = kept = row.plan or models.RecordingPlan(channel_id=row.id)
+    kept.kind, kept.pre_seconds, kept.post_seconds = new.mode, new.pre, new.post
+    kept.week = new.as_dict()["week"]
+    kept.changed_at, kept.changed_by = clock.now(), account.name
+    told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
+    told |= {"week": kept.week} if new.week != old.week else {}
+    audit.write(session, "recording.plan", f"{row.name} ({row.id})", actor=account.name,
+                source=account.source, details=told)  # fmt: skip
+    return new
 
 
 def open(session: Session, channel: str, account: Account, via: str = "portal") -> PlaybackAnswer:
     """A token for `account` to see what is recorded of `channel`; audited."""
-    row, node = _place(session, channel, account)
+    row, node = place(session, channel, account)
     token = live.token_for(account.name, SCOPE + channel, node.name)
     audit.write(session, "recording.open", f"{row.name} ({channel})", actor=account.name,
                 source=account.source, details={"via": via, "node": node.name})  # fmt: skip
@@ -105,24 +134,32 @@ def _players(scheme: str, node: nodes.Node, channel: str, token: str) -> Urls | 
     return live.urls(scheme, node, ports[scheme], path) if scheme in ports else None
 
 
-def timeline(session: Session, channel: str, start: int, end: int, account: Account) -> Timeline:
-    """What is recorded in [start, end), milliseconds since 1970."""
-    _, node = _place(session, channel, account)
+def timeline(
+    session: Session, channel: str, start: int, end: int, account: Account, kind: str = ANY, locked: str = ANY
+) -> Timeline:
+    """What is recorded in [start, end), milliseconds since 1970: of one kind, locked (`true`) or not."""
+    _, node = place(session, channel, account)
     if not 0 <= start < end <= start + LONGEST_MS:
         raise Problem("span-wrong", "The span of time cannot be used.",
                       "`start` must lie before `end`, by at most 32 days.",
                       "Correct it and try again.", status=422)  # fmt: skip
-    path = f"/recorded/{quote(channel)}?from={start}&to={end}"
+    path = f"/recorded/{quote(channel)}?from={start}&to={end}&kind={kind}&locked={locked}"
     found = peers.call(peers.of(node), "GET", path, service="ss")
     return peers.parsed(node.name, lambda: _timeline(channel, found))
 
 
 def _timeline(channel: str, found: dict[str, Any]) -> Timeline:
-    rows = [Interval(float(one["start"]), float(one["end"]), str(one["after"])) for one in found["intervals"]]
-    return Timeline(channel, int(found["covered"]), rows)
+    return Timeline(channel, int(found["covered"]), [_interval(one) for one in found["intervals"]])
 
 
-def _place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
+def _interval(one: dict[str, Any]) -> Interval:
+    # A node of an earlier release records continuously and has no locks.
+    kind, locked = str(one.get("kind", CONTINUOUS)), bool(one.get("locked"))
+    return Interval(float(one["start"]), float(one["end"]), str(one["after"]), kind, locked)
+
+
+def place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
+    """A channel, and the node that has its recordings; Problem 404, or 409 where that cannot be asked."""
     account.need("recordings.view")
     row = _row(session, channel)
     return row, live.ready(session, live.carrying(session, row).node)

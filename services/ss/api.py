@@ -15,10 +15,12 @@ from services.ss.plan import Plan
 from services.ss.playback import MILLI, Viewing
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
+from services.ss.timeline import Interval
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
 LATEST = 2**62
+ANY = "any"
 
 
 def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list[web.RouteDef]:
@@ -52,7 +54,13 @@ def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list
 
     async def state(_: web.Request) -> web.Response:
         rows = [
-            {"channel": one.channel, "bytes": one.bytes, "problem": one.problem}
+            {
+                "channel": one.channel,
+                "bytes": one.bytes,
+                "problem": one.problem,
+                "writes": one.writes,
+                "held": one.held,
+            }
             for one in plan.recorders.values()
         ]
         return web.json_response({"recorders": rows, "folders": store.facts()})
@@ -92,8 +100,13 @@ def _moment(request: web.Request) -> int:
 
 async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
     start, end = _span(request)
+    kind, locked = request.query.get("kind", ANY), request.query.get("locked", ANY)
+
+    def wanted(one: Interval) -> bool:
+        return kind in (ANY, one.kind) and locked in (ANY, str(one.locked).lower())
+
     try:
-        return await asyncio.to_thread(playback.search, store.library, channel, start, end)
+        return await asyncio.to_thread(playback.search, store.library, channel, start, end, wanted)
     except ValueError as error:
         raise _wrong(f"{error}.") from error
 

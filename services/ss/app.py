@@ -11,7 +11,7 @@ from services.media.gate import Gate
 from services.media.rtsp_server import Limits
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
-from services.ss import api, retention, rtsp_server
+from services.ss import api, control, retention, rtsp_server
 from services.ss.plan import ALARM_SECONDS, Plan
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
@@ -52,7 +52,7 @@ async def build(context: Context) -> None:
         store.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes(api.routes(store, plan, gate, thumbnails))
+    context.app.add_routes(api.routes(store, plan, gate, thumbnails) + control.routes(store, plan))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

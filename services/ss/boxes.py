@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.media.plans import CONTINUOUS, KINDS
 from services.ss.entry import Gop
 
 STAMP_SIZE = 32
@@ -22,12 +23,13 @@ class TornError(ValueError):
 
 @dataclass(frozen=True)
 class Head:
-    """What a file begins with: the init segment, what it shows, and how long all of that is."""
+    """What a file begins with: the init segment, what it shows, how long that is, why it was recorded."""
 
     init: bytes
     mime: str
     timescale: int
     size: int
+    kind: str = CONTINUOUS
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Scan:
     size: int
 
 
-def note(mime: str, timescale: int) -> bytes:
-    """The `free` box behind the init segment: the type a browser is told, and the timescale."""
-    text = json.dumps({"mime": mime, "timescale": timescale}).encode()
+def note(mime: str, timescale: int, kind: str = CONTINUOUS) -> bytes:
+    """The `free` box behind the init segment: type, timescale, and why it was recorded."""
+    text = json.dumps({"mime": mime, "timescale": timescale, "kind": kind}).encode()
     return (8 + len(text)).to_bytes(4, "big") + b"free" + text
 
 
@@ -72,8 +74,11 @@ def head(file: int) -> Head:
         position += size
     try:
         about = json.loads(box[8:])
-        return Head(init, str(about["mime"]), int(about["timescale"]), position)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        # Files of earlier releases do not say it, and were recorded continuously.
+        why = about.get("kind")
+        mime, timescale = str(about["mime"]), int(about["timescale"])
+        return Head(init, mime, timescale, position, why if why in KINDS else CONTINUOUS)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TornError("it does not say what it holds") from error
 
 

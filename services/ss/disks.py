@@ -26,6 +26,7 @@ class Disk:
 
     root: str
     used: int = 0
+    locked: int = 0
     failed_at: float = -REST_SECONDS
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "disk"))
 
@@ -82,6 +83,11 @@ class Disks:
         """Something was written."""
         if not disk.resting:
             self._health.set(f"disk {disk.root}", True)
+
+    def only_locked(self, disk: Disk, so: bool) -> None:
+        """Room is wanted of a disk, and all that could be deleted is locked: a person must decide."""
+        text = f"{disk.root} is full of locked recordings: nothing else can be deleted, recording will stop."
+        self._health.alarm(f"locked {disk.root}", text if so else "")
 
     def of(self, root: str) -> Disk | None:
         """The disk of a storage folder; None if the inventory no longer has it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.media.plans import CONTINUOUS
+
 JOINED, GAP, CLOCK = "c", "g", "s"
 """How a file follows the one before: without a gap, after a gap, after somebody set the clock."""
 PER_FOLDER = 1000
@@ -27,7 +29,10 @@ class Gop:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files."""
+    """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files.
+
+    `kind` is why it was recorded: continuous, event or manual.
+    """
 
     channel: str
     seq: int
@@ -38,6 +43,7 @@ class Entry:
     join: str
     timescale: int
     gops: tuple[Gop, ...]
+    kind: str = CONTINUOUS
 
     @property
     def path(self) -> Path:

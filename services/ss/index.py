@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,49 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS files (
   channel TEXT NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   size INTEGER NOT NULL, root TEXT NOT NULL, "join" TEXT NOT NULL, timescale INTEGER NOT NULL,
-  gops BLOB NOT NULL, PRIMARY KEY (channel, seq)) WITHOUT ROWID;
+  gops BLOB NOT NULL, kind TEXT NOT NULL DEFAULT 'continuous', locked INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (channel, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_start ON files (channel, start);
 CREATE INDEX IF NOT EXISTS by_age ON files (root, start);
 """
-COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops'
+ADDED = ("kind TEXT NOT NULL DEFAULT 'continuous'", "locked INTEGER NOT NULL DEFAULT 0")
+"""Columns that the table of an earlier release lacks."""
+DELETABLE = "CREATE INDEX IF NOT EXISTS deletable ON files (root, start) WHERE locked = 0"
+COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind'
 LONGEST = 3600 * 1_000_000
 """No file is longer, in microseconds: bounds the search for those that reach into a span."""
 
 
 class Index:
-    """One connection, used by any thread, one at a time; every change is committed before it returns."""
+    """One connection, used by any thread, one at a time; every change is committed before it returns.
 
-    def __init__(self, path: Path) -> None:
+    `locked` says whether a file is evidence; what it said of each file stands in the index, so that the
+    oldest of the others is found at once.
+    """
+
+    def __init__(self, path: Path, locked: Callable[[Entry], bool] = lambda _: False) -> None:
         self._path = path
+        self._locked = locked
         self._lock = threading.Lock()
         self._base = self._open()
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Add files, or replace what is known of them."""
-        rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops))
-                for e in entries]  # fmt: skip
+        rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
+                 e.kind, self._locked(e)) for e in entries]  # fmt: skip
         with self._lock, self._base:
             self._base.executemany(
-                f"INSERT OR REPLACE INTO files ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 rows,
+            )
+
+    def mark(self, channel: str, spans: Iterable[tuple[int, int]]) -> None:
+        """Of a channel's files, exactly those that have something of these spans are locked."""
+        with self._lock, self._base:
+            self._base.execute("UPDATE files SET locked = 0 WHERE channel = ? AND locked = 1", (channel,))
+            self._base.executemany(
+                'UPDATE files SET locked = 1 WHERE channel = ? AND start < ? AND "end" > ?',
+                [(channel, end, start) for start, end in spans],
             )
 
     def drop(self, keys: Iterable[tuple[str, int]]) -> None:
@@ -70,14 +88,15 @@ class Index:
         return self._one("channel = ? AND start > ? ORDER BY start", channel, moment)
 
     def oldest(self, root: str, count: int) -> list[Entry]:
-        """The oldest files of a storage folder."""
-        return self._rows("root = ? ORDER BY start LIMIT ?", root, count)
+        """The oldest files of a storage folder that are not locked."""
+        return self._rows("root = ? AND locked = 0 ORDER BY start LIMIT ?", root, count)
 
-    def used(self, root: str) -> int:
-        """Bytes of all files of a storage folder."""
+    def used(self, root: str) -> tuple[int, int]:
+        """Bytes of all files of a storage folder, and those of the locked ones."""
+        query = "SELECT TOTAL(size), TOTAL(size * locked) FROM files WHERE root = ?"
         with self._lock:
-            found = self._base.execute("SELECT TOTAL(size) FROM files WHERE root = ?", (root,)).fetchone()
-        return int(found[0])
+            found = self._base.execute(query, (root,)).fetchone()
+        return int(found[0]), int(found[1])
 
     def channels(self) -> list[str]:
         """Every channel of which something is recorded."""
@@ -121,6 +140,7 @@ class Index:
             base.execute("PRAGMA synchronous = NORMAL")
             base.execute("PRAGMA cache_size = -2048")
             base.executescript(TABLES)
+            _add_columns(base)
             damaged = base.execute("PRAGMA quick_check(1)").fetchone()
             if damaged != ("ok",):
                 raise sqlite3.DatabaseError(str(damaged))
@@ -131,5 +151,13 @@ class Index:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    channel, seq, start, end, size, root, join, timescale, gops = row
-    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops))
+    channel, seq, start, end, size, root, join, timescale, gops, kind = row
+    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind)
+
+
+def _add_columns(base: sqlite3.Connection) -> None:
+    known = {row[1] for row in base.execute("PRAGMA table_info(files)")}
+    for column in ADDED:
+        if column.split()[0] not in known:
+            base.execute(f"ALTER TABLE files ADD COLUMN {column}")
+    base.execute(DELETABLE)

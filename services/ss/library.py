@@ -5,6 +5,7 @@ import sqlite3
 
 from services.ss.entry import Entry
 from services.ss.index import Index
+from services.ss.locks import Locks
 from services.ss.segment import Segment
 
 LOG = logging.getLogger(__name__)
@@ -13,8 +14,9 @@ LOG = logging.getLogger(__name__)
 class Library:
     """Answers every search; safe in any thread."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, locks: Locks) -> None:
         self.index = index
+        self.locks = locks
         self._open: dict[str, Segment] = {}
 
     def opened(self, channel: str, segment: Segment) -> None:

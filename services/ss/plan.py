@@ -1,4 +1,4 @@
-"""Which channels are recorded: as main plans it, passed on by DSS_DMS; one recorder for each."""
+"""Which channels are recorded: as main plans it, events and people ask for; one recorder for each."""
 
 import asyncio
 import logging
@@ -8,17 +8,22 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+from services.media import plans
 from services.runtime import clock, config
+from services.runtime.errors import Problem
 from services.runtime.health import Health
+from services.ss import held
+from services.ss.demand import Demand
 from services.ss.entry import CHANNEL
-from services.ss.recorder import Recorder
+from services.ss.recorder import Recorder, Wish
+from services.ss.standing import Order
 from services.ss.store import Store
 
 LOG = logging.getLogger(__name__)
 
-CONTINUOUS = "continuous"
 STREAM = "main"
 ALARM_SECONDS = 15.0
+TURN_SECONDS = 1.0
 
 
 class Plan:
@@ -26,6 +31,7 @@ class Plan:
 
     def __init__(self, store: Store, health: Health, alarm: float = ALARM_SECONDS) -> None:
         self.recorders: dict[str, Recorder] = {}
+        self.demands: dict[str, Demand] = {}
         self.names: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -33,12 +39,34 @@ class Plan:
         self._store = store
         self._health = health
         self._alarm = alarm
+        self._recalled = store.standing.recall(clock.now().timestamp())
+        self._keeping = asyncio.Lock()
+        self._changed = False
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed; raises KeyError when a row is none."""
         self.names = {str(row["id"]): str(row["name"]) for row in rows}
-        planned = {str(row["id"]) for row in rows if row.get("record") == CONTINUOUS}
-        wanted = {id for id in planned if CHANNEL.fullmatch(id)}
+        wanted = {id: plans.read(row) for row in rows if CHANNEL.fullmatch(id := str(row["id"]))}
+        for channel in self.demands.keys() - wanted.keys():
+            del self.demands[channel]
+        for channel, plan in wanted.items():
+            if channel not in self.demands:
+                self.demands[channel] = self._again(channel)
+            self.demands[channel].follow(plan)
+        self._changed = True
+        self.turn()
+
+    def turn(self) -> None:
+        """Have exactly those recorders that are asked for now, each doing what is asked for."""
+        now, tick = clock.now(), monotonic()
+        wanted = {channel for channel, one in self.demands.items() if one.listens(now, tick)}
+        self._have(wanted)
+        kinds = {channel: self.demands[channel].kind(now, tick) for channel in self.recorders}
+        most = held.share(sum(kind is None for kind in kinds.values()))
+        for channel, one in self.recorders.items():
+            one.wish = Wish(kinds[channel], self.demands[channel].plan.pre, most)
+
+    def _have(self, wanted: set[str]) -> None:
         for channel in self.recorders.keys() - wanted:
             LOG.info("channel %s is no longer recorded", channel)
             del self.recorders[channel]
@@ -48,16 +76,84 @@ class Plan:
             self.recorders[channel] = one = Recorder(channel, self._store)
             self._tasks[channel] = asyncio.create_task(self._run(one), name=f"record {channel}")
 
+    async def press(self, channel: str, on: bool) -> dict[str, Any]:
+        """Begin or end recording by hand; it holds over restarts. Problem if that cannot be."""
+        demand = self._demand(channel)
+        if on and demand.plan.mode == plans.OFF:
+            raise Problem("recording-off", "This channel cannot be recorded.", "Its plan is off.",
+                          "Choose another plan, such as recording by hand only.", status=409)  # fmt: skip
+        before, demand.manual = demand.manual, on
+        try:
+            await self._keep()
+        except OSError as error:
+            demand.manual = before
+            raise Problem("order-not-kept", "Recording was not changed.",
+                          f"The order cannot be kept: {error.strerror or error}.",
+                          "See to the disk of this node, then try again.", status=503) from error  # fmt: skip
+        self.turn()
+        return self.state(channel)
+
+    async def happened(self, channel: str, kind: str, seconds: float) -> dict[str, Any]:
+        """An event of some kind, which lasts so long; `accepted`: the plan asks for events now."""
+        accepted = self._demand(channel).happened(clock.now(), monotonic(), seconds)
+        LOG.info("event %r of channel %s%s", kind, channel, "" if accepted else ", which is not planned")
+        self.turn()
+        # Kept within a second: a storm of events is one write, and a restart in that second loses its rest.
+        self._changed = True
+        return self.state(channel) | {"accepted": accepted}
+
+    def state(self, channel: str) -> dict[str, Any]:
+        """What is planned, asked for and done now; Problem 404 for a channel that this node does not know."""
+        demand, one, tick = self._demand(channel), self.recorders.get(channel), monotonic()
+        asked = demand.kind(clock.now(), tick)
+        return {
+            "channel": channel, "mode": demand.plan.mode, "manual": demand.manual, "asked": asked,
+            "writes": one.writes if one else None, "problem": one.problem if one else "",
+            "event_seconds": round(max(0.0, (demand.until or tick) - tick), 1),
+        }  # fmt: skip
+
+    def _demand(self, channel: str) -> Demand:
+        if found := self.demands.get(channel):
+            return found
+        raise Problem("channel-not-here", "This channel cannot be recorded yet.",
+                      "Its node has not heard of it.", "Try again in some seconds.", status=404)  # fmt: skip
+
+    def _again(self, channel: str) -> Demand:
+        """A channel as the last run left it."""
+        order = self._recalled.pop(channel, Order(False, 0.0))
+        return Demand(manual=order.manual, until=monotonic() + order.seconds if order.seconds else None)
+
+    async def _keep(self) -> None:
+        async with self._keeping:
+            self._changed, tick = False, monotonic()
+            orders = {
+                channel: Order(one.manual, max(0.0, (one.until or tick) - tick))
+                for channel, one in self.demands.items()
+                if one.manual or one.until
+            }
+            await asyncio.to_thread(self._store.standing.keep, orders, clock.now().timestamp())
+
     async def watch(self) -> None:
-        """Keep health current until cancelled."""
+        """Follow the time, and keep health current, until cancelled."""
         while True:
+            self.turn()
+            if self._changed:
+                await self._keep_quietly()
             now = monotonic()
             silent = [r for r in self.recorders.values() if now - r.wrote_at > self._alarm]
             reasons = [self._complaint(one, now - one.wrote_at) for one in silent[:3]]
             more = f" And {len(silent) - 3} more." if len(silent) > 3 else ""
             # A camera that is off is no fault of this service: an alarm, not a failure.
             self._health.alarm("recording", " ".join(reasons) + more)
-            await asyncio.sleep(1)
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def _keep_quietly(self) -> None:
+        try:
+            await self._keep()
+            self._health.set("orders", True)
+        except OSError as error:
+            self._changed = True
+            self._health.set("orders", False, f"What is recorded by hand cannot be kept: {error}.")
 
     async def close(self) -> None:
         """Finish every file."""
@@ -80,7 +176,8 @@ class Plan:
     def _complaint(self, one: Recorder, seconds: float) -> str:
         name = self.names.get(one.channel, one.channel)
         since = clock.now() - timedelta(seconds=seconds)
-        return f"Nothing of {name} has been written since {since:%H:%M:%S} UTC: {one.problem}"
+        done = "has been written" if one.wish.kind else "has come"
+        return f"Nothing of {name} {done} since {since:%H:%M:%S} UTC: {one.problem}"
 
 
 def _source(channel: str) -> str:

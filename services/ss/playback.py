@@ -22,6 +22,7 @@ MILLI = 1000
 _TRIES = 8
 LONGEST = 32 * 86_400 * 1_000_000
 """The longest timeline in one answer, microseconds."""
+MOST_INTERVALS = 20_000
 
 
 class Viewing:
@@ -136,11 +137,20 @@ class Viewing:
             await self._socket.send_json(told)
 
 
-def search(library: Library, channel: str, start: int, end: int) -> dict[str, Any]:
-    """The timeline of [start, end) (microseconds) in milliseconds; ValueError for a span that is none."""
+def search(
+    library: Library, channel: str, start: int, end: int, wanted: Callable[[Interval], bool] | None = None
+) -> dict[str, Any]:
+    """The timeline of [start, end) (microseconds) in milliseconds, or the intervals of it that are `wanted`.
+
+    ValueError for a span that is none, or that holds too much for one answer.
+    """
     if not 0 <= start < end <= start + LONGEST:
         raise ValueError("from must lie before to, by at most 32 days")
-    found = timeline.intervals(library.within(channel, start, end), start, end)
+    files, locked = library.within(channel, start, end), library.locks.spans(channel)
+    found = timeline.intervals(files, start, end, locked)
+    found = [one for one in found if wanted is None or wanted(one)]
+    if len(found) > MOST_INTERVALS:
+        raise ValueError(f"it has more than {MOST_INTERVALS} intervals, so ask for a shorter span")
     return {
         "from": start // MILLI,
         "to": end // MILLI,
@@ -150,4 +160,5 @@ def search(library: Library, channel: str, start: int, end: int) -> dict[str, An
 
 
 def _told(one: Interval) -> dict[str, Any]:
-    return {"start": one.start / MILLI, "end": one.end / MILLI, "after": one.after}
+    span = {"start": one.start / MILLI, "end": one.end / MILLI}
+    return span | {"after": one.after, "kind": one.kind, "locked": one.locked}

@@ -7,13 +7,16 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from time import monotonic
+from typing import NamedTuple
 
 from services.media import batch
 from services.media.batch import Batch
+from services.media.plans import CONTINUOUS
 from services.runtime import auth
 from services.ss import segment
 from services.ss.disks import Disk
 from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
+from services.ss.held import LARGEST, Held
 from services.ss.link import TEXT, Link, LinkError
 from services.ss.segment import Segment
 from services.ss.store import Store
@@ -28,15 +31,29 @@ ROOM = 64 * 1024 * 1024
 _NO_STREAM = (TimeoutError, ValueError, OSError)
 
 
+class Wish(NamedTuple):
+    """What a recorder is to do: write files of a `kind`, or, None, hold `pre` seconds in `most` bytes."""
+
+    kind: str | None = CONTINUOUS
+    pre: float = 0.0
+    most: int = LARGEST
+
+
 class Recorder:
-    """One channel; `problem` says why nothing comes, empty while it does."""
+    """One channel; `problem` says why nothing comes, empty while it does.
+
+    `wish` may change at any time: beginning takes effect with the next batch, ending with the next key frame.
+    """
 
     def __init__(self, channel: str, store: Store) -> None:
         self.channel = channel
+        self.wish = Wish()
         self.problem = "It has not begun yet."
         self.wrote_at = monotonic()
         self.bytes = 0
         self._store = store
+        self._held = Held()
+        self._kind = CONTINUOUS
         self._segment: Segment | None = None
         self._disk: Disk | None = None
         self._before: Entry | None = None
@@ -45,7 +62,18 @@ class Recorder:
         self._last_at = 0.0
         self._head = (b"", "", 0)
         self._began = 0.0
-        self._fresh = True
+        # Since it connected: whether nothing new has come yet, and whether nothing has been written yet.
+        self._behind = self._fresh = True
+
+    @property
+    def writes(self) -> str | None:
+        """The kind of the file that is being written; None while there is none."""
+        return self._kind if self._segment is not None else None
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory that wait for an event."""
+        return self._held.size
 
     async def run(self, source: Callable[[], str]) -> None:
         """Record until cancelled; the file is finished then."""
@@ -82,7 +110,7 @@ class Recorder:
         return entry
 
     async def _once(self, url: str) -> None:
-        self._fresh = True
+        self._behind = self._fresh = True
         init: dict[str, object] = {}
         with closing(await Link.open(url, auth.bearer())) as link:
             while True:
@@ -105,19 +133,39 @@ class Recorder:
 
     async def _begin(self, about: dict[str, object], init: bytes) -> None:
         await self.finish()
+        # It would not fit behind the new beginning; after a break DSS_MTS gives the last of it again.
+        self._held.clear()
         self._head = (init, str(about["mime"]), int(str(about["timescale"])))
 
     def _known(self, one: Batch) -> bool:
         """Whether DSS_MTS kept a batch for us that is on the disk already."""
         last = self._before.gops[-1].at if self._before and self._before.gops else 0
-        return self._fresh and one.kept and (not one.key or one.at < last - 2)
+        self._behind = self._behind and one.kept and (not one.key or one.at < last - 2)
+        return self._behind
 
     async def _take(self, one: Batch) -> None:
         if self._known(one):
             return
+        wish = self.wish
+        if wish.kind is None and (one.key or self._segment is None):
+            await self._hold(one, wish)
+            return
+        if wish.kind is not None and (one.key or self._held):
+            self._kind = wish.kind
+        for earlier in self._held.drain():
+            await self._write(earlier)
+        await self._write(one)
+
+    async def _hold(self, one: Batch, wish: Wish) -> None:
+        await self.finish()
+        self._held.add(one, monotonic(), wish.pre, wish.most)
+        if not one.kept:
+            self.wrote_at, self.problem = monotonic(), ""
+
+    async def _write(self, one: Batch) -> None:
         join = self._joins(one) if one.key else JOINED
         over = monotonic() - self._began >= self._store.file_seconds
-        if one.key and (self._segment is None or over or join != JOINED):
+        if one.key and (self._segment is None or over or join != JOINED or self._changed_kind()):
             await self._next_file(one, join)
         if one.key:
             self._last, self._last_at = one, monotonic()
@@ -133,10 +181,13 @@ class Recorder:
             self.wrote_at, self.problem = monotonic(), ""
         self.bytes += len(one.body)
 
+    def _changed_kind(self) -> bool:
+        return self._segment is not None and self._segment.entry.kind != self._kind
+
     def _joins(self, one: Batch) -> str:
         """How a batch follows what came before; a GOP that comes once more joins, in place of its part."""
-        if self._fresh and self._before and self._before.gops:
-            self._fresh = False
+        fresh, self._fresh = self._fresh, False
+        if fresh and self._before and self._before.gops:
             return JOINED if abs(self._before.gops[-1].at - one.at) <= 2 else GAP
         if one.gap or self._last is None:
             return GAP
@@ -164,8 +215,8 @@ class Recorder:
         before = self._before
         seq = (before.seq if before else 0) + 1
         init, mime, timescale = self._head
-        first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, ())
-        made = Segment(first, segment.head(init, mime, timescale))
+        first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, (), self._kind)
+        made = Segment(first, segment.head(init, mime, timescale, self._kind))
         try:
             if before is not None and join == JOINED:
                 self._end_before(before, one)

@@ -83,7 +83,8 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
         os.close(file)
     last = found.gops[-1]
     end = last.at + (found.end_tick - last.tick) * SECOND // found.head.timescale
-    return Entry(channel, seq, start, end, found.size, root, join, found.head.timescale, found.gops)
+    head = found.head
+    return Entry(channel, seq, start, end, found.size, root, join, head.timescale, found.gops, head.kind)
 
 
 def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:

@@ -1,4 +1,7 @@
-"""Room for what comes: the oldest recordings go first, by days, by bytes, and before a disk is full."""
+"""Room for what comes: the oldest recordings go first, by days, by bytes, and before a disk is full.
+
+What is locked is never deleted, and does not count by bytes.
+"""
 
 import asyncio
 import logging
@@ -9,6 +12,7 @@ from services.runtime import clock
 from services.ss.disks import GB, Disk, Disks
 from services.ss.entry import SECOND, Entry
 from services.ss.index import Index
+from services.ss.locks import Locks
 
 LOG = logging.getLogger(__name__)
 
@@ -35,8 +39,9 @@ def quota(settings: dict[str, object]) -> Quota:
 class Retention:
     """Deletes; recordings that are being written are never touched."""
 
-    def __init__(self, disks: Disks, index: Index, kept: Quota) -> None:
+    def __init__(self, disks: Disks, index: Index, kept: Quota, locks: Locks) -> None:
         self._disks = disks
+        self._locks = locks
         self._index = index
         self._quota = kept
 
@@ -52,9 +57,11 @@ class Retention:
 
     def turn(self, disk: Disk) -> None:
         """Delete what is too old or too much; blocking."""
-        disk.used = self._index.used(disk.root)
+        disk.used, disk.locked = self._index.used(disk.root)
         for _ in range(AT_ONCE):
             excess = max(self._over_quota(disk), -disk.free())
+            stuck = excess > 0 and disk.locked > 0 and not self._index.oldest(disk.root, 1)
+            self._disks.only_locked(disk, stuck)
             if excess <= 0 or not self._delete(disk, self._index.oldest(disk.root, AT_ONCE), excess):
                 break
         if self._quota.days:
@@ -68,7 +75,8 @@ class Retention:
 
     def _over_quota(self, disk: Disk) -> int:
         """Bytes above the quota; the folder that holds the oldest file gives first."""
-        total = sum(self._index.used(one.root) for one in self._disks.all)
+        bytes_of = (self._index.used(one.root) for one in self._disks.all)
+        total = sum(used - locked for used, locked in bytes_of)
         if not self._quota.size or total <= self._quota.size:
             return 0
         ages = {
@@ -83,7 +91,8 @@ class Retention:
         for one in entries:
             if freed >= wanted:
                 break
-            one.path.unlink(missing_ok=True)
+            if not self._gone(one):
+                continue
             freed += one.size
             gone.append((one.channel, one.seq))
             _remove_empty(one.path.parent)
@@ -92,6 +101,14 @@ class Retention:
         if gone:
             LOG.info("%d old files gave %d MB of %s free", len(gone), freed // 1_000_000, disk.root)
         return bool(gone)
+
+    def _gone(self, one: Entry) -> bool:
+        """Delete a file unless it was locked since it was found."""
+        with self._locks.guard:
+            if self._locks.covers(one):
+                return False
+            one.path.unlink(missing_ok=True)
+            return True
 
 
 def _remove_empty(folder: Path) -> None:

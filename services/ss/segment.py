@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from services.media.batch import Batch
@@ -45,7 +46,7 @@ class Segment:
         end = one.start
         if gops:
             end = gops[-1].at + max(0, end_tick - gops[-1].tick) * SECOND // one.timescale
-        return Entry(one.channel, one.seq, one.start, end, size, one.root, one.join, one.timescale, gops)
+        return replace(one, end=end, size=size, gops=gops)
 
     def append(self, batch: Batch) -> None:
         """Write a batch; on OSError the file is as it was before."""
@@ -103,9 +104,9 @@ class Segment:
         self._dirty = True
 
 
-def head(init: bytes, mime: str, timescale: int) -> bytes:
+def head(init: bytes, mime: str, timescale: int, kind: str) -> bytes:
     """What a file begins with."""
-    return init + boxes.note(mime, timescale)
+    return init + boxes.note(mime, timescale, kind)
 
 
 def shorten(entry: Entry) -> Entry | None:
@@ -115,6 +116,4 @@ def shorten(entry: Entry) -> Entry | None:
         return None
     last = entry.gops[-1]
     os.truncate(entry.path, last.offset)
-    gops = entry.gops[:-1]
-    return Entry(entry.channel, entry.seq, entry.start, last.at, last.offset, entry.root, entry.join,
-                 entry.timescale, gops)  # fmt: skip
+    return replace(entry, end=last.at, size=last.offset, gops=entry.gops[:-1])

@@ -10,7 +10,9 @@ from services.ss import recovery
 from services.ss.disks import Disks
 from services.ss.index import Index
 from services.ss.library import Library
+from services.ss.locks import Lock, Locks
 from services.ss.retention import Quota, Retention
+from services.ss.standing import Standing
 
 LOG = logging.getLogger(__name__)
 
@@ -25,14 +27,19 @@ class Store:
 
     def __init__(self, roots: list[str], state: Path, kept: Quota, health: Health) -> None:
         self.disks = Disks(roots, health)
-        self.index = Index(state / "index.db")
-        self.library = Library(self.index)
-        self.retention = Retention(self.disks, self.index, kept)
+        self.locks = Locks(roots)
+        self.standing = Standing(state)
+        self.index = Index(state / "index.db", self.locks.covers)
+        self.library = Library(self.index, self.locks)
+        self.retention = Retention(self.disks, self.index, kept, self.locks)
         self._roots = roots
         self._health = health
 
     def recover(self) -> None:
-        """Before recording begins: the newest files; blocking."""
+        """Before recording begins: the locks, and the newest files; blocking."""
+        self.locks.load()
+        for channel in self.index.channels():
+            self.index.mark(channel, self.locks.spans(channel))
         recovery.newest(self.index, self._roots)
 
     async def check_all(self) -> None:
@@ -56,7 +63,22 @@ class Store:
 
     def facts(self) -> dict[str, Any]:
         """Storage folders as `GET /state` shows them."""
-        return {disk.root: {"used": disk.used, "resting": disk.resting} for disk in self.disks.all}
+        return {
+            disk.root: {"used": disk.used, "locked": disk.locked, "resting": disk.resting}
+            for disk in self.disks.all
+        }
+
+    def lock(self, channel: str, start: int, end: int, note: str, by: str) -> Lock:
+        """Keep a span (microseconds since 1970) from being deleted; blocking. Problem if it cannot be."""
+        made = self.locks.add(channel, start, end, note, by)
+        self.index.mark(channel, self.locks.spans(channel))
+        return made
+
+    def unlock(self, channel: str, id: str) -> Lock:
+        """Let a span be deleted again when its time comes; blocking. Problem 404 if there is no such lock."""
+        gone = self.locks.remove(channel, id)
+        self.index.mark(channel, self.locks.spans(channel))
+        return gone
 
     def close(self) -> None:
         """The last thing: everything is written."""

@@ -1,40 +1,64 @@
-"""What of a span of time is recorded: half-open intervals, and where the clock was set."""
+"""What of a span of time is recorded: half-open intervals, why, what is locked, where the clock was set."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from services.media.plans import CONTINUOUS
 from services.ss.entry import CLOCK, GAP, JOINED, Entry
+
+JOIN = "join"
 
 
 @dataclass(frozen=True)
 class Interval:
     """Recorded without a break from `start` up to, not including, `end` (microseconds since 1970).
 
-    `after`: gap or clock, how it follows the interval before; a clock that was set back gives intervals
-    that overlap, in the order of recording.
+    `after`: gap, clock or join, how it follows the interval before; a clock that was set back gives intervals
+    that overlap, in the order of recording. After a join it is `kind` or `locked` that differ.
     """
 
     start: int
     end: int
     after: str
+    kind: str = CONTINUOUS
+    locked: bool = False
 
 
 WORDS = {GAP: "gap", CLOCK: "clock", JOINED: "gap"}
+Spans = list[tuple[int, int]]
 
 
-def intervals(entries: list[Entry], start: int, end: int) -> list[Interval]:
-    """The intervals in [start, end) of files in the order of recording."""
+def intervals(entries: list[Entry], start: int, end: int, locked: Spans | None = None) -> list[Interval]:
+    """The intervals in [start, end) of files in the order of recording; `locked` is sorted and apart."""
     found: list[Interval] = []
     shown = -2
     for one in entries:
         low, high = max(one.start, start), min(one.end, end)
         if low >= high:
             continue
-        if one.join == JOINED and one.seq == shown + 1:
-            found[-1] = Interval(found[-1].start, max(high, found[-1].end), found[-1].after)
+        goes_on = one.join == JOINED and one.seq == shown + 1
+        if goes_on and one.kind == found[-1].kind:
+            found[-1] = replace(found[-1], end=max(high, found[-1].end))
         else:
-            found.append(Interval(low, high, WORDS[one.join]))
+            found.append(Interval(low, high, JOIN if goes_on else WORDS[one.join], one.kind))
         shown = one.seq
-    return found
+    return [part for one in found for part in _parts(one, locked or [])]
+
+
+def _parts(whole: Interval, locked: Spans) -> Iterator[Interval]:
+    """An interval cut where locked spans begin and end."""
+    reached, after = whole.start, whole.after
+    for low, high in locked:
+        low, high = max(low, reached), min(high, whole.end)
+        if low >= high:
+            continue
+        if low > reached:
+            yield replace(whole, start=reached, end=low, after=after)
+            after = JOIN
+        yield replace(whole, start=low, end=high, after=after, locked=True)
+        reached, after = high, JOIN
+    if reached < whole.end:
+        yield replace(whole, start=reached, after=after)
 
 
 def covered(found: list[Interval]) -> int:

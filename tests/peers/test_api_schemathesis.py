@@ -70,10 +70,17 @@ CHANGE = {
 
 
 UPKEEP = busy("main-a")
+LOCK = {"id": "l1", "start": 1.0, "end": 2.0, "note": "", "by": "admin", "at": "2026-11-22T02:03:12Z"}
+RECORDING = {"channel": "c", "mode": "event", "manual": False, "asked": None, "writes": None,
+             "event_seconds": 1.5, "problem": ""}  # fmt: skip
+INTERVAL = {"start": 1.0, "end": 2.0, "after": "gap", "kind": "event", "locked": True}
 
 
 class Agent(BaseHTTPRequestHandler):
-    """The local node agent, which has every service, every task, every change and every backup."""
+    """The local node agent, which has every service, every task, every change and every backup.
+
+    DSS_SS of the node answers on the same port.
+    """
 
     def do_GET(self) -> None:
         _, part, *rest = self.path.split("/")
@@ -85,6 +92,9 @@ class Agent(BaseHTTPRequestHandler):
             "drift": [{"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100}],
             "history": UPKEEP.history() | {"changes": [CHANGE]},
             "releases": UPKEEP.answer("GET", ["releases"], {})[1],
+            "recording": RECORDING, "events": RECORDING | {"accepted": True},
+            "locks": {"locks": [LOCK]} if self.command == "GET" else LOCK,
+            "recorded": {"covered": 1, "intervals": [INTERVAL]},
         }  # fmt: skip
         ordered = self.command == "POST" and part in {"services", "backups"}
         body = json.dumps({"task": "t1"} if ordered else answers[part]).encode()
@@ -94,6 +104,7 @@ class Agent(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815
+    do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, *_: object) -> None: ...
 
@@ -102,6 +113,7 @@ class Agent(BaseHTTPRequestHandler):
 def agent(platform: "Platform") -> Iterator[None]:
     """Main's agent on its port of smc.json."""
     port = json.loads((platform.files.etc / "services" / "smc.json").read_text())["ports"]["http"]
+    platform.files.service("ss", {"http": port})
     with ThreadingHTTPServer(("127.0.0.1", port), Agent) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

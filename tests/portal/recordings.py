@@ -60,6 +60,7 @@ def store(
     made.ss_ports = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]
     made.ss_port = made.ss_ports["http"]
     made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
+    made.node_token = (files.credentials / "node-token").read_text().strip()
     (folder / "ss").mkdir()
     return made
 

@@ -316,7 +316,7 @@ def test_two_parts_of_the_api_cannot_share_a_name_and_so_a_description() -> None
         other: str
 
     paths = openapi.document()["paths"]
-    body = paths["/channels/{id}/recording"]["post"]["requestBody"]["content"]["application/json"]
+    body = paths["/channels/{id}/plan"]["post"]["requestBody"]["content"]["application/json"]
     assert body["schema"] == {"$ref": "#/components/schemas/RecordingPlan"}
     with pytest.raises(TypeError, match="RecordingPlan"):
         schema.describe(RecordingPlan, {})

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import create_app
+from services.media.plans import Plan
 from services.smc import devices, nodes
 from services.smc.accounts import Account
 
@@ -49,7 +50,8 @@ def test_a_node_gets_its_own_devices_with_passwords(client: FlaskClient) -> None
         "name": "B", "kind": "dahua", "host": "198.18.0.102", "port": 80, "rtsp_port": 554,
         "username": "admin", "password": PASSWORD,
     }  # fmt: skip
-    channel = {"id": f"{one['id']}-1", "name": "B", "number": 1, "streams": ["main", "sub"], "record": "off"}
+    channel: dict[str, object] = {"id": f"{one['id']}-1", "name": "B", "number": 1}
+    channel |= {"streams": ["main", "sub"], "record": "off", "plan": Plan().as_dict()}
     assert one["channels"] == [channel]
 
 

@@ -1,0 +1,130 @@
+"""Orders to the node of a channel: recording by hand, events, and locks of what must not be deleted."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.orm import Session
+
+from services.smc import audit, models, peers, recordings
+from services.smc.accounts import Account
+from services.smc.nodes import Node
+from services.smc.store import unit_of_work
+
+MANAGE = "devices.manage"
+
+
+@dataclass(frozen=True)
+class RecordingState:
+    """`mode` is the plan's; `asked` and `writes`: continuous, event, manual or "": what is to be, what is.
+
+    `manual`: somebody started it by hand; `event_seconds`: so long events go on being recorded.
+    `problem`: why nothing comes from the camera.
+    """
+
+    channel: str
+    mode: str
+    manual: bool
+    asked: str
+    writes: str
+    event_seconds: float
+    problem: str
+
+
+@dataclass(frozen=True)
+class EventAnswer:
+    """Whether the plan asks for events now, and for how many seconds recording goes on."""
+
+    channel: str
+    accepted: bool
+    event_seconds: float
+
+
+@dataclass(frozen=True)
+class EvidenceLock:
+    """Nothing from `start` up to, not including, `end` (milliseconds since 1970) is deleted."""
+
+    id: str
+    start: float
+    end: float
+    note: str
+    by: str
+    at: str
+
+
+def state(session: Session, channel: str, account: Account) -> RecordingState:
+    """What the channel's node does now."""
+    _, node = recordings.place(session, channel, account)
+    return _state(node, _ask(node, "GET", "recording", channel))
+
+
+def press(session: Session, channel: str, do: str, account: Account) -> RecordingState:
+    """`start` or `stop` recording by hand; it holds over restarts. Audited."""
+    account.need(MANAGE)
+    row, node = recordings.place(session, channel, account)
+    found = _state(node, _ask(node, "POST", "recording", channel, {"do": do}))
+    _note(session, f"recording.{do}", row, account, {})
+    return found
+
+
+def happened(session: Session, channel: str, kind: str, seconds: int, account: Account) -> EventAnswer:
+    """Tell the node of an event that lasts so long."""
+    account.need(MANAGE)
+    _, node = recordings.place(session, channel, account)
+    found = _ask(node, "POST", "events", channel, {"type": kind, "seconds": seconds})
+    return peers.parsed(
+        node.name, lambda: EventAnswer(channel, bool(found["accepted"]), float(found["event_seconds"]))
+    )
+
+
+def locks(session: Session, channel: str, account: Account) -> list[EvidenceLock]:
+    """All locks of a channel on its node, by their beginning."""
+    _, node = recordings.place(session, channel, account)
+    found = _ask(node, "GET", "locks", channel)
+    return peers.parsed(node.name, lambda: [EvidenceLock(**one) for one in found["locks"]])
+
+
+def lock(session: Session, channel: str, start: int, end: int, note: str, account: Account) -> EvidenceLock:
+    """Keep a span from being deleted. Audited."""
+    account.need(MANAGE)
+    row, node = recordings.place(session, channel, account)
+    asked = {"from": start, "to": end, "note": note, "by": account.name}
+    found = _ask(node, "POST", "locks", channel, asked)
+    made = peers.parsed(node.name, lambda: EvidenceLock(**found))
+    _note(session, "recording.lock", row, account, {"lock": made.id, "from": start, "to": end, "note": note})
+    return made
+
+
+def unlock(session: Session, channel: str, id: str, account: Account) -> None:
+    """Let a span be deleted when its time comes. Audited."""
+    account.need(MANAGE)
+    row, node = recordings.place(session, channel, account)
+    found = _ask(node, "DELETE", f"locks/{quote(channel)}", id)
+    gone = peers.parsed(node.name, lambda: EvidenceLock(**found))
+    told = {"lock": id, "from": gone.start, "to": gone.end, "note": gone.note}
+    _note(session, "recording.unlock", row, account, told)
+
+
+def _ask(node: Node, method: str, what: str, last: str, data: object = None) -> dict[str, Any]:
+    path = f"/{what}/{quote(last, safe='')}"
+    found = peers.call(peers.of(node), method, path, data, service="ss")
+    return peers.parsed(node.name, lambda: dict(found))
+
+
+def _state(node: Node, found: dict[str, Any]) -> RecordingState:
+    def read() -> RecordingState:
+        asked, writes = str(found["asked"] or ""), str(found["writes"] or "")
+        return RecordingState(
+            str(found["channel"]), str(found["mode"]), bool(found["manual"]), asked, writes,
+            float(found["event_seconds"]), str(found["problem"]),
+        )  # fmt: skip
+
+    return peers.parsed(node.name, read)
+
+
+@unit_of_work
+def _note(
+    session: Session, action: str, row: models.Channel, account: Account, details: dict[str, Any]
+) -> None:
+    audit.write(session, action, f"{row.name} ({row.id})", actor=account.name, source=account.source,
+                details=details)  # fmt: skip
