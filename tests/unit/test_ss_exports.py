@@ -130,7 +130,7 @@ def test_an_order_is_refused_with_its_reason_beyond_the_quota_and_at_the_reserve
     second = order.read(GIVEN | {"id": "f" * 16})
     with pytest.raises(Problem, match=r"needs about 61 MB, and of the 100 MB .* 40 MB are left") as told:
         kept.add(second, 60_000_000)
-    assert told.value.status == 507
+    assert told.value.status == 409
     monkeypatch.setattr(Disk, "free", lambda self: 75_000_000 - self.aside())
     with pytest.raises(Problem, match="15 MB may be written before the reserve of the disk"):
         kept.add(second, 20_000_000)

@@ -8,6 +8,7 @@ from services.smc.api import (
     devices,
     dmz,
     document,
+    exports,
     layouts,
     nodes,
     recordings,
@@ -19,6 +20,6 @@ from services.smc.api import (
 from services.smc.api.route import blueprint
 
 __all__ = [
-    "accounts", "audit", "blueprint", "certificates", "changes", "devices", "dmz", "document", "layouts",
-    "nodes", "recordings", "recovery", "services", "site", "upkeep",
+    "accounts", "audit", "blueprint", "certificates", "changes", "devices", "dmz", "document", "exports",
+    "layouts", "nodes", "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

@@ -63,7 +63,7 @@ class Runner:
             await asyncio.to_thread(self.shelf.expire)
 
     async def order(self, order: Order) -> Job:
-        """Put an order into the queue; Problem 404 where nothing of it is recorded, 409, 503, 507."""
+        """Put an order into the queue; Problem 404 where nothing of it is recorded, 409, 503."""
         wanted = await asyncio.to_thread(self._amount, order)
         if not wanted and order.id not in self.shelf.jobs:
             raise Problem("export-empty", "There is nothing to export.", "Nothing is recorded in this span.",

@@ -69,7 +69,7 @@ class Shelf:
                 _remove(place)
 
     def add(self, order: Order, wanted: int) -> Job:
-        """Keep a new order of about `wanted` bytes, or find that of its id; Problem 409, 503, 507."""
+        """Keep a new order of about `wanted` bytes, or find that of its id; Problem 409, 503."""
         if known := self.jobs.get(order.id):
             return known
         self._admit(wanted + _AROUND)
@@ -129,11 +129,11 @@ class Shelf:
         claimed = sum(one.claimed for one in list(self.jobs.values()))
         if claimed + wanted > self.size:
             raise _refused(f"It needs about {_mb(wanted)}, and of the {_mb(self.size)} that exports of this "
-                           f"node may take {_mb(max(0, self.size - claimed))} are left.", 507)  # fmt: skip
+                           f"node may take {_mb(max(0, self.size - claimed))} are left.", 409)  # fmt: skip
         promised = claimed - sum(one.held for one in list(self.jobs.values()))
         if (room := self._room() - promised) < wanted:
             raise _refused(f"It needs about {_mb(wanted)}, and {_mb(max(0, room))} may be written before the "
-                           "reserve of the disk is touched.", 507)  # fmt: skip
+                           "reserve of the disk is touched.", 409)  # fmt: skip
 
     def _room(self) -> int:
         try:
