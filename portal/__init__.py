@@ -18,6 +18,7 @@ from portal import (
     devices,
     dmz,
     errors,
+    exports,
     guard,
     headers,
     home,
@@ -37,7 +38,21 @@ from portal.static_files import install as install_static
 from services.smc import api, cluster
 
 PAGES = (
-    *(account, recovery, home, live, playback, servers, manager, topology, devices, ports, dmz, changes),
+    *(
+        account,
+        recovery,
+        home,
+        live,
+        playback,
+        exports,
+        servers,
+        manager,
+        topology,
+        devices,
+        ports,
+        dmz,
+        changes,
+    ),
     *(certificates, tasks, backups, releases, about, shell),
 )
 

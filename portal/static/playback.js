@@ -68,6 +68,7 @@ function start() {
     const { start: from, end } = clip;
     part("mark-end").disabled = from === null;
     part("download").disabled = from === null || end === null;
+    Object.assign(box.dataset, { clipStart: from ?? "", clipEnd: end ?? "" });
     part("marked").setAttribute("x", from === null ? 0 : (from - origin) / 1000);
     part("marked").setAttribute("width", from === null ? 0 : Math.max(40, ((end ?? from) - from) / 1000));
   }

@@ -1,6 +1,7 @@
 """Exports: what an order must be, how a job moves, what it is called, where it is cut, what may be kept."""
 
 import io
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -312,3 +313,15 @@ def test_how_much_a_span_takes_is_known_before_it_is_exported(filmed: Filmed) ->
 def test_settings_say_how_long_and_how_much_is_kept() -> None:
     assert shelf.limits({}) == Limits(7, 0)
     assert shelf.limits({"export_days": 30, "export_gigabytes": 2}) == Limits(30, 2_000_000_000)
+
+
+def test_exports_never_take_more_than_half_of_the_disk(tmp_path: Path) -> None:
+    greedy = Shelf(Disk(str(tmp_path)), Limits(7, 10**18))
+    greedy.open()
+    now = os.statvfs(tmp_path)
+    assert greedy.size == now.f_blocks * now.f_frsize // 2
+    gone = Shelf(Disk(str(tmp_path / "away")), Limits())
+    gone.open()
+    with pytest.raises(Problem, match="0 MB that exports"):
+        gone.add(order.read(GIVEN), 1)
+    assert not (tmp_path / "away").exists()

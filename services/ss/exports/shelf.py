@@ -29,7 +29,10 @@ _AROUND = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """For so many days and bytes results are kept; 0 bytes: a twentieth of the disk, at most 50 GB."""
+    """For so many days results are kept, at most so many bytes of them, and at most half of the disk.
+
+    0 bytes stands for a twentieth of the disk, at most 50 GB.
+    """
 
     days: int = DAYS
     size: int = 0
@@ -60,7 +63,7 @@ class Shelf:
 
     def open(self) -> None:
         """Read what is there, put what was cut off back into the queue, and clean up the rest."""
-        self.size = self.limits.size or self._share()
+        self.size = self._quota()
         for place in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
             try:
                 self._take(place)
@@ -141,12 +144,14 @@ class Shelf:
         except OSError as error:
             raise _refused(f"{self.disk.root} cannot be used: {error.strerror}.", 503) from error
 
-    def _share(self) -> int:
+    def _quota(self) -> int:
+        """Nothing while the disk is away; never so much that recordings would have to go for it."""
         try:
             now = os.statvfs(self.disk.root)
         except OSError:
-            return MOST_GB * GB
-        return min(now.f_blocks * now.f_frsize // 20, MOST_GB * GB)
+            return 0
+        whole = now.f_blocks * now.f_frsize
+        return min(self.limits.size or min(whole // 20, MOST_GB * GB), whole // 2)
 
     def _take(self, place: Path) -> None:
         if not ID.fullmatch(place.name):

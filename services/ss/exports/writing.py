@@ -73,7 +73,10 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
     room = _TABLE + len(piece.init) + _PER_FRAME * piece.frames
     with av.open(window, "w", format="mp4", options={"moov_size": str(room)}) as made:
         with av.open(io.BytesIO(piece.init + _gop(piece.places[0]))) as source:
-            stream = made.add_stream_from_template(source.streams.video[0])
+            recorded = source.streams.video[0]
+            stream = made.add_stream_from_template(recorded)
+            # libav would call H.265 hev1, which Apple's players refuse.
+            stream.codec_context.codec_tag = recorded.codec_context.codec_tag
         base, zero = Fraction(1, piece.timescale), _first_tick(piece)
         for place in piece.places:
             for one in pictures(place):
