@@ -22,16 +22,16 @@ from services.ss.exports import pieces, worker
 from services.ss.index import Index
 from services.ss.library import Library
 
-RECORDED = 8
-SETTLED = 3.2
-"""What is younger when it is ordered is not exported."""
+RECORDED = 6
+SETTLED = 1.5
+"""With the restart behind it: what is younger than three seconds when it is ordered is not exported."""
 COPIES = [f"copy-{n:02d}" for n in range(15)]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A channel recorded in files of two seconds, 15 copies of it, one that lacks a file in the middle."""
-    with Store(tmp_path_factory.mktemp("ss"), {"file_seconds": 2}) as started:
+    with Store(tmp_path_factory.mktemp("ss"), {"file_seconds": 1}) as started:
         started.counting("cam")
         started.wait_bytes("cam")
         time.sleep(RECORDED)
@@ -146,7 +146,8 @@ def test_a_recorder_killed_in_the_middle_of_a_job_goes_on_and_tears_nothing(
     with (store.recordings / "_exports" / id / "result").open("ab") as file:
         file.write(b"torn" * 1000)
     store.start_ss()
-    assert call(store, "GET", url(store, id).partition(str(store.ss_port))[2])[0] == 409
+    # Either it is not done, or main's key is not known yet.
+    assert call(store, "GET", url(store, id).partition(str(store.ss_port))[2])[0] in {409, 503}
     job = ended(store, id)
     assert (job["state"], job["files"]) == ("done", 16)
     after = json.loads((store.recordings / "_exports" / id / "job.json").read_text())
