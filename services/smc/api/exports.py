@@ -14,7 +14,7 @@ from services.smc.exports import Export, ExportDownload
 class NewExport:
     """Up to 16 channels from `start` up to, not including, `end` (milliseconds since 1970, at most 24 hours).
 
-    mp4 plays everywhere; fmp4 is fragmented, byte for byte as recorded.
+    mp4 plays everywhere; fmp4 is fragmented as it was recorded, its times beginning at zero.
     """
 
     channels: Annotated[list[Annotated[str, Text(1, 20)]], Items(1, exports.MOST_CHANNELS)]

@@ -65,7 +65,7 @@ def run(task: dict[str, Any]) -> Proof:
         file.flush()
         os.fsync(file.fileno())
         _tell(verifying=size)
-        return verify(file, offset, size, piece)
+        return verify(file, offset, size, piece, task["format"])
 
 
 def summed(path: Path) -> dict[str, Any]:
@@ -109,6 +109,8 @@ class _Guard:
 
     def look(self) -> None:
         """Raise FullError if the disk has less than its reserve."""
+        # Little is kept back in memory, so that what recording makes durable does not wait behind it.
+        os.fdatasync(self._file.fileno())
         now = os.fstatvfs(self._file.fileno())
         if now.f_bavail * now.f_frsize < self._reserve:
             raise FullError("something else filled the disk up to its reserve")
@@ -120,7 +122,9 @@ def _tell(**words: object) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through the buffer: its lock, held here for ever, would keep the interpreter from ending.
+    while os.read(0, 4096):
+        pass
     os._exit(1)
 
 
