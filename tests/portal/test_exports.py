@@ -119,6 +119,7 @@ def shown(site: Site, channel: str) -> None:
         session.commit()
 
 
+@pytest.mark.full
 def test_every_state_is_shown_and_nothing_is_found_in_light_and_dark(
     page: Page, portal: Portal, site: Site, recorder: dict[str, object], channel: str,
     findings: Callable[[Page], list[str]],
