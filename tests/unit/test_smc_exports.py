@@ -123,7 +123,7 @@ def test_an_order_that_one_node_refuses_leaves_nothing_on_the_others(
 @pytest.mark.parametrize(
     "wrong",
     [{"channels": []}, {"channels": ["x"] * 2}, {"channels": [f"c{n}" for n in range(17)]}, {"form": "avi"},
-     {"end": NOON}, {"end": NOON + 86_400_001}, {"start": -1}],
+     {"end": NOON}, {"end": NOON + 86_400_001}, {"start": 10**18, "end": 10**18 + 1}, {"start": -1}],
 )  # fmt: skip
 def test_an_order_that_is_none_reaches_no_node(
     platform: Platform, site: Nodes, admin: Account, wrong: dict[str, Any]

@@ -53,7 +53,7 @@ def kept(tmp_path: Path) -> Shelf:
         {"channels": [{"channel": f"c{n}", "name": "x"} for n in range(17)]}, {"end": NOON * 1000},
         {"channels": [{"channel": "../x", "name": "x"}]}, {"start": True}, {"start": -1}, {"by": ""},
         {"channels": [{"channel": "cam", "name": "x"}] * 2}, {"end": (NOON + 86_401) * 1000}, {"by": 1},
-        {"channels": "cam"}, {"channels": [1]}, {"start": 1.5}, {"platform": "x" * 129},
+        {"channels": "cam"}, {"start": 10**18, "end": 10**18 + 1}, {"channels": [1]}, {"start": 1.5}, {"platform": "x" * 129},
     ],
 )  # fmt: skip
 def test_an_order_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
@@ -325,3 +325,29 @@ def test_exports_never_take_more_than_half_of_the_disk(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="0 MB that exports"):
         gone.add(order.read(GIVEN), 1)
     assert not (tmp_path / "away").exists()
+
+
+def test_a_result_that_is_not_as_long_as_it_was_is_no_longer_given_out(kept: Shelf) -> None:
+    ids = [f"{n:016x}" for n in range(3)]
+    for id in ids:
+        one = kept.add(order.read(GIVEN | {"id": id}), 1)
+        one.made, one.state, one.size = [made(1, 0, 1)], "verifying", 5
+        kept.result(id).write_bytes(b"12345")
+        kept.end(one, "done")
+    kept.result(ids[0]).write_bytes(b"1234")
+    kept.result(ids[1]).unlink()
+    kept.jobs = {}
+    kept.open()
+    assert list(kept.jobs) == ids[2:]
+
+
+def test_exports_of_a_disk_that_was_away_are_known_when_it_is_back(kept: Shelf, tmp_path: Path) -> None:
+    kept.add(order.read(GIVEN), 1)
+    root = Path(kept.disk.root)
+    away = root.rename(root.with_name("away"))
+    again = Shelf(kept.disk, kept.limits)
+    again.open()
+    assert (again.known, again.jobs, again.size) == (False, {}, 0)
+    away.rename(root)
+    again.open()
+    assert (again.known, list(again.jobs)) == (True, [GIVEN["id"]])

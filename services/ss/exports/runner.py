@@ -60,7 +60,7 @@ class Runner:
                 async with asyncio.timeout(TURN_SECONDS):
                     await self._news.wait()
             self._news.clear()
-            await asyncio.to_thread(self.shelf.expire)
+            await _whole(self.shelf.expire if self.shelf.known else self.shelf.open)
 
     async def order(self, order: Order) -> Job:
         """Put an order into the queue; Problem 404 where nothing of it is recorded, 409, 503."""

@@ -51,7 +51,17 @@ class Shelf:
     disk: Disk
     limits: Limits
     jobs: dict[str, Job] = field(default_factory=dict)
-    size: int = 0
+    known: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that exports may take; none while the disk is away, and never so much that recordings go."""
+        try:
+            now = os.statvfs(self.disk.root)
+        except OSError:
+            return 0
+        whole = now.f_blocks * now.f_frsize
+        return min(self.limits.size or min(whole // 20, MOST_GB * GB), whole // 2)
 
     @property
     def folder(self) -> Path:
@@ -62,8 +72,11 @@ class Shelf:
         return self.folder / id / RESULT
 
     def open(self) -> None:
-        """Read what is there, put what was cut off back into the queue, and clean up the rest."""
-        self.size = self._quota()
+        """Read what is there, put what was cut off back into the queue, and clean up the rest.
+
+        While the disk is away nothing is `known`; it is to be read once it is back.
+        """
+        self.known = Path(self.disk.root).is_dir()
         for place in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
             try:
                 self._take(place)
@@ -73,6 +86,8 @@ class Shelf:
 
     def add(self, order: Order, wanted: int) -> Job:
         """Keep a new order of about `wanted` bytes, or find that of its id; Problem 409, 503."""
+        if not self.known:
+            self.open()
         if known := self.jobs.get(order.id):
             return known
         self._admit(wanted + _AROUND)
@@ -144,15 +159,6 @@ class Shelf:
         except OSError as error:
             raise _refused(f"{self.disk.root} cannot be used: {error.strerror}.", 503) from error
 
-    def _quota(self) -> int:
-        """Nothing while the disk is away; never so much that recordings would have to go for it."""
-        try:
-            now = os.statvfs(self.disk.root)
-        except OSError:
-            return 0
-        whole = now.f_blocks * now.f_frsize
-        return min(self.limits.size or min(whole // 20, MOST_GB * GB), whole // 2)
-
     def _take(self, place: Path) -> None:
         if not ID.fullmatch(place.name):
             raise ValueError("its name is no id")
@@ -161,6 +167,8 @@ class Shelf:
         for other in place.iterdir():
             if other.name != NOTE and (other.name != RESULT or (one.over and one.state != "done")):
                 _remove(other)
+        if one.state == "done" and (place / RESULT).stat().st_size != one.size:
+            raise ValueError("its result is not as long as it was")
         self.jobs[place.name] = one
 
 
