@@ -44,7 +44,7 @@ async function send(event) {
 }
 
 document.addEventListener("click", (event) => {
-  if (!event.target.closest('[data-opens="export"]')) return;
+  if (!event.target.closest('[data-opens="export-order"]')) return;
   refuse("");
   suggested().forEach((moment, n) => (form.elements[["export-start", "export-end"][n]].value = written(moment)));
 });

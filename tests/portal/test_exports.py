@@ -93,7 +93,7 @@ def test_who_may_only_look_sees_no_exports(admin: Visitor, site: Site) -> None:
     assert admin.get("/exports").status_code == 403
     text = admin.get("/playback").get_data(as_text=True)
     assert "Download clip" in text
-    assert 'data-opens="export"' not in text
+    assert 'data-opens="export-order"' not in text
 
 
 def shown(site: Site, channel: str) -> None:
