@@ -77,6 +77,8 @@ def test_each_node_makes_its_part_and_both_are_whole(
     print(f"pictures of the parts: {counts}")
     assert all(count > 25 * 12 for count in counts)
     site.on(SUB, "test", "-f", f"/srv/dss/recordings/_exports/{id}/result")
+    allowed = site.on(SUB, "systemctl", "show", "--value", "--property=SystemCallFilter", "dss-ss")
+    assert "setpriority" in allowed.split(), "exports could not give way to recording"
 
 
 def test_an_export_outlives_kill_and_power_cut_of_its_node(
