@@ -46,6 +46,23 @@ KEYS = (
         "2000",
     ),
     row(
+        "dss_export_days",
+        "number",
+        NODES,
+        7,
+        "Days for which the results of exports are kept.",
+        "30",
+    ),
+    row(
+        "dss_export_gigabytes",
+        "number",
+        NODES,
+        None,
+        "Gigabytes that exports may take on the first folder for recordings; recordings leave them free. If "
+        "absent: a twentieth of that disk, 50 GB at most.",
+        "200",
+    ),
+    row(
         "dss_portal_certificate",
         "text",
         "main",

@@ -25,6 +25,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("home.page", "Home", "home"),
             Link("live.page", "Live", "eye", "live.view"),
             Link("playback.page", "Playback", "clock", "recordings.view"),
+            Link("exports.page", "Exports", "download", "recordings.export"),
         ),
     ),
     (

@@ -20,7 +20,8 @@ INITIALISED = "initialised"
 
 PERMISSIONS = frozenset(
     {"live.view", "devices.view", "devices.manage", "nodes.view", "nodes.manage", "services.control",
-     "network.view", "network.manage", "audit.view", "accounts.manage", "recordings.view"}
+     "network.view", "network.manage", "audit.view", "accounts.manage", "recordings.view",
+     "recordings.export"}
 )  # fmt: skip
 ROLES: dict[str, frozenset[str]] = {
     "administrator": PERMISSIONS,

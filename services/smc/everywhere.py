@@ -1,6 +1,6 @@
 """One question to the agents, or another service, of all nodes at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -26,12 +26,18 @@ class Answer(Generic[T]):
     problem: Problem | None = None
 
 
-def ask(session: Session, path: str, read: Callable[[Node, Any], T], service: str = "smc") -> list[Answer[T]]:
-    """The answers of all nodes to GET `path`, main first, each read by `read(node, JSON)`.
+def ask(
+    session: Session,
+    path: str,
+    read: Callable[[Node, Any], T],
+    service: str = "smc",
+    only: Collection[str] | None = None,
+) -> list[Answer[T]]:
+    """The answers of all nodes, or `only` some, to GET `path`, main first, each read by `read(node, JSON)`.
 
     A node that does not report is not asked: each attempt would wait in vain.
     """
-    known = nodes.listing(session)
+    known = [one for one in nodes.listing(session) if only is None or one.name in only]
     session.rollback()
     return at_once(known, lambda node: _of(node, path, read, service))
 

@@ -217,6 +217,19 @@ class Bookmark(Base):
     __table_args__ = (Index("ix_bookmarks_channel_id_at", "channel_id", "at"), TABLE)
 
 
+class Export(Base):
+    """An order of an export; each of `channels` has `channel`, `name` and `node`, which makes its part."""
+
+    __tablename__ = "exports"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    ordered_by: Mapped[str] = mapped_column(String(64))
+    ordered_at: Mapped[datetime] = mapped_column(index=True)
+    format: Mapped[str] = mapped_column(String(8))
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    channels: Mapped[list[dict[str, str]]]
+
+
 class DeviceState(Base):
     """What the device's node said last; `at` is that node's time of the observation."""
 

@@ -12,6 +12,10 @@ from services.media.rtsp_server import Limits
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
 from services.ss import api, control, retention, rtsp_server
+from services.ss.exports import api as exports_api
+from services.ss.exports import shelf
+from services.ss.exports.runner import Runner
+from services.ss.exports.shelf import Shelf
 from services.ss.plan import ALARM_SECONDS, Plan
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
@@ -23,7 +27,7 @@ async def build(context: Context) -> None:
     """Put DSS_SS together.
 
     Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (none: no
-    limit), `alarm_seconds`, `file_seconds` (60).
+    limit), `alarm_seconds`, `file_seconds` (60), `export_days` (7), `export_gigabytes` (a share of the disk).
     """
     settings = context.service.settings
     roots = [str(one) for one in settings.get("folders") or [context.node.install_path / "recordings"]]
@@ -34,6 +38,9 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name, SCOPE)
     plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
     assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
+
+    exports = Runner(store.library, _shelf(store, settings), context.node.name)
+    await asyncio.to_thread(exports.shelf.open)
 
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
@@ -48,17 +55,28 @@ async def build(context: Context) -> None:
         for server in servers:
             server.close()
         await thumbnails.close()
+        await exports.close()
         await plan.close()
         store.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes(api.routes(store, plan, gate, thumbnails) + control.routes(store, plan))
+    context.app.add_routes([*api.routes(store, plan, gate, thumbnails), *control.routes(store, plan)])
+    context.app.add_routes(exports_api.routes(exports, gate))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))
     context.background("store", store.check_all)
     context.background("sync", store.sync_often)
     context.background("watch", plan.watch)
+    context.background("exports", exports.run)
+
+
+def _shelf(store: Store, settings: dict[str, object]) -> Shelf:
+    """Exports stay on the first disk, which leaves room for them."""
+    disk = store.disks.all[0]
+    made = Shelf(disk, shelf.limits(settings))
+    disk.aside = made.aside
+    return made
 
 
 def _port(service: str) -> int:

@@ -28,6 +28,7 @@ class Disk:
     used: int = 0
     locked: int = 0
     failed_at: float = -REST_SECONDS
+    aside: Callable[[], int] = lambda: 0
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "disk"))
 
     async def run(self, work: Callable[..., T], *given: object) -> T:
@@ -40,9 +41,12 @@ class Disk:
         return monotonic() - self.failed_at < REST_SECONDS
 
     def free(self) -> int:
-        """Bytes that may still be written before the reserve is touched; raises OSError."""
+        """Bytes that recordings may still take; raises OSError.
+
+        Neither the reserve is theirs, nor what is kept `aside` for exports.
+        """
         now = os.statvfs(self.root)
-        return now.f_bavail * now.f_frsize - self.reserve(now.f_blocks * now.f_frsize)
+        return now.f_bavail * now.f_frsize - self.reserve(now.f_blocks * now.f_frsize) - self.aside()
 
     @staticmethod
     def reserve(size: int) -> int:

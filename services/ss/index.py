@@ -83,6 +83,16 @@ class Index:
         where = 'channel = ? AND start > ? AND start < ? AND "end" > ? ORDER BY seq'
         return self._rows(where, channel, start - LONGEST, end, start)
 
+    def amount(self, channel: str, start: int, end: int) -> int:
+        """About how many bytes [start, end) takes: of a file that reaches out of it, its share."""
+        query = 'SELECT size, start, "end" FROM files WHERE channel = ? AND start > ? AND start < ?'
+        with self._lock:
+            rows = self._base.execute(query, (channel, start - LONGEST, end)).fetchall()
+        shares = (
+            (size, min(high, end) - max(low, start), high - low) for size, low, high in rows if high > start
+        )
+        return sum(size * part // whole for size, part, whole in shares)
+
     def next_start(self, channel: str, moment: int) -> Entry | None:
         """The file that begins first after a moment."""
         return self._one("channel = ? AND start > ? ORDER BY start", channel, moment)

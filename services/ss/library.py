@@ -56,6 +56,12 @@ class Library:
             found.append(live)
         return found
 
+    def amount(self, channel: str, start: int, end: int) -> int:
+        """About how many bytes of [start, end) there are."""
+        live = self._live(channel)
+        more = live.size if live and live.start < end and live.end > start else 0
+        return self.index.amount(channel, start, end) + more
+
     def find(self, channel: str, moment: int) -> Entry | None:
         """The file to play a moment from: what was recorded last of it, else what begins next after it."""
         if found := self.within(channel, moment, moment + 1):

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from portal import create_app
-from services.smc import accounts, devices, nodes, sessions
+from services.runtime import clock
+from services.smc import accounts, devices, models, nodes, sessions
 from services.smc.api import openapi
 from services.smc.api.route import TABLE, Operation
+from tests.portal.agent import part
 from tests.portal.upkeep import busy
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ CHANGE = {
 
 
 UPKEEP = busy("main-a")
+EXPORT = part("e" * 16, "done", name="x.mp4", sha256="a" * 64)
 LOCK = {"id": "l1", "start": 1.0, "end": 2.0, "note": "", "by": "admin", "at": "2026-11-22T02:03:12Z"}
 RECORDING = {"channel": "c", "mode": "event", "manual": False, "asked": None, "writes": None,
              "event_seconds": 1.5, "problem": ""}  # fmt: skip
@@ -77,12 +81,10 @@ INTERVAL = {"start": 1.0, "end": 2.0, "after": "gap", "kind": "event", "locked":
 
 
 class Agent(BaseHTTPRequestHandler):
-    """The local node agent, which has every service, every task, every change and every backup.
-
-    DSS_SS of the node answers on the same port.
-    """
+    """The local node agent and DSS_SS, which have every service, task, change, backup and export."""
 
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         _, part, *rest = self.path.split("/")
         answers: dict[str, Any] = {
             "services": [SERVICE], "tasks": {"id": "t1", "state": "done", "steps": [STEP]},
@@ -91,6 +93,7 @@ class Agent(BaseHTTPRequestHandler):
             "backups": asdict(UPKEEP.runs[0]) if rest else UPKEEP.backups(),
             "drift": [{"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100}],
             "history": UPKEEP.history() | {"changes": [CHANGE]},
+            "exports": EXPORT if rest or self.command == "POST" else [EXPORT],
             "releases": UPKEEP.answer("GET", ["releases"], {})[1],
             "recording": RECORDING, "events": RECORDING | {"accepted": True},
             "locks": {"locks": [LOCK]} if self.command == "GET" else LOCK,
@@ -103,17 +106,26 @@ class Agent(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815
-    do_DELETE = do_GET  # noqa: N815
+    do_POST = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture
 def agent(platform: "Platform") -> Iterator[None]:
-    """Main's agent on its port of smc.json."""
-    port = json.loads((platform.files.etc / "services" / "smc.json").read_text())["ports"]["http"]
-    platform.files.service("ss", {"http": port})
+    """Main's agent and DSS_SS on their ports."""
+    services = (
+        json.loads((platform.files.etc / "services" / f"{id}.json").read_text()) for id in ("smc", "ss")
+    )
+    with ExitStack() as stack:
+        for one in services:
+            stack.enter_context(served(one["ports"]["http"]))
+        yield
+
+
+@contextmanager
+def served(port: int) -> Iterator[None]:
+    """The stand-in at a port."""
     with ThreadingHTTPServer(("127.0.0.1", port), Agent) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -130,12 +142,19 @@ def known(platform: "Platform") -> dict[str, list[str]]:
         admin = accounts.initialise(session, "admin", "Admin.2468", answers, "127.0.0.1")
         nodes.register(session, "main-a", "main", "127.0.0.1", None, "1")
         device = devices.add(session, devices.NewRtsp("A", "main-a", "rtsp://198.18.0.101/a"), admin)
+        now, channels = clock.now(), [{"channel": device.channels[0].id, "name": "A", "node": "main-a"}]
+        session.add(models.Export(id=EXPORT["id"], ordered_by="admin", ordered_at=now, format="mp4",
+                                  start_at=now, end_at=now, channels=channels))  # fmt: skip
+        session.commit()
     with platform.redis.client() as redis:
         redis.set(
-            "beat:main-a", json.dumps({"node": "main-a", "cpu": 1, "memory": {"total": 2, "available": 1}})
+            "beat:main-a",
+            json.dumps({"node": "main-a", "cpu": 1, "memory": {"total": 2, "available": 1}}),
+            px=120_000,
         )
     return {
-        "id": [device.id, device.channels[0].id, "t1"], "name": ["main-a"], "service": ["mts", "all"],
+        "id": [device.id, device.channels[0].id, "t1", EXPORT["id"]], "name": ["main-a"],
+        "service": ["mts", "all"],
         "verb": ["start", "stop", "restart"],
     }  # fmt: skip
 

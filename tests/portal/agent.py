@@ -40,6 +40,7 @@ class Agent:
     drift: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     streams: Callable[[], list[dict[str, Any]]] | None = None
+    exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -81,6 +82,20 @@ class Agent:
             found["state"] = {"confirm": "kept", "undo": "undone"}[parts[2]]
         return (200, found) if found else (404, {"code": "unknown", "what": "No such thing."})
 
+    def export(self, method: str, parts: list[str], asked: dict[str, Any]) -> tuple[int, Any]:
+        """Exports as DSS_SS makes them; what was ordered waits until a test says how it goes on."""
+        if method == "POST" and parts == ["exports"]:
+            self.exports[asked["id"]] = part(asked["id"])
+            return 201, self.exports[asked["id"]]
+        if parts == ["exports"]:
+            return 200, list(self.exports.values())
+        found = self.exports.get(parts[1])
+        if found and method == "DELETE":
+            return 200, self.exports.pop(parts[1])
+        if found and parts[2:] == ["cancel"]:
+            found |= {"state": "cancelled"}
+        return (200, found) if found else (404, {"code": "unknown", "what": "No such thing."})
+
     def answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """Status and body of one request."""
         parts = path.partition("?")[0].strip("/").split("/")
@@ -98,6 +113,8 @@ class Agent:
             }
         if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
+        if "exports" in parts[:3]:
+            return self.export(method, parts[parts.index("exports") :], body or {})
         if parts == ["drift"]:
             return 200, self.drift
         if parts[0] == "changes":
@@ -124,6 +141,14 @@ def record(asked: dict[str, Any], state: str, id: str) -> dict[str, Any]:
         "problem": problem if state == "refused" else None,
         "log": [{"at": time.time(), "text": f"It is {state}."}],
     }  # fmt: skip
+
+
+def part(id: str, state: str = "queued", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A part of an export as DSS_SS tells it."""
+    return {
+        "id": id, "state": state, "at": time.time(), "written": 0, "total": 1000, "files": 0, "missing": 0.0,
+        "name": "", "size": 0, "sha256": "", "why": "", "ended": 0.0,
+    } | more  # fmt: skip
 
 
 def service(id: str, state: str = "Running", reason: str = "", hours: float = 52.3) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def served(agent: Agent, prefix: str) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_GET  # noqa: N815 - the standard library's name
+        do_POST = do_DELETE = do_GET  # noqa: N815 - the standard library's names
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

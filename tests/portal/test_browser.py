@@ -27,7 +27,7 @@ PAGES = {
     "home": "/", "live-1": "/live?size=1&c=", "live-4": "/live?size=4&c=",
     "live-9": "/live?size=9&c=", "live-36": "/live?size=36&c=", "playback": "/playback",
     "playback-9": "/playback?size=9",
-    "topology": "/topology?node=sub-1",
+    "exports": "/exports", "topology": "/topology?node=sub-1",
     "topology-table": "/topology?view=table", "servers": "/servers", "server": "/servers/sub-1",
     "services": "/services/main-a", "services-log": "/services/sub-1?log=mts", "devices": "/devices",
     "device-add": "/devices/add", "ports": "/ports", "settings": "/settings/sub-1",

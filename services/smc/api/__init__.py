@@ -9,6 +9,7 @@ from services.smc.api import (
     devices,
     dmz,
     document,
+    exports,
     layouts,
     nodes,
     recordings,
@@ -21,5 +22,6 @@ from services.smc.api.route import blueprint
 
 __all__ = [
     "accounts", "audit", "blueprint", "bookmarks", "certificates", "changes", "devices", "dmz", "document",
+    "exports",
     "layouts", "nodes", "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

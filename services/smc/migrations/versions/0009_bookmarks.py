@@ -1,12 +1,12 @@
 """Named moments of recordings.
 
-Revision: 0009, after 0006.
+Revision: 0009, after 0008.
 """
 
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,115 @@
+"""What DSS_SS answers about exports: orders of main, by the node's token, and downloads by one-time token."""
+
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from services.media.gate import Gate
+from services.runtime import auth
+from services.runtime.errors import Problem
+from services.ss.exports import order
+from services.ss.exports.job import Job
+from services.ss.exports.runner import Runner
+
+SCOPE = "export/"
+MOST_DOWNLOADS = 8
+_LARGEST_BODY = 64 * 1024
+
+
+class Download(web.FileResponse):
+    """A result, or the bytes of it that `Range` asks for; stands among `going` while it is sent."""
+
+    def __init__(self, path: Path, headers: dict[str, str], going: "set[Download]") -> None:
+        super().__init__(path, headers=headers)
+        self._going = going
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send it all."""
+        self._going.add(self)
+        try:
+            return await super().prepare(request)
+        finally:
+            self._going.discard(self)
+
+
+def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
+    """All routes."""
+    downloads: set[Download] = set()
+
+    async def take(request: web.Request) -> web.Response:
+        return web.json_response((await runner.order(order.read(await _json(request)))).told(), status=201)
+
+    async def listing(_: web.Request) -> web.Response:
+        return web.json_response([one.told() for one in runner.shelf.jobs.values()])
+
+    async def one(request: web.Request) -> web.Response:
+        return web.json_response(_job(runner, request).told())
+
+    async def cancel(request: web.Request) -> web.Response:
+        return web.json_response((await runner.cancel(_job(runner, request).order.id)).told())
+
+    async def remove(request: web.Request) -> web.Response:
+        await runner.remove(_job(runner, request).order.id)
+        return web.json_response({})
+
+    @auth.public
+    async def download(request: web.Request) -> web.StreamResponse:
+        _admit(gate, request)
+        if len(downloads) >= MOST_DOWNLOADS:
+            raise _refused("Too many downloads are going on.", 503)
+        return _result(runner, _job(runner, request), downloads)
+
+    return [
+        web.post("/exports", take),
+        web.get("/exports", listing),
+        web.get("/exports/{id}", one),
+        web.post("/exports/{id}/cancel", cancel),
+        web.delete("/exports/{id}", remove),
+        # Asking for the head alone would use the token up.
+        web.get("/export/{id}", download, allow_head=False),
+    ]
+
+
+def _admit(gate: Gate, request: web.Request) -> None:
+    """Use up a token; bytes may be asked for again with another one."""
+    try:
+        gate.admit(request.query.get("token", ""), SCOPE + request.match_info["id"])
+    except Problem as problem:
+        raise _refused(problem.why, problem.status) from problem
+
+
+def _result(runner: Runner, job: Job, downloads: set[Download]) -> Download:
+    if job.state != "done":
+        raise _refused(f"The export is {job.state}.", 409)
+    headers = {
+        "Content-Type": "application/zip" if job.zip else "video/mp4",
+        "Content-Disposition": f'attachment; filename="{job.name}"',
+        "Cache-Control": "no-store", "X-Export-SHA256": job.sha256,
+    }  # fmt: skip
+    return Download(runner.shelf.result(job.order.id), headers, downloads)
+
+
+def _job(runner: Runner, request: web.Request) -> Job:
+    found = runner.shelf.jobs.get(request.match_info["id"])
+    if found is None:
+        raise Problem(
+            "export-unknown", "There is no such export.", "It was deleted, or became too old.",
+            "Order it again while the recording is still there.", status=404,
+        )  # fmt: skip
+    return found
+
+
+async def _json(request: web.Request) -> Any:  # noqa: ANN401 - JSON
+    if (request.content_length or 0) > _LARGEST_BODY:
+        raise order.wrong("It is too long.")
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise order.wrong("It is not JSON.") from error
+
+
+def _refused(why: str, status: int) -> Problem:
+    remedy = "Ask for another permission to download and go on with what is there already."
+    return Problem("export-refused", "The download was refused.", why, remedy, status)

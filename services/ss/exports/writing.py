@@ -1,0 +1,131 @@
+"""A piece as an MP4 file: fragmented as recorded, or plain with its table in front, never re-encoded."""
+
+import io
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+from services.ss import boxes
+from services.ss.boxes import STAMP_SIZE, Frame, TornError
+from services.ss.exports.pieces import Piece
+from services.ss.exports.window import Window
+from services.ss.reader import Place, opened
+
+_SHIFTED = 104
+"""Size of a moof whose sample has a presentation offset, which stands at its end."""
+_TABLE, _PER_FRAME = 16 * 1024, 40
+"""What the table in front takes at most: in all, and for each picture in its six lists."""
+_DEEPEST = 32
+
+Wrote = Callable[[int], None]
+
+
+class SourceGoneError(Exception):
+    """A recording was deleted, or is not as it was, since the piece was planned."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: decode time, presentation offset and duration in ticks, whether it is a key frame."""
+
+    tick: int
+    shift: int
+    duration: int
+    key: bool
+    data: memoryview
+
+
+class _LateError(Exception):
+    """A picture is shown before it is decoded, by so many ticks: all are to be shown later."""
+
+
+def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> None:
+    """Write it; `wrote` hears how many bytes of the recording went in. OSError, SourceGoneError."""
+    if form == "fmp4":
+        return _fragments(piece, window, wrote)
+    delay = 0
+    for _ in range(_DEEPEST):
+        try:
+            return _plain(piece, window, wrote, delay)
+        except _LateError as late:
+            delay = int(late.args[0])
+            window.seek(0)
+    raise SourceGoneError("its pictures are in no order that can be shown")
+
+
+def _fragments(piece: Piece, window: Window, wrote: Wrote) -> None:
+    window.write(piece.init)
+    zero = _first_tick(piece)
+    for place in piece.places:
+        data = bytearray(_gop(place))
+        for frame in _frames(place, data):
+            where = boxes.tick_offset(frame)
+            data[where : where + 8] = (frame.tick - zero).to_bytes(8, "big")
+        window.write(data)
+        wrote(len(data))
+
+
+def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
+    room = _TABLE + len(piece.init) + _PER_FRAME * piece.frames
+    with av.open(window, "w", format="mp4", options={"moov_size": str(room)}) as made:
+        with av.open(io.BytesIO(piece.init + _gop(piece.places[0]))) as source:
+            recorded = source.streams.video[0]
+            stream = made.add_stream_from_template(recorded)
+            # libav would call H.265 hev1, which Apple's players refuse.
+            stream.codec_context.codec_tag = recorded.codec_context.codec_tag
+        base, zero = Fraction(1, piece.timescale), _first_tick(piece)
+        for place in piece.places:
+            for one in pictures(place):
+                if one.shift + delay < 0:
+                    raise _LateError(-one.shift)
+                packet = av.Packet(bytes(one.data))
+                packet.stream, packet.time_base = stream, base
+                packet.dts = one.tick - zero - delay
+                packet.pts = one.tick - zero + one.shift
+                packet.duration, packet.is_keyframe = one.duration, one.key
+                made.mux(packet)
+            wrote(place.bytes[1])
+
+
+def pictures(place: Place) -> Iterator[Picture]:
+    """The pictures of a GOP as recorded; OSError, SourceGoneError."""
+    data = _gop(place)
+    view = memoryview(data)
+    for frame in _frames(place, data):
+        moof = frame.offset + (STAMP_SIZE if frame.at else 0)
+        size = int.from_bytes(view[moof : moof + 4], "big")
+        shift = int.from_bytes(view[moof + 100 : moof + 104], "big", signed=True) if size == _SHIFTED else 0
+        sample = view[moof + size + 8 : frame.end]
+        yield Picture(frame.tick, shift, frame.duration, bool(frame.at), sample)
+
+
+def _gop(place: Place) -> bytes:
+    offset, size = place.bytes
+    try:
+        with opened(place.entry) as file:
+            data = os.pread(file.number, size, offset)
+    except FileNotFoundError as error:
+        raise SourceGoneError(f"{place.entry.path.name} was deleted to make room") from error
+    if len(data) != size:
+        raise SourceGoneError(f"{place.entry.path.name} is shorter than it was")
+    return data
+
+
+def _frames(place: Place, data: bytes | bytearray) -> list[Frame]:
+    try:
+        found = list(boxes.parse(data))
+    except (TornError, struct.error) as error:
+        raise SourceGoneError(f"{place.entry.path.name} is not as it was") from error
+    gop = place.entry.gops[place.number]
+    if len(found) != gop.frames or found[0].tick != gop.tick:
+        raise SourceGoneError(f"{place.entry.path.name} is not as it was")
+    return found
+
+
+def _first_tick(piece: Piece) -> int:
+    first = piece.places[0]
+    return first.entry.gops[first.number].tick

@@ -1,0 +1,94 @@
+"""Exports on real nodes: of two nodes at once, under the unit's own sandbox, over kill -9 and a power cut."""
+
+import hashlib
+import time
+import urllib.request
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from test_recordings import covered
+
+from lab.admin import Admin, RefusedError, until
+from lab.site import SUB, Site
+from lab.viewer import decode
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def channels(site: Site, admin: Admin) -> dict[str, str]:
+    """The channel of each node's camera, recorded for some seconds."""
+    found = {d["node"]: str(d["channels"][0]["id"]) for d in admin.get("/devices")}
+    for channel in found.values():
+        admin.post(f"/channels/{channel}/recording", plan="continuous")
+    for channel in found.values():
+        until(90, f"{channel} is recorded", lambda c=channel: covered(admin, c, 20) > 15)
+    return found
+
+
+def order(admin: Admin, *channels: str) -> str:
+    """The id of an export of the last minute."""
+    now = int(time.time() * 1000)
+    made = admin.post("/exports", channels=list(channels), start=now - 60_000, end=now, format="mp4")
+    return str(made["id"])
+
+
+def done(admin: Admin, id: str) -> Any:  # noqa: ANN401 - JSON
+    """The export once all its parts are done, or False."""
+    try:
+        found = admin.get(f"/exports/{id}")
+    except RefusedError:
+        return False
+    assert found["state"] not in {"failed", "cancelled", "gone"}, found
+    return found if found["state"] == "done" else False
+
+
+def fetched(admin: Admin, id: str, node: str, span: str) -> bytes:
+    """Some bytes of a part, by a permission of their own."""
+    way = admin.post(f"/exports/{id}/download", node=node)
+    request = urllib.request.Request(admin.base + way["path"], headers={"Range": span})
+    with urllib.request.urlopen(request, context=admin.trust, timeout=60) as answer:
+        assert answer.status == 206
+        return bytes(answer.read())
+
+
+def whole(admin: Admin, found: Any) -> list[int]:  # noqa: ANN401
+    """Pictures of each part, all of them following each other, its hash compared."""
+    counts = []
+    for part in found["parts"]:
+        data = fetched(admin, found["id"], part["node"], "bytes=0-99999")
+        data += fetched(admin, found["id"], part["node"], "bytes=100000-")
+        assert hashlib.sha256(data).hexdigest() == part["sha256"]
+        if part["files"] == 1:
+            counters = decode(data)
+            assert all(b == a + 1 for a, b in pairwise(counters))
+            counts.append(len(counters))
+    return counts
+
+
+def test_each_node_makes_its_part_and_both_are_whole(
+    site: Site, admin: Admin, channels: dict[str, str]
+) -> None:
+    id = order(admin, *channels.values())
+    found = until(60, "both parts are done", lambda: done(admin, id))
+    assert {part["node"] for part in found["parts"]} == set(channels)
+    counts = whole(admin, found)
+    print(f"pictures of the parts: {counts}")
+    assert all(count > 25 * 12 for count in counts)
+    site.on(SUB, "test", "-f", f"/srv/dss/recordings/_exports/{id}/result")
+    allowed = site.on(SUB, "systemctl", "show", "--value", "--property=SystemCallFilter", "dss-ss")
+    assert "setpriority" in allowed.split(), "exports could not give way to recording"
+
+
+def test_an_export_outlives_kill_and_power_cut_of_its_node(
+    site: Site, admin: Admin, channels: dict[str, str]
+) -> None:
+    first = order(admin, channels[SUB])
+    site.on(SUB, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "dss-ss")
+    whole(admin, until(90, "it is done after the kill", lambda: done(admin, first)))
+    second = order(admin, channels[SUB])
+    site.lab.poweroff(SUB)
+    site.lab.boot(SUB)
+    whole(admin, until(150, "it is done after the power cut", lambda: done(admin, second)))
+    whole(admin, done(admin, first))
