@@ -21,6 +21,7 @@ from lab import needs
 from services.ss.exports import pieces, worker
 from services.ss.index import Index
 from services.ss.library import Library
+from services.ss.locks import Locks
 
 RECORDED = 6
 SETTLED = 1.5
@@ -239,7 +240,7 @@ def test_exports_are_no_recordings(store: Store) -> None:
 
 def test_a_job_stops_before_the_disk_loses_its_reserve(store: Store, tmp_path: Path) -> None:
     index = Index(store.folder / "state" / "index.db")
-    piece = next(pieces.pieces(Library(index), "cam", 0, int(time.time() * 1e6)))
+    piece = next(pieces.pieces(Library(index, Locks([])), "cam", 0, int(time.time() * 1e6)))
     index.close()
     task = {"result": str(tmp_path / "result"), "offset": 0, "format": "mp4", "reserve": 10**18,
             "piece": pieces.as_dict(piece)}  # fmt: skip

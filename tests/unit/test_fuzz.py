@@ -17,6 +17,7 @@ import pytest
 
 from services.media import batch, rtsp_server
 from services.media.gate import Gate
+from services.media.plans import CONTINUOUS
 from services.media.rtsp_server import Limits
 from services.mts import bits, depay, fmp4
 from services.mts.chunk import Chunk, payloads
@@ -28,7 +29,9 @@ from services.runtime.rtsp_message import Message
 from services.ss import boxes, segment, spans
 from services.ss.index import Index
 from services.ss.library import Library
+from services.ss.locks import Locks
 from services.ss.playback import Viewing
+from services.ss.thumbnails import Thumbnails
 from tests.unit.fuzz import Allowed, survive
 
 FEW, MANY = 400, 1_000_000
@@ -89,9 +92,8 @@ def _requests() -> list[bytes]:
 
 
 def _file() -> bytes:
-    text = segment.head(
-        fmp4.init_segment(bits.h264(SPS), b"\0\0\0\x08avc1", 90_000), 'video/mp4; codecs="avc1"', 90_000
-    )
+    init = fmp4.init_segment(bits.h264(SPS), b"\0\0\0\x08avc1", 90_000)
+    text = segment.head(init, 'video/mp4; codecs="avc1"', 90_000, CONTINUOUS)
     for n in range(4):
         sample = (4).to_bytes(4, "big") + b"abcd"
         text += fmp4.stamp(n * 3600, 1_790_000_000_000_000) if n % 2 == 0 else b""
@@ -267,7 +269,7 @@ class Socket:
 
 
 async def _viewing(data: bytes) -> None:
-    await Viewing(LIBRARY.found, "a-1", cast(Any, Socket(data))).serve()
+    await Viewing(LIBRARY.found, Thumbnails(LIBRARY.found), "a-1", cast(Any, Socket(data))).serve()
 
 
 @dataclass
@@ -289,7 +291,7 @@ class Case:
     seeds: list[bytes]
 
 
-ASKED = [b'{"id":1,"do":"play","at":1790000000000,"origin":0}', b'{"id":2,"do":"more"}',
+ASKED = [b'{"id":1,"do":"play","at":1790000000000,"origin":0}', b'{"id":2,"do":"more"}', b'{"id":3,"do":"thumbnail","at":1790000000000}',
          b'{"id":"x","do":"timeline","from":1790000000000,"to":1790000001000}']  # fmt: skip
 RANGES = [b"clock=20260101T000000Z-20260101T010000.5Z", b"npt=0-", b"npt=12.5-13", b"npt=1:02:03.4-", b"2.5", b"-1",  # noqa: E501
           b"clock=2026-01-01T00:00:00+02:00-", b"2026-01-01T00:00:00Z", b"npt=now-;time=19970123T153600Z"]  # fmt: skip  # noqa: E501
@@ -323,7 +325,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("services.ss.playback.asyncio.to_thread", at_once)
     with tempfile.TemporaryDirectory() as folder:
         index = Index(Path(folder) / "index.db")
-        monkeypatch.setattr(LIBRARY, "found", Library(index))
+        monkeypatch.setattr(LIBRARY, "found", Library(index, Locks([])))
         yield
         index.close()
 

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.media.gate import Gate
+from services.media.pictures import Pictures
 from services.media.rtsp_server import Connection, Limits
 from services.mgw import api as mgw
 from services.mgw import rtsp_server as mgw_rtsp
 from services.mgw.where import Where
-from services.mts import live
+from services.mts import live, snapshot
 from services.mts import rtsp_server as mts_rtsp
 from services.mts.hub import Hub
 from services.mts.source import Patience
@@ -27,10 +28,16 @@ from services.runtime.app import application
 from services.runtime.health import Health
 from services.runtime.live_token import LiveToken, sign_live
 from services.ss import api as ss
+from services.ss import control
 from services.ss import rtsp_server as ss_rtsp
+from services.ss.exports import api as exports
+from services.ss.exports.runner import Runner
+from services.ss.exports.shelf import Shelf
+from services.ss.exports.shelf import limits as limits_of
 from services.ss.plan import Plan
 from services.ss.retention import Quota
 from services.ss.store import Store
+from services.ss.thumbnails import Thumbnails
 
 KEY = Ed25519PrivateKey.generate()
 PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -79,12 +86,17 @@ async def service(
     app.middlewares.append(auth.node_only)
     if name == "mts":
         hub = Hub(Patience(), 1)
-        app.add_routes(live.routes(hub, gate))
-        door: Callable[[], Connection] = lambda: mts_rtsp.Connection(hub, gate, limits)  # noqa: E731
+        app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, Pictures())])
+        door: Callable[[], Connection] = lambda: mts_rtsp.Connection(hub, gate, limits, None)  # noqa: E731
     elif name == "ss":
         store = Store([str(tmp_path / "recordings")], tmp_path, Quota(None, None), health)
         closing.append(store.close)
-        app.add_routes(ss.routes(store, Plan(store, health, 15), gate))
+        plan = Plan(store, health, 15)
+        app.add_routes(
+            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan)]
+        )
+        shelf = Shelf(store.disks.all[0], limits_of({}))
+        app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))
         door = lambda: ss_rtsp.Connection(store.library, gate, limits)  # noqa: E731
     else:
         where = Where(NODE)
