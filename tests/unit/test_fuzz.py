@@ -291,7 +291,8 @@ class Case:
     seeds: list[bytes]
 
 
-ASKED = [b'{"id":1,"do":"play","at":1790000000000,"origin":0}', b'{"id":2,"do":"more"}', b'{"id":3,"do":"thumbnail","at":1790000000000}',
+ASKED = [b'{"id":1,"do":"play","at":1790000000000,"origin":0}', b'{"id":2,"do":"more"}',
+         b'{"id":3,"do":"thumbnail","at":1790000000000}',
          b'{"id":"x","do":"timeline","from":1790000000000,"to":1790000001000}']  # fmt: skip
 RANGES = [b"clock=20260101T000000Z-20260101T010000.5Z", b"npt=0-", b"npt=12.5-13", b"npt=1:02:03.4-", b"2.5", b"-1",  # noqa: E501
           b"clock=2026-01-01T00:00:00+02:00-", b"2026-01-01T00:00:00Z", b"npt=now-;time=19970123T153600Z"]  # fmt: skip  # noqa: E501
