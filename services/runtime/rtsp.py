@@ -12,31 +12,20 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urljoin, urlsplit
 
-from services.runtime import rtsp_message, rtsp_trust, sdp
+from services.runtime import rtsp_message, rtsp_transport, rtsp_trust, sdp
 from services.runtime.rtsp_auth import Authoriser
+from services.runtime.rtsp_error import GARBLED, NOT_FOUND, REFUSED, UNREACHABLE, RtspError
 from services.runtime.rtsp_message import MalformedError, Message
 
-REFUSED = "refused"
-UNREACHABLE = "unreachable"
-GARBLED = "garbled"
-NOT_FOUND = "not_found"
+__all__ = [
+    "GARBLED", "NOT_FOUND", "REFUSED", "UNREACHABLE", "Address", "Client", "RtspError", "Track", "address",
+    "probe",
+]  # fmt: skip
 
 _READ = 64 * 1024
 _MAX_WAITING = rtsp_message.MAX_HEAD + rtsp_message.MAX_BODY + 4 * 65536
 _AGENT = "dss"
 _MAX_CHALLENGES = 3
-
-
-class RtspError(Exception):
-    """The camera cannot be used now: `code` is one of the four above; the text says why.
-
-    `status` is the camera's answer where that was the reason, else 0.
-    """
-
-    def __init__(self, code: str, text: str, status: int = 0) -> None:
-        super().__init__(text)
-        self.code = code
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -220,7 +209,7 @@ class Client:
         """Ask for one track on the next free pair of channels; the camera may choose another pair."""
         wanted = 2 * len(self.tracks)
         said = await self._transported(media, f"RTP/AVP/TCP;unicast;interleaved={wanted}-{wanted + 1}")
-        track = Track(media, _channel(said, wanted))
+        track = Track(media, rtsp_transport.channel(said, wanted))
         self.tracks.append(track)
         return track
 
@@ -232,7 +221,7 @@ class Client:
         """
         said = await self._transported(media, f"RTP/AVP;unicast;client_port={port}-{port + 1}")
         self.tracks.append(track := Track(media, 2 * len(self.tracks)))
-        return track, _server_port(said)
+        return track, rtsp_transport.server_port(said)
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -383,25 +372,3 @@ def _line(uri: str) -> str:
     if len(uri) > 4096 or any(c <= " " for c in uri):
         raise MalformedError("a URI with spaces or of more than 4096 characters")
     return uri
-
-
-def _channel(transport: str, wanted: int) -> int:
-    if "RTP/AVP/TCP" not in transport.upper():
-        raise RtspError(GARBLED, f"The camera does not send over TCP, it answered {transport[:80]!r}.")
-    _, found, rest = transport.lower().partition("interleaved=")
-    digits = rest.split(";")[0].split("-")[0].strip()
-    if not found:
-        return wanted
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 3) or int(digits) > 254:
-        raise RtspError(
-            GARBLED, f"The camera chose interleaved channel {digits[:10]!r}, which does not exist."
-        )
-    return int(digits)
-
-
-def _server_port(transport: str) -> int:
-    if "TCP" in transport.upper() or "multicast" in transport.lower():
-        raise RtspError(GARBLED, f"The camera does not send over UDP, it answered {transport[:80]!r}.")
-    _, _, rest = transport.lower().partition("server_port=")
-    digits = rest.split(";")[0].split("-")[0].strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and int(digits[:6]) < 65535 else 0

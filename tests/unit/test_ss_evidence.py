@@ -23,7 +23,7 @@ from services.ss.plan import Plan
 from services.ss.recorder import Recorder, Wish
 from services.ss.retention import Quota
 from services.ss.store import Store
-from tests.unit.test_ss_store import NOON, Bench
+from tests.unit.ss_bench import NOON, Bench
 
 END = 2 * NOON
 
