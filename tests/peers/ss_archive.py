@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 
 from lab.counter import Mark, draw
+from services.media.plans import CONTINUOUS
 from services.mts import fmp4
 from services.ss import segment
 from services.ss.entry import GAP, JOINED, SECOND, place
@@ -61,7 +62,7 @@ def write(root: Path, channel: str, shown: Footage, first: int = 0, last: int = 
         path = root / place(channel, seq, start, JOINED if index else GAP)
         path.parent.mkdir(parents=True, exist_ok=True)
         body = b"".join(_group(shown, number, drift) for number in part)
-        path.write_bytes(segment.head(shown.init, shown.mime, RATE) + body)
+        path.write_bytes(segment.head(shown.init, shown.mime, RATE, CONTINUOUS) + body)
         seq += 1
     return seq
 
