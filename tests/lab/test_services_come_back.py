@@ -105,15 +105,17 @@ def lost(admin: Admin, name: str) -> bool:
 
 
 def devices_online(site: Site) -> list[dict[str, Any]] | None:
-    """All devices once they are online; sessions end with Redis, so each try logs in anew."""
+    """All devices once they and their nodes are there; sessions end with Redis, so each try logs in anew."""
     try:
         admin = site.admin()
         admin.login(scenario.USER, PASSWORD)
         devices = list(admin.get("/devices"))
+        heard = not any(lost(admin, device["node"]) for device in devices)
     except Exception:
         time.sleep(1)
         return None
-    return devices if devices and all(device["state"] == "online" for device in devices) else None
+    online = all(device["state"] == "online" for device in devices)
+    return devices if devices and heard and online else None
 
 
 def test_a_playbook_stops_and_starts_the_services_of_all_nodes(site: Site) -> None:
