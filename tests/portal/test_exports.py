@@ -175,7 +175,6 @@ def test_a_span_marked_on_the_timeline_is_exported_and_downloaded_whole(
 ) -> None:
     page.goto(f"{portal.url}/playback?c={channel}")
     page.locator("#desk video[data-seek-ms]").first.wait_for()
-    page.get_by_role("button", name="10 s back").click()
     page.get_by_role("button", name="Clip starts here").click()
     page.keyboard.press("k")
     time.sleep(6)
