@@ -70,8 +70,15 @@ def run(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
 
 
-@pytest.mark.parametrize(("channel", "form", "rate"), [("cam", "h264", 25), ("hevc", "hevc", 15)])
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(
+    ("channel", "form", "rate", "tls"),
+    [
+        ("cam", "h264", 25, False),
+        ("hevc", "hevc", 15, True),
+        pytest.param("cam", "h264", 25, True, marks=pytest.mark.full),
+        pytest.param("hevc", "hevc", 15, False, marks=pytest.mark.full),
+    ],
+)
 def test_ffmpeg_gets_every_picture_once_across_files_at_their_pace(
     store: Store, tmp_path: Path, channel: str, form: str, rate: int, tls: bool
 ) -> None:
@@ -137,6 +144,7 @@ def test_player_that_asks_for_udp_first_falls_back_to_tcp(store: Store) -> None:
     assert re.search(r"method SETUP failed: 461 ?Unsupported Transport$", done.stderr.strip())
 
 
+@pytest.mark.full
 def test_gstreamer_plays_to_the_end(store: Store) -> None:
     start, _ = span(store)
     url = store.playback("cam", f"start={iso(start)}", f"end={iso(start + 5)}")
