@@ -161,8 +161,8 @@ PLAYERS = {
     "ffprobe": ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "URL"],
     "ffmpeg": ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", "URL", "-frames:v", "20", "-f",
                "null", "-"],
-    "GStreamer": ["gst-launch-1.0", "-q", "rtspsrc", "location=URL", "protocols=tcp", "!", "rtph264depay",
-                  "!", "avdec_h264", "!", "identity", "eos-after=20", "!", "fakesink"],
+    "GStreamer": ["/usr/bin/python3", str(ROOT / "tests/peers/gst_player.py"), "URL",
+                  "rtph264depay ! avdec_h264", "20"],
     "mpv": ["mpv", "--no-config", "--vo=null", "--ao=null", "--frames=20", "--rtsp-transport=tcp", "URL"],
 }  # fmt: skip
 
