@@ -107,13 +107,13 @@ def carrying(session: Session, channel: models.Channel) -> models.Device:
 
 
 def ready(session: Session, name: str) -> nodes.Node:
-    """The node that has the pictures; Problem 409 if it is not enabled or not heard of."""
+    """The node that has pictures or recordings; Problem 409 if it is not enabled or not heard of."""
     nodes.need_enabled(session, name)
     node = nodes.get(session, name)
     if node.reach == "unreachable":
         raise Problem(
-            "node-unreachable", "The picture cannot be shown.",
-            f"The node {name} that gets it has not been heard of for {_ago(node.age)}.",
+            "node-unreachable", f"The node {name} cannot be reached.",
+            f"It has the pictures of this channel, and has not been heard of for {_ago(node.age)}.",
             "See on the Topology page whether it runs and its network is whole.", status=409,
         )  # fmt: skip
     return node

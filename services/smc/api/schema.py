@@ -190,8 +190,12 @@ def _read_list(hint: Any, value: Any, where: str, marks: tuple[Any, ...]) -> lis
         _wrong(where, "must be a list")
     for mark in marks:
         if not mark.least <= len(value) <= mark.most:
-            _wrong(where, f"must have {mark.least} to {mark.most} entries")
+            _wrong(where, f"must have {_between(mark.least, mark.most)} entries")
     return [read(hint, one, f"{where}[{at}]") for at, one in enumerate(value)]
+
+
+def _between(least: int, most: int) -> str:
+    return f"exactly {least}" if least == most else f"{least} to {most}"
 
 
 def _read_simple(base: Any, value: Any, where: str, marks: tuple[Any, ...]) -> Any:  # noqa: ANN401
@@ -212,7 +216,7 @@ def _check(mark: Text | Number, value: Any, where: str) -> None:  # noqa: ANN401
             _wrong(where, f"must be between {mark.least} and {mark.most}")
         return
     if not mark.shortest <= len(value) <= mark.longest:
-        _wrong(where, f"must have {mark.shortest} to {mark.longest} characters")
+        _wrong(where, f"must have {_between(mark.shortest, mark.longest)} characters")
     if any("\ud800" <= c <= "\udfff" for c in value):
         _wrong(where, "holds half a character (a lone surrogate)")
     if mark.pattern and not re.fullmatch(mark.pattern, value):
