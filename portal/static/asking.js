@@ -1,4 +1,26 @@
-// Forms in dialogs that the server answers: what it refuses stands in the form, which stays open.
+// Orders to the server. A refusal is {what, why, remedy, final}: thrown, or shown in the form, which stays open.
+
+const OTHERWISE = { what: "The server refused it.", remedy: "Look whether it was done before you try again." };
+const sending = new WeakSet();
+
+/** A refusal in one line. */
+export const words = ({ what, why, remedy }) => [what, why, remedy].filter(Boolean).join(" ");
+
+/** POST; the answer. `otherwise`: {what, remedy} where the server does not say; `final`: asking again will not help. */
+async function order(address, token, otherwise, body) {
+  const headers = { "X-CSRF-Token": token, Accept: "application/json" };
+  const answer = await fetch(address, { method: "POST", headers, body }).catch(() => null);
+  if (!answer) throw { what: "The server cannot be reached.", why: "", remedy: otherwise.remedy };
+  if (answer.ok) return answer;
+  const { what = otherwise.what, why = "", remedy = "" } = await answer.json().catch(() => ({}));
+  throw { what, why, remedy, final: answer.status >= 400 && answer.status < 500 && answer.status !== 409 };
+}
+
+/** The right to see something. */
+export async function permission(address, token, otherwise) {
+  const answer = await order(address, token, otherwise);
+  return answer.json().catch(() => ({}));
+}
 
 /** Show a refusal, "" for none. */
 export function refuse(form, text) {
@@ -7,16 +29,17 @@ export function refuse(form, text) {
   wrong.hidden = !text;
 }
 
-/** Send `body` to the form's address; the answer, or null after its refusal is shown. */
+/** Send `body` to the form's address, once at a time; the answer, or null after its refusal is shown. */
 export async function post(form, token, body) {
-  const headers = { "X-CSRF-Token": token, Accept: "application/json" };
-  const answer = await fetch(form.action, { method: "POST", headers, body }).catch(() => null);
-  if (answer?.ok) return answer;
-  refuse(form, answer ? await reason(answer) : "The server cannot be reached. Nothing was changed; try again.");
-  return null;
-}
-
-async function reason(answer) {
-  const { what, why, remedy } = await answer.json().catch(() => ({}));
-  return [what ?? "The server refused it.", why, remedy].filter(Boolean).join(" ");
+  if (sending.has(form)) return null;
+  sending.add(form);
+  refuse(form, "");
+  try {
+    return await order(form.action, token, OTHERWISE, body);
+  } catch (problem) {
+    refuse(form, words(problem));
+    return null;
+  } finally {
+    sending.delete(form);
+  }
 }

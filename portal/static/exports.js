@@ -1,5 +1,7 @@
 // The dialog that orders an export. On the playback page the marked clip, or what is shown, is its span.
 
+import { post, refuse } from "./asking.js";
+
 const form = document.getElementById("export-form");
 const MINUTE = 60000;
 
@@ -18,36 +20,19 @@ function suggested() {
   return [Date.now() - 10 * MINUTE, Date.now()];
 }
 
-function refuse(text) {
-  const wrong = form.querySelector('[data-part="wrong"]');
-  wrong.textContent = text;
-  wrong.hidden = !text;
-}
-
 async function send(event) {
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form));
   for (const end of ["start", "end"]) body.set(end, new Date(form.elements[`export-${end}`].value).getTime());
-  const headers = { "X-CSRF-Token": form.dataset.csrf, Accept: "application/json" };
-  const button = form.querySelector('[type="submit"]');
-  button.disabled = true;
-  try {
-    const answer = await fetch(form.action, { method: "POST", headers, body });
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) return location.assign(told.href);
-    refuse([told.what ?? "Nothing was exported.", told.why, told.remedy].filter(Boolean).join(" "));
-  } catch {
-    refuse("The server cannot be reached. Nothing was ordered; try again.");
-  } finally {
-    button.disabled = false;
-  }
+  const answer = await post(form, form.dataset.csrf, body);
+  if (answer) location.assign((await answer.json()).href);
 }
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest('[data-opens="export-order"]')) return;
-  refuse("");
-  const channels = (document.getElementById("playback")?.dataset.channels ?? "").split(",");
-  for (const tick of form.querySelectorAll('[name="c"]')) tick.checked ||= channels.includes(tick.value);
+  refuse(form, "");
+  const channels = document.getElementById("playback")?.dataset.channels.split(",");
+  if (channels) for (const tick of form.querySelectorAll('[name="c"]')) tick.checked = channels.includes(tick.value);
   suggested().forEach((moment, n) => (form.elements[["export-start", "export-end"][n]].value = written(moment)));
 });
 form.addEventListener("submit", send);

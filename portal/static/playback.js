@@ -1,12 +1,12 @@
 // The playback page: what stands in its address, what its buttons and keys do, and what it tells others.
 
+import { permission, words } from "./asking.js";
 import { Bookmarks } from "./bookmarks.js";
 import { Clips } from "./clips.js";
 import { listen } from "./controls.js";
 import { Desk } from "./desk.js";
 import { Glance } from "./glance.js";
 import { clockText, dayNamed, dayNote, dayOf, dayText, momentText, zoneText } from "./moments.js";
-import { permission } from "./permission.js";
 import { screenOf } from "./screen.js";
 
 const box = document.getElementById("playback");
@@ -16,8 +16,7 @@ const USE = 60000; // between two requests that keep the session of somebody who
 const OTHERWISE = { what: "The recording was refused.", remedy: "Try again." };
 
 function say(text) {
-  const { what, why, remedy } = text?.what ? text : { what: text };
-  part("said").textContent = [what, why, remedy].filter(Boolean).join(" ");
+  part("said").textContent = text?.what ? words(text) : text;
 }
 
 /** The address that shows another person the same; cameras that a smaller desk has no place for stay at its end. */

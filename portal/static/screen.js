@@ -1,9 +1,9 @@
 // One picture of the playback page: which channel it shows, and what it says where there is nothing to show.
 
+import { permission } from "./asking.js";
 import { Archive } from "./archive.js";
 import { Follower } from "./follower.js";
 import { clockText, dayText, momentText } from "./moments.js";
-import { permission } from "./permission.js";
 
 const PATIENCE = 400; // milliseconds before a person hears that something is being fetched
 const FRESH = 10000; // before what is recorded is asked for again

@@ -1,6 +1,6 @@
 // One place of the wall: which camera and stream it shows, whether anybody can see it, and what it says of itself.
 
-import { permission } from "./permission.js";
+import { permission } from "./asking.js";
 import { Player } from "./player.js";
 import { turn } from "./turns.js";
 
