@@ -97,6 +97,8 @@ def test_a_week_is_painted_by_mouse_and_keys_in_both_themes(
     SHOTS.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.screenshot(path=SHOTS / f"plan-{theme}.png", full_page=True)
         assert findings(page) == []
     page.get_by_role("button", name="Save the plan").click()
