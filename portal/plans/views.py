@@ -11,7 +11,7 @@ from portal import guard, work
 from portal.plans import forms
 from services.media import plans
 from services.runtime.errors import Problem
-from services.smc import devices, evidence, recordings
+from services.smc import evidence, live, recordings
 
 blueprint = Blueprint("plans", __name__)
 MODES = {
@@ -113,5 +113,4 @@ def _again(channel: str, why: str) -> str:
 
 
 def _frame(channel: str, plan: plans.Plan) -> dict[str, Any]:
-    one = next(c for d in devices.listing(work.session()) for c in d.channels if c.id == channel)
-    return {"channel": one, "zone": plan.zone, "modes": MODES}
+    return {"channel": live.known(work.session(), channel), "zone": plan.zone, "modes": MODES}

@@ -55,9 +55,7 @@ def add(session: Session, channel: str, at: int, name: str, account: Account) ->
     if not 0 <= at <= LAST_MS:
         raise _wrong(f"{at} is no moment in milliseconds since 1970.", "Give the moment in milliseconds.")
     # Two of one channel queue here, so that the bound holds.
-    found = session.get(models.Channel, channel[:20], with_for_update=True)
-    if found is None or found.id != channel:
-        raise live.no_channel()
+    found = live.known(session, channel, lock=True)
     _room(session, channel)
     row = models.Bookmark(id=secrets.token_hex(8), channel_id=channel, at=at, name=name, made_by=account.name,
                           made_at=clock.now())  # fmt: skip

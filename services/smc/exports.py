@@ -187,9 +187,7 @@ def _check(channels: Sequence[str], start: int, end: int, form: str) -> None:
 
 
 def _channel(session: Session, id: str) -> ExportChannel:
-    row = session.get(models.Channel, id)
-    if row is None:
-        raise live.no_channel()
+    row = live.known(session, id)
     return ExportChannel(id, row.name, live.ready(session, live.carrying(session, row).node).name)
 
 

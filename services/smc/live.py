@@ -83,15 +83,22 @@ def _permitted(
 ) -> tuple[str, str, nodes.Node]:
     """A token, the stream it is for, and the node that has it; written to the audit log."""
     account.need("live.view")
-    row = session.get(models.Channel, channel)
-    if row is None:
-        raise no_channel()
+    row = known(session, channel)
     if stream not in row.streams.split(","):
         stream = "main"
     node = ready(session, carrying(session, row).node)
     audit.write(session, action, f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
     return token_for(account.name, channel, node.name), stream, node
+
+
+def known(session: Session, channel: str, lock: bool = False) -> models.Channel:
+    """The channel of exactly that id, locked until the transaction ends if that is asked; Problem 404."""
+    row = session.get(models.Channel, channel[:20], with_for_update=lock or None)
+    # MariaDB passes over blanks at the end.
+    if row is None or row.id != channel:
+        raise no_channel()
+    return row
 
 
 def carrying(session: Session, channel: models.Channel) -> models.Device:

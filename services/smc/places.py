@@ -62,9 +62,7 @@ def where(session: Session, channel: str, stream: str, asker: str, user: str = "
 
     Problem 404 for an unknown channel, 403 for a user without the right, 503 with the reason if it is away.
     """
-    row = session.get(models.Channel, channel)
-    if row is None:
-        raise live.no_channel()
+    row = live.known(session, channel)
     account = _account(session, user) if user else None
     stream = stream if stream in row.streams.split(",") else live.STREAMS[0]
     found = {one.name: one for one in (nodes.get(session, live.carrying(session, row).node),)}

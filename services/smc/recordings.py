@@ -76,14 +76,14 @@ class PlaybackAnswer:
 def set_plan(session: Session, channel: str, plan: str, account: Account) -> Recording:
     """Give a channel another mode, and leave the rest of its plan; otherwise as `change_plan`."""
     account.need("devices.manage")
-    _change(session, _row(session, channel), {"mode": plan}, account)
+    _change(session, live.known(session, channel), {"mode": plan}, account)
     return Recording(channel, plan)
 
 
 def plan(session: Session, channel: str, account: Account) -> Plan:
     """The plan of a channel."""
     account.need("recordings.view")
-    return devices.plan_of(_row(session, channel))
+    return devices.plan_of(live.known(session, channel))
 
 
 @unit_of_work
@@ -93,7 +93,7 @@ def change_plan(session: Session, channel: str, wanted: dict[str, Any], account:
     Problem 422 for a plan that is none, 409 where the channel has no pictures.
     """
     account.need("devices.manage")
-    return _change(session, _row(session, channel), wanted, account)
+    return _change(session, live.known(session, channel), wanted, account)
 
 
 def _change(session: Session, row: models.Channel, wanted: dict[str, Any], account: Account) -> Plan:
@@ -161,12 +161,5 @@ def _interval(one: dict[str, Any]) -> Interval:
 def place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
     """A channel, and the node that has its recordings; Problem 404, or 409 where that cannot be asked."""
     account.need("recordings.view")
-    row = _row(session, channel)
+    row = live.known(session, channel)
     return row, live.ready(session, live.carrying(session, row).node)
-
-
-def _row(session: Session, channel: str) -> models.Channel:
-    row = session.get(models.Channel, channel)
-    if row is None:
-        raise live.no_channel()
-    return row

@@ -96,6 +96,15 @@ def test_a_registration_needs_a_usable_id_and_an_account(
     assert refused(lambda: add(site, replace(REGISTER, **change))) == code
 
 
+@pytest.mark.parametrize("more", [" ", "x", "x" * 90])
+def test_a_channel_has_exactly_its_id(site: "Platform", more: str) -> None:
+    channel = add(site, RTSP).channels[0].id
+    with site.session() as session:
+        assert live.known(session, channel).id == channel
+    with site.session() as session:
+        assert refused(lambda: recordings.plan(session, channel + more, ADMIN)) == "channel-unknown"
+
+
 def test_a_registered_device_gives_no_live_token_as_its_picture_is_not_carried(site: "Platform") -> None:
     one = add(site, REGISTER)
     with site.session() as session:
