@@ -3,6 +3,9 @@
 import time
 from datetime import UTC, datetime
 
+LATEST_MS = 4_102_444_800_000
+"""The year 2100, milliseconds since 1970: nobody may ask for what lies behind it."""
+
 
 def now() -> datetime:
     """This moment, aware, UTC."""

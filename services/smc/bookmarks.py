@@ -18,7 +18,6 @@ MOST = 200
 """Bookmarks of one channel."""
 MOST_CHANNELS = 9
 LONGEST_NAME = 80
-LAST_MS = 4_102_444_800_000
 PERMISSION = "recordings.view"
 REMOVES_ALL = "devices.manage"
 
@@ -52,7 +51,7 @@ def add(session: Session, channel: str, at: int, name: str, account: Account) ->
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise _wrong(f"Its name needs 1 to {LONGEST_NAME} visible characters.", "Choose another name.")
-    if not 0 <= at <= LAST_MS:
+    if not 0 <= at <= clock.LATEST_MS:
         raise _wrong(f"{at} is no moment in milliseconds since 1970.", "Give the moment in milliseconds.")
     # Two of one channel queue here, so that the bound holds.
     found = live.known(session, channel, lock=True)

@@ -19,7 +19,6 @@ PERMISSION = "recordings.export"
 FORMATS = ("mp4", "fmp4")
 MOST_CHANNELS = 16
 LONGEST_MS = 24 * 3_600_000
-LATEST_MS = 4_102_444_800_000
 SHOWN = 200
 FORGET = timedelta(days=60)
 """An order stays in the list for so long; the nodes keep results for less."""
@@ -177,9 +176,9 @@ def download(
 def _check(channels: Sequence[str], start: int, end: int, form: str) -> None:
     why = ""
     if not 1 <= len(channels) <= MOST_CHANNELS or len(set(channels)) != len(channels):
-        why = f"It needs 1 to {MOST_CHANNELS} channels, each once."
-    elif not 0 <= start < end <= min(start + LONGEST_MS, LATEST_MS):
-        why = "Its start must lie before its end, by at most 24 hours."
+        why = f"An export needs 1 to {MOST_CHANNELS} channels, each once."
+    elif not 0 <= start < end <= min(start + LONGEST_MS, clock.LATEST_MS):
+        why = "The start must lie before the end, by at most 24 hours."
     elif form not in FORMATS:
         why = f"{form!r} is none of {', '.join(FORMATS)}."
     if why:

@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 from services.media import plans
+from services.runtime import clock
 from services.smc import evidence, recordings
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Items, Number, Text
 from services.smc.evidence import EventAnswer, EvidenceLock, RecordingState
 from services.smc.recordings import PlaybackAnswer, Recording, Timeline
 
-Milliseconds = Annotated[int, Number(0, 4_102_444_800_000)]
+Milliseconds = Annotated[int, Number(0, clock.LATEST_MS)]
 Mode = Literal["off", "continuous", "event", "manual", "weekly"]
 MANAGE = "devices.manage"
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from services.runtime import clock
 from services.runtime.errors import Problem
 from services.ss.entry import CHANNEL
 
@@ -11,8 +12,6 @@ ID = re.compile(r"[0-9a-f]{16}")
 FORMATS = ("mp4", "fmp4")
 MOST_CHANNELS = 16
 LONGEST_MS = 24 * 3_600_000
-LATEST_MS = 4_102_444_800_000
-"""The year 2100."""
 _LONGEST_TEXT = 128
 
 
@@ -62,7 +61,7 @@ def check(order: Order) -> None:
         raise wrong(f"{order.format!r} is none of {', '.join(FORMATS)}.")
     if not 1 <= len(ids) <= MOST_CHANNELS or len(set(ids)) != len(ids):
         raise wrong(f"It needs 1 to {MOST_CHANNELS} channels, each once.")
-    if not 0 <= order.start < order.end <= min(order.start + LONGEST_MS, LATEST_MS):
+    if not 0 <= order.start < order.end <= min(order.start + LONGEST_MS, clock.LATEST_MS):
         raise wrong("Its start must lie before its end, by at most 24 hours.")
 
 
