@@ -38,7 +38,8 @@ def listing(session: Session, channels: Sequence[str], account: Account) -> list
     """Those of at most `MOST_CHANNELS` channels by moment; a channel that is not known has none."""
     account.need(PERMISSION)
     if len(channels) > MOST_CHANNELS:
-        raise _wrong(f"They are of more than {MOST_CHANNELS} channels.", "Ask for fewer.", "listed")
+        why = f"They are of more than {MOST_CHANNELS} channels."
+        raise Problem("bookmark-wrong", "The bookmarks were not listed.", why, "Ask for fewer.", status=422)
     table = models.Bookmark
     found = select(table).where(table.channel_id.in_(channels)).order_by(table.at, table.id)
     return [_bookmark(row) for row in session.scalars(found)]
@@ -95,8 +96,8 @@ def _note(session: Session, action: str, row: models.Bookmark, channel: str, acc
                 details={"channel": row.channel_id, "at": row.at, "by": row.made_by})  # fmt: skip
 
 
-def _wrong(why: str, remedy: str, done: str = "set") -> Problem:
-    return Problem("bookmark-wrong", f"The bookmark was not {done}.", why, remedy, status=422)
+def _wrong(why: str, remedy: str) -> Problem:
+    return Problem("bookmark-wrong", "The bookmark was not set.", why, remedy, status=422)
 
 
 def _bookmark(row: models.Bookmark) -> Bookmark:
