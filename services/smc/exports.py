@@ -180,7 +180,7 @@ def _check(channels: Sequence[str], start: int, end: int, form: str) -> None:
     elif not 0 <= start < end <= min(start + LONGEST_MS, clock.LATEST_MS):
         why = "The start must lie before the end, by at most 24 hours."
     elif form not in FORMATS:
-        why = f"{form!r} is none of {', '.join(FORMATS)}."
+        why = f"The format {form!r} is none of {', '.join(FORMATS)}."
     if why:
         raise Problem("export-wrong", "Nothing was exported.", why, "Correct it and try again.", status=422)
 
