@@ -1,6 +1,5 @@
 """What the nodes say of the parts of exports."""
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,10 +69,13 @@ def together(states: Sequence[str]) -> str:
     return next((one for one in ORDER if one in states), "away")
 
 
-def drop(node: nodes.Node, id: str) -> None:
-    """Take back what a node may have been told; one that is away lets results go by itself in some days."""
-    with contextlib.suppress(Problem):
-        peers.call(peers.of(node), "DELETE", f"/exports/{id}", None, "ss")
+def tell(node: nodes.Node, method: str, path: str, data: object = None) -> Problem | None:
+    """Have a node end or drop its part, which it may have forgotten; why it cannot be told."""
+    try:
+        peers.call(peers.of(node), method, path, data, "ss")
+    except Problem as problem:
+        return None if problem.status == 404 else problem
+    return None
 
 
 def _part(name: str, id: str, answer: Answer[dict[str, ExportPart]] | None) -> ExportPart:

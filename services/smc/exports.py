@@ -1,5 +1,6 @@
 """Exports: spans of recordings to take along. Main keeps the list; each node makes its channels' part."""
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,13 +112,14 @@ def order(
     )  # fmt: skip
     _keep(session, row, account)
     session.expunge(row)
-    known = {name: nodes.get(session, name) for name in export_parts.of(row.channels)}
+    known = [nodes.get(session, name) for name in export_parts.of(row.channels)]
     session.rollback()
     try:
-        parts = [_send(node, row) for node in known.values()]
+        parts = [_send(node, row) for node in known]
     except Problem as problem:
-        for node in known.values():
-            export_parts.drop(node, row.id)
+        # One that is away lets results go by itself in some days.
+        with contextlib.suppress(Problem):
+            _tell(known, "DELETE", f"/exports/{row.id}")
         _forget(session, row.id, account, "export.order", problem)
         raise
     return _export(row, parts)
@@ -128,12 +130,7 @@ def cancel(session: Session, id: str, account: Account) -> Export:
     account.need(PERMISSION)
     row = _row(session, id)
     audit.write(session, "export.cancel", id, actor=account.name, source=account.source)
-    for node in _nodes(session, row):
-        try:
-            peers.call(peers.of(node), "POST", f"/exports/{id}/cancel", {}, "ss")
-        except Problem as problem:
-            if problem.status != 404:
-                raise
+    _tell(_nodes(session, row), "POST", f"/exports/{id}/cancel", {})
     return _told(session, [row])[0]
 
 
@@ -141,12 +138,7 @@ def remove(session: Session, id: str, account: Account) -> None:
     """Delete an export and its results, whatever it is doing; audited. Problem 502 while a node is away."""
     account.need(PERMISSION)
     row = _row(session, id)
-    for node in _nodes(session, row):
-        try:
-            peers.call(peers.of(node), "DELETE", f"/exports/{id}", None, "ss")
-        except Problem as problem:
-            if problem.status != 404:
-                raise
+    _tell(_nodes(session, row), "DELETE", f"/exports/{id}")
     _forget(session, id, account, "export.remove")
 
 
@@ -203,6 +195,13 @@ def _send(node: nodes.Node, row: models.Export) -> ExportPart:
         why = f"{node.name}: {problem.why}"
         raise Problem(problem.code, problem.what, why, problem.remedy, problem.status) from problem
     return peers.parsed(node.name, lambda: export_parts.read(node.name, said))
+
+
+def _tell(known: list[nodes.Node], method: str, path: str, data: object = None) -> None:
+    """Tell all nodes at once, and then raise the Problem of one that cannot be told."""
+    told = everywhere.at_once(known, lambda node: export_parts.tell(node, method, path, data))
+    for problem in filter(None, told):
+        raise problem
 
 
 @unit_of_work

@@ -153,6 +153,22 @@ def test_a_node_that_is_away_or_has_forgotten_is_told_to_be_so(
     assert site.kept["sub-1"] == {}
 
 
+@pytest.mark.parametrize("away", ["main-a", "sub-1"])
+def test_a_node_that_is_away_keeps_no_other_from_hearing_an_order(
+    platform: Platform, site: Nodes, admin: Account, away: str
+) -> None:
+    one = ordered(platform, admin)
+    site.away, (there,) = away, set(site.kept) - {away}
+    with platform.session() as session:
+        with pytest.raises(Problem, match="cannot be asked"):
+            exports.cancel(session, one.id, admin)
+        assert site.kept[there][one.id]["state"] == "cancelled"
+        with pytest.raises(Problem, match="cannot be asked"):
+            exports.remove(session, one.id, admin)
+        assert site.kept[there] == {}
+        assert exports.listing(session, admin)[0].state == "away"
+
+
 def test_orders_and_downloads_are_audited(platform: Platform, site: Nodes, admin: Account) -> None:
     one = ordered(platform, admin, channels=channels(platform)[:1])
     site.kept["main-a"][one.id] |= {"state": "done", "sha256": "ab"}
