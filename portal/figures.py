@@ -72,7 +72,15 @@ def stamp(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else NONE
 
 
+def moment(ms: float) -> datetime | None:
+    """Milliseconds since 1970 as a time; None for what lies beyond all calendars."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def install(app: Flask) -> None:
     """Make the functions filters of `app`'s templates."""
-    for function in (amount, rate, percent, span, since, stamp):
+    for function in (amount, rate, percent, span, since, stamp, moment):
         app.add_template_filter(function)

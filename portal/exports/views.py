@@ -7,14 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from portal import guard, work
 from services.smc import devices, exports
-from services.smc.releases import moment
 
 blueprint = Blueprint("exports", __name__)
-
-
-@blueprint.app_template_filter("moment")
-def _moment(ms: int) -> Any:  # noqa: ANN401 - a filter
-    return moment(ms / 1000)
 
 
 @blueprint.get("/exports")

@@ -1,7 +1,6 @@
 """The page of a channel's recording plan, and orders about its recording."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -76,15 +75,6 @@ def unlock(channel: str, id: str) -> ResponseReturnValue:
     """Let what was locked be deleted when its time comes."""
     evidence.unlock(work.session(), channel, id, guard.account())
     return redirect(url_for("plans.page", channel=channel), code=303)
-
-
-@blueprint.app_template_filter("utc")
-def utc(moment: float) -> str:
-    """Milliseconds since 1970 as a person reads them; what lies beyond all calendars has no end."""
-    try:
-        return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError, OSError):
-        return "no end"
 
 
 def _who(channel: str) -> tuple[Any, str, Any]:

@@ -45,3 +45,8 @@ def test_span_has_at_most_its_two_largest_neighbouring_units(value: float, text:
 def test_since_reads_iso_text_and_survives_nonsense() -> None:
     assert figures.since((datetime.now(UTC) - timedelta(hours=5)).isoformat()) == "5 h"
     assert figures.since("yesterday") == figures.since(None) == "\N{EN DASH}"
+
+
+def test_milliseconds_beyond_all_calendars_are_no_moment() -> None:
+    assert figures.stamp(figures.moment(1_790_000_000_000)) == "2026-09-21 14:13:20 UTC"
+    assert figures.moment(2**62 / 1000) is None
