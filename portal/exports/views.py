@@ -14,9 +14,7 @@ blueprint = Blueprint("exports", __name__)
 @blueprint.get("/exports")
 def page() -> ResponseReturnValue:
     """All exports, newest first, and the dialog to order one."""
-    found = [one for one in devices.listing(work.session()) if one.carries_pictures]
-    channels = [channel for device in found for channel in device.channels]
-    return render_template("exports/page.html", channels=channels, **_state())
+    return render_template("exports/page.html", channels=devices.pictures(work.session()), **_state())
 
 
 @blueprint.get("/exports/table")

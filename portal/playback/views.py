@@ -15,8 +15,7 @@ blueprint = Blueprint("playback", __name__)
 @blueprint.get("/playback")
 def page() -> ResponseReturnValue:
     """What the address names (`portal.playback.desk`); the page's scripts read `at`, the moment of it."""
-    found = [one for one in devices.listing(work.session()) if one.carries_pictures]
-    channels = [channel for device in found for channel in device.channels]
+    channels = devices.pictures(work.session())
     return render_template(
         "playback/page.html", channels=channels, desk=desk.read(request.args, channels), sizes=desk.SIZES
     )

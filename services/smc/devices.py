@@ -30,6 +30,7 @@ __all__ = [
     "get",
     "listing",
     "move",
+    "pictures",
     "remove",
     "test",
 ]
@@ -89,6 +90,12 @@ def listing(session: Session, node: str | None = None) -> list[Device]:
     if node is not None:
         query = query.where(models.Device.node == node)
     return [_device(row) for row in session.scalars(query)]
+
+
+def pictures(session: Session) -> list[Channel]:
+    """The channels that can be seen and recorded, by the name of their device."""
+    found = (one for one in listing(session) if one.carries_pictures)
+    return [channel for device in found for channel in device.channels]
 
 
 def get(session: Session, id: str) -> Device:
