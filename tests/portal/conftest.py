@@ -6,27 +6,21 @@ agents answer on loopback in the agent's own JSON, subs by mutual TLS.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.bundle import cache
 from services.smc import devices
+from tests.portal import racks
 from tests.portal.agent import main_agent, sub_agent
 from tests.portal.agent_server import certificates, serving
 from tests.portal.process import Portal, running
 from tests.portal.site import NAME, PASSWORD, Site, beating, configure_main, populate, rendered
 from tests.portal.visitor import Visitor, newcomer
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
-
-import mts_rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,14 +79,10 @@ def portal(site: Site, tmp_path: Path, free_port: Callable[[], int]) -> Iterator
 
 
 @pytest.fixture
-def rack(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mts_rack.Rack]:
+def rack(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[racks.mts_rack.Rack]:
     """Main's DSS_MTS on the port and with the key that the portal knows."""
-    monkeypatch.setattr(mts_rack, "NODE", "main-a")
-    files = site.platform.files
-    made = mts_rack.Rack(tmp_path / "mts", {"stall_seconds": 2})
-    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
-    (tmp_path / "mts").mkdir()
+    made = racks.mts_rack.Rack(tmp_path / "mts", {"stall_seconds": 2})
+    racks.fit(made, site, monkeypatch)
     with made:
         yield made
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 
-import mts_rack
 import ss_archive
 import ss_rack
 
 from services.smc import devices
+from tests.portal import racks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,15 +50,11 @@ def store(
     site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> ss_rack.Store:
     """Main's DSS_MTS and DSS_SS on the ports and with the key that the portal knows; not started."""
-    monkeypatch.setattr(mts_rack, "NODE", "main-a")
-    files = site.platform.files
     made = ss_rack.Store(folder / "ss", settings)
-    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.ss_ports = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]
+    racks.fit(made, site, monkeypatch)
+    made.ss_ports = racks.ports(site, "ss")
     made.ss_port = made.ss_ports["http"]
-    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
-    made.node_token = (files.credentials / "node-token").read_text().strip()
-    (folder / "ss").mkdir()
+    made.node_token = (site.platform.files.credentials / "node-token").read_text().strip()
     return made
 
 

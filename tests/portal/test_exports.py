@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.smc import audit, models
+from tests.portal import recordings
 from tests.portal.agent import part
 from tests.portal.agent_server import serving
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
-
-import mts_rack
-import ss_rack
+from tests.portal.recordings import SHOTS, ss_rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     from tests.portal.site import Site
     from tests.portal.visitor import Visitor
 
-SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
 NOON = 1_790_000_000_000
 
 
@@ -152,17 +146,8 @@ def test_every_state_is_shown_and_nothing_is_found_in_light_and_dark(
 def store(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str
 ) -> Iterator[ss_rack.Store]:
-    """Main's DSS_MTS and DSS_SS on the ports and with the portal's secrets, recording one camera."""
-    monkeypatch.setattr(mts_rack, "NODE", "main-a")
-    files = site.platform.files
-    made = ss_rack.Store(tmp_path / "ss", {"file_seconds": 5})
-    made.ports = json.loads((files.etc / "services" / "mts.json").read_text())["ports"]
-    made.ss_ports = json.loads((files.etc / "services" / "ss.json").read_text())["ports"]
-    made.ss_port = made.ss_ports["http"]
-    made.media_key = load_pem_private_key((files.credentials / "media-key").read_bytes(), None)
-    made.node_token = (files.credentials / "node-token").read_text().strip()
-    (tmp_path / "ss").mkdir()
-    with made:
+    """Main's recorder with one camera."""
+    with recordings.store(site, tmp_path, monkeypatch, {"file_seconds": 5}) as made:
         made.counting(channel)
         made.wait_bytes(channel)
         time.sleep(12)

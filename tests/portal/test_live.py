@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import mts_rack
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from tests.portal.process import Portal
 
@@ -41,6 +41,14 @@ def choose(page: Page, portal: Portal, channel: str, stream: str = "main") -> No
     page.goto(f"{portal.url}/live?size=1&c=")
     page.get_by_label("Stream of picture 1").select_option(stream)
     page.get_by_label("Camera of picture 1").select_option(channel)
+
+
+def with_sound(rack: mts_rack.Rack, page: Page, portal: Portal, channel: str, sound: str) -> Locator:
+    """A picture that plays, of a camera with sound; the button of it."""
+    rack.camera(channel, sound)
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    return page.get_by_role("button", name="Sound of picture 1")
 
 
 def test_picture_comes_fast_stays_near_now_and_loses_nothing(
@@ -124,11 +132,8 @@ def test_camera_of_a_removed_device_is_refused_with_its_reason(
 def test_sound_is_heard_while_it_is_switched_on(
     rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
 ) -> None:
-    rack.camera(channel, "aac")
-    choose(page, portal, channel)
-    wait_for(page, "state", lambda state: state == "playing")
+    button = with_sound(rack, page, portal, channel, "aac")
     heard = "document.querySelector('video').webkitAudioDecodedByteCount"
-    button = page.get_by_role("button", name="Sound of picture 1")
     assert page.evaluate("document.querySelector('video').muted")
     assert page.evaluate(heard) == 0
     button.click()
@@ -150,15 +155,13 @@ def test_sound_is_heard_while_it_is_switched_on(
 def test_sound_that_no_browser_plays_is_named_and_the_picture_goes_on(
     rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
 ) -> None:
-    rack.camera(channel, "alaw")
-    choose(page, portal, channel)
-    wait_for(page, "state", lambda state: state == "playing")
-    page.get_by_role("button", name="Sound of picture 1").click()
+    button = with_sound(rack, page, portal, channel, "alaw")
+    button.click()
     assert "G.711" in wait_for(page, "mute", bool)["mute"]
     wait_for(page, "frames", lambda text: int(text) > 10)
     assert wait_for(page, "reconnects", bool)["reconnects"] == "0"
     assert page.get_by_text("live, no sound").is_visible()
-    assert "G.711" in (page.get_by_role("button", name="Sound of picture 1").get_attribute("title") or "")
+    assert "G.711" in (button.get_attribute("title") or "")
 
 
 def test_four_pictures_run_at_once_and_stand_in_the_address(

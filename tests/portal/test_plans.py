@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from playwright.sync_api import expect
 
 from services.media.plans import CONTINUOUS, EVENT, WeekSpan
 from services.smc import audit, devices, models
+from tests.portal.recordings import SHOTS
 from tests.portal.test_playback import store  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.portal.process import Portal
     from tests.portal.site import Site
     from tests.portal.visitor import Visitor
-
-SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
 
 
 def plan(site: Site, channel: str) -> Plan:
@@ -97,10 +95,10 @@ def test_a_week_is_painted_by_mouse_and_keys_in_both_themes(
     SHOTS.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.screenshot(path=SHOTS / f"plan-{theme}.png", full_page=True)
         assert findings(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Save the plan").click()
     page.wait_for_load_state()
     assert plan(site, channel).mode == "weekly"
