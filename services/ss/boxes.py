@@ -10,6 +10,8 @@ from services.media.plans import CONTINUOUS, KINDS
 from services.ss.entry import Gop
 
 STAMP_SIZE = 32
+_SHIFTED = 104
+"""Size of a moof whose sample has a presentation offset, which stands at its end."""
 _FRAME = struct.Struct(">Q8xI8xIII")
 """From tfdt on: decode time, flags of trun, duration, size and flags of the sample."""
 _NTP_EPOCH = 2_208_988_800
@@ -111,7 +113,7 @@ def frames(file: int, start: int, size: int) -> Iterator[Frame]:
 
 
 def parse(data: bytes | bytearray) -> Iterator[Frame]:
-    """The fragments of bytes that are known to be whole."""
+    """The fragments of bytes; TornError where they stop being whole."""
     position, view = 0, memoryview(data)
     while position < len(data):
         frame = _frame(view[position : position + _PEEK], position, len(data))
@@ -119,17 +121,24 @@ def parse(data: bytes | bytearray) -> Iterator[Frame]:
         position = frame.end
 
 
-def tick_offset(frame: Frame) -> int:
-    """Where a fragment's decode time stands, counted as `frame.offset` is."""
-    return frame.offset + (STAMP_SIZE if frame.at else 0) + 60
+def sample(data: memoryview, frame: Frame) -> tuple[int, memoryview]:
+    """The presentation offset of a fragment of `data`, in ticks, and its picture."""
+    moof = _moof(frame)
+    size = int.from_bytes(data[moof : moof + 4], "big")
+    shift = int.from_bytes(data[moof + 100 : moof + 104], "big", signed=True) if size == _SHIFTED else 0
+    return shift, data[moof + size + 8 : frame.end]
 
 
 def retime(data: bytearray, frame: Frame, tick: int, duration: int | None = None) -> None:
     """Give a fragment of `data` another decode time, and another duration where one is given."""
-    where = tick_offset(frame)
+    where = _moof(frame) + 60
     data[where : where + 8] = tick.to_bytes(8, "big")
     if duration is not None:
         data[where + 28 : where + 32] = duration.to_bytes(4, "big")
+
+
+def _moof(frame: Frame) -> int:
+    return frame.offset + (STAMP_SIZE if frame.at else 0)
 
 
 def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
@@ -138,7 +147,7 @@ def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
         at = _arrival(int.from_bytes(data[16:24], "big"))
         data = data[STAMP_SIZE:]
     moof = int.from_bytes(data[:4], "big")
-    if bytes(data[4:8]) != b"moof" or moof not in (100, 104) or bytes(data[moof + 4 : moof + 8]) != b"mdat":
+    if bytes(data[4:8]) != b"moof" or moof not in (100, _SHIFTED) or bytes(data[moof + 4 : moof + 8]) != b"mdat":
         raise TornError(f"no fragment at {offset}")
     tick, _, duration, sample, _ = _FRAME.unpack_from(data, 60)
     mdat = int.from_bytes(data[moof : moof + 4], "big")

@@ -96,10 +96,9 @@ def whole(place: Place) -> tuple[bytearray, list[boxes.Frame]]:
     offset, size = place.bytes
     with opened(place.entry) as file:
         data = bytearray(os.pread(file.number, size, offset))
-    frames = list(boxes.parse(data))
-    if not frames:
+    if not size or len(data) != size:
         raise boxes.TornError(f"{place.entry.path} is shorter than it was")
-    return data, frames
+    return data, list(boxes.parse(data))
 
 
 class Reader:

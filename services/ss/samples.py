@@ -1,18 +1,15 @@
 """The pictures of a GOP, taken out of the file as they were recorded; blocking."""
 
 import os
-import struct
 from dataclasses import dataclass
 
 from services.ss import boxes
-from services.ss.boxes import STAMP_SIZE, Frame, TornError
+from services.ss.boxes import Frame, TornError
 from services.ss.reader import Place, opened
 from services.ss.video import CLOCK_RATE
 
 SLICE = 256 * 1024
 """How much is read at once: many players may be served from little memory."""
-_SHIFTED = 104
-"""Size of a moof whose sample has a presentation offset; that stands at its end."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +54,18 @@ def _whole(data: bytes, whole: bool) -> list[Frame]:
     frames: list[Frame] = []
     try:
         frames.extend(boxes.parse(data))
-    except (TornError, struct.error) as error:
+    except TornError as error:
         if whole:
             raise TornError(f"not whole: {error}") from error
     return frames
 
 
 def _sample(data: bytes, frame: Frame, zero: int, timescale: int) -> Sample:
-    moof = frame.offset + (STAMP_SIZE if frame.at else 0)
-    size = int.from_bytes(data[moof : moof + 4], "big")
-    shift = int.from_bytes(data[moof + 100 : moof + 104], "big", signed=True) if size == _SHIFTED else 0
+    shift, picture = boxes.sample(memoryview(data), frame)
     ticks, shown, lasts = (
         value * CLOCK_RATE // timescale for value in (frame.tick - zero, shift, frame.duration)
     )
-    return Sample(ticks, shown, lasts, _units(memoryview(data)[moof + size + 8 : frame.end]))
+    return Sample(ticks, shown, lasts, _units(picture))
 
 
 def _units(sample: memoryview) -> list[memoryview]:

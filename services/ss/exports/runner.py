@@ -252,7 +252,7 @@ def _made(answer: dict[str, Any], job: Job, wanted: Wanted, piece: Piece) -> Mad
 
 def _reason(answer: dict[str, Any]) -> str:
     heads = {
-        "disk": "The disk cannot take it", "source": "The recording went while it was exported",
+        "disk": "The disk cannot take it", "source": "The recording could not be read to its end",
         "verify": "What was written is not what was recorded",
     }  # fmt: skip
     return f"{heads.get(str(answer.get('problem')), 'It could not be written')}: {answer.get('why', '')}."

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import struct
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
@@ -73,7 +72,7 @@ def _fragments(file: int, base: int, size: int, piece: Piece) -> Measure:
             first = one.tick if first is None else first
             end, longest = one.tick + one.duration, max(longest, one.duration)
             frames += 1
-    except (TornError, struct.error) as error:
+    except TornError as error:
         raise VerifyError(f"it cannot be read back: {error}") from error
     return frames, Fraction(end - (first or 0), piece.timescale), Fraction(longest, piece.timescale)
 

@@ -1,8 +1,6 @@
 """A piece as an MP4 file: fragmented as recorded, or plain with its table in front, never re-encoded."""
 
 import io
-import os
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,13 +8,11 @@ from fractions import Fraction
 import av
 
 from services.ss import boxes
-from services.ss.boxes import STAMP_SIZE, Frame, TornError
+from services.ss.boxes import Frame, TornError
 from services.ss.exports.pieces import Piece
 from services.ss.exports.window import Window
-from services.ss.reader import Place, opened
+from services.ss.reader import Place, whole
 
-_SHIFTED = 104
-"""Size of a moof whose sample has a presentation offset, which stands at its end."""
 _TABLE, _PER_FRAME = 16 * 1024, 40
 """What the table in front takes at most: in all, and for each picture in its six lists."""
 _DEEPEST = 32
@@ -25,7 +21,7 @@ Wrote = Callable[[int], None]
 
 
 class SourceGoneError(Exception):
-    """A recording was deleted, or is not as it was, since the piece was planned."""
+    """A recording was deleted, cannot be read, or is not as it was when the piece was planned."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,9 @@ def _fragments(piece: Piece, window: Window, wrote: Wrote) -> None:
     window.write(piece.init)
     zero = _first_tick(piece)
     for place in piece.places:
-        data = bytearray(_gop(place))
-        for frame in _frames(place, data):
-            where = boxes.tick_offset(frame)
-            data[where : where + 8] = (frame.tick - zero).to_bytes(8, "big")
+        data, frames = _gop(place)
+        for frame in frames:
+            boxes.retime(data, frame, frame.tick - zero)
         window.write(data)
         wrote(len(data))
 
@@ -72,7 +67,7 @@ def _fragments(piece: Piece, window: Window, wrote: Wrote) -> None:
 def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
     room = _TABLE + len(piece.init) + _PER_FRAME * piece.frames
     with av.open(window, "w", format="mp4", options={"moov_size": str(room)}) as made:
-        with av.open(io.BytesIO(piece.init + _gop(piece.places[0]))) as source:
+        with av.open(io.BytesIO(piece.init + _gop(piece.places[0])[0])) as source:
             recorded = source.streams.video[0]
             stream = made.add_stream_from_template(recorded)
             # libav would call H.265 hev1, which Apple's players refuse.
@@ -92,38 +87,29 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
 
 
 def pictures(place: Place) -> Iterator[Picture]:
-    """The pictures of a GOP as recorded; OSError, SourceGoneError."""
-    data = _gop(place)
+    """The pictures of a GOP as recorded; SourceGoneError."""
+    data, frames = _gop(place)
     view = memoryview(data)
-    for frame in _frames(place, data):
-        moof = frame.offset + (STAMP_SIZE if frame.at else 0)
-        size = int.from_bytes(view[moof : moof + 4], "big")
-        shift = int.from_bytes(view[moof + 100 : moof + 104], "big", signed=True) if size == _SHIFTED else 0
-        sample = view[moof + size + 8 : frame.end]
+    for frame in frames:
+        shift, sample = boxes.sample(view, frame)
         yield Picture(frame.tick, shift, frame.duration, bool(frame.at), sample)
 
 
-def _gop(place: Place) -> bytes:
-    offset, size = place.bytes
+def _gop(place: Place) -> tuple[bytearray, list[Frame]]:
+    """A GOP and its fragments as they were when it was planned; SourceGoneError."""
+    name, gop = place.entry.path.name, place.entry.gops[place.number]
     try:
-        with opened(place.entry) as file:
-            data = os.pread(file.number, size, offset)
+        data, frames = whole(place)
     except FileNotFoundError as error:
-        raise SourceGoneError(f"{place.entry.path.name} was deleted to make room") from error
-    if len(data) != size:
-        raise SourceGoneError(f"{place.entry.path.name} is shorter than it was")
-    return data
-
-
-def _frames(place: Place, data: bytes | bytearray) -> list[Frame]:
-    try:
-        found = list(boxes.parse(data))
-    except (TornError, struct.error) as error:
-        raise SourceGoneError(f"{place.entry.path.name} is not as it was") from error
-    gop = place.entry.gops[place.number]
-    if len(found) != gop.frames or found[0].tick != gop.tick:
-        raise SourceGoneError(f"{place.entry.path.name} is not as it was")
-    return found
+        raise SourceGoneError(f"{name} was deleted to make room") from error
+    except OSError as error:
+        # Not the disk of the export is at fault, which an OSError would say.
+        raise SourceGoneError(f"{name} cannot be read: {error.strerror or error}") from error
+    except TornError as error:
+        raise SourceGoneError(f"{name} is not as it was") from error
+    if len(frames) != gop.frames or frames[0].tick != gop.tick:
+        raise SourceGoneError(f"{name} is not as it was")
+    return data, frames
 
 
 def _first_tick(piece: Piece) -> int:
