@@ -147,7 +147,11 @@ def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
         at = _arrival(int.from_bytes(data[16:24], "big"))
         data = data[STAMP_SIZE:]
     moof = int.from_bytes(data[:4], "big")
-    if bytes(data[4:8]) != b"moof" or moof not in (100, _SHIFTED) or bytes(data[moof + 4 : moof + 8]) != b"mdat":
+    if (
+        bytes(data[4:8]) != b"moof"
+        or moof not in (100, _SHIFTED)
+        or bytes(data[moof + 4 : moof + 8]) != b"mdat"
+    ):
         raise TornError(f"no fragment at {offset}")
     tick, _, duration, sample, _ = _FRAME.unpack_from(data, 60)
     mdat = int.from_bytes(data[moof : moof + 4], "big")

@@ -36,13 +36,15 @@ def plan(library: Library, channel: str, start: int, end: int) -> Clip:
         raise _refused(
             "clip-span", "The span cannot be used.", "It must be longer than 0 and at most 6 hours.", 422
         )
-    found = tuple(reader.places(library, channel, start, end))
+    wanted = list(reader.places(library, channel, start, end))
+    heads = {seq: reader.init_of(entry) for seq, entry in {p.entry.seq: p.entry for p in wanted}.items()}
+    # What retention took since the list was made is left out, as if it had gone before.
+    found = tuple(place for place in wanted if heads[place.entry.seq])
     if not found:
         raise _refused(
             "clip-empty", "There is nothing to download.", "Nothing is recorded in this span.", 404
         )
-    heads = {reader.Reader(0).head(entry).init for entry in {p.entry.seq: p.entry for p in found}.values()}
-    if len(heads) > 1:
+    if len(inits := {head for head in heads.values() if head}) > 1:
         raise _refused("clip-mixed", "This span does not fit one file.",
                        "The camera's picture format changed in it.", 409)  # fmt: skip
     backwards = any(b.at < a.at for a, b in pairwise(found))
@@ -50,7 +52,7 @@ def plan(library: Library, channel: str, start: int, end: int) -> Clip:
         raise _refused("clip-clock", "This span does not fit one file.", "The clock was set back in it.", 409)
     held = sum(place.end - place.at for place in found)
     begin, stop = found[0].at, found[-1].end
-    init = heads.pop()
+    init = inits.pop()
     size = len(init) + sum(place.bytes[1] for place in found)
     return Clip(found, init, begin, stop, size, max(0, stop - begin - held))
 

@@ -101,6 +101,14 @@ def whole(place: Place) -> tuple[bytearray, list[boxes.Frame]]:
     return data, list(boxes.parse(data))
 
 
+def init_of(entry: Entry) -> bytes | None:
+    """The init segment of a file; None if it was deleted meanwhile, or is not as it was."""
+    try:
+        return Reader(0).head(entry).init
+    except (OSError, boxes.TornError):
+        return None
+
+
 class Reader:
     """One reading: gives heads and GOPs whose times count from `origin`; blocking, one thread at a time."""
 

@@ -219,7 +219,7 @@ class Filmed:
         self.store = Store([str(folder)], folder / "state", Quota(), Health())
         self.heads: dict[int, bytes] = {}
         self.tick, self.at, self.seq = 0, NOON * SECOND, 0
-        monkeypatch.setattr(pieces, "_init", lambda entry: self.heads.get(entry.seq, b"head"))
+        monkeypatch.setattr(pieces, "init_of", lambda entry: self.heads.get(entry.seq, b"head"))
 
     def film(self, seconds: int, join: str = "c", head: bytes = b"head") -> None:
         gops = []

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from services.media import batch
 from services.media.batch import Batch
+from services.runtime.errors import Problem
 from services.runtime.health import Health
 from services.ss import boxes, clip, reader, recorder, recovery, timeline
 from services.ss.entry import SECOND, Entry, Gop, named, pack, place, unpack
@@ -66,6 +67,19 @@ async def test_a_moment_that_was_recorded_twice_gives_what_was_recorded_last(ben
     with pytest.raises(Exception, match="does not fit one file"):
         clip.plan(bench.store.library, "cam", NOON, NOON + 6 * SECOND)
     await bench.close()
+
+
+async def test_a_clip_is_what_is_left_where_files_go_while_it_is_planned(bench: Bench) -> None:
+    await bench.shoot(12)
+    await bench.recorder.finish()
+    bench.files()[0].unlink()
+    found = clip.plan(bench.store.library, "cam", NOON, NOON + 12 * SECOND)
+    assert found.start == bench.recorded()[0]
+    assert sum(map(len, clip.parts(found))) == found.size
+    for path in bench.files():
+        path.unlink()
+    with pytest.raises(Problem, match="Nothing is recorded"):
+        clip.plan(bench.store.library, "cam", NOON, NOON + 12 * SECOND)
 
 
 async def test_a_gop_that_comes_once_more_replaces_its_first_part(bench: Bench) -> None:

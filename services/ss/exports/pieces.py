@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from services.ss.boxes import TornError
 from services.ss.entry import CLOCK, JOINED, SECOND, Entry, pack, unpack
 from services.ss.library import Library
-from services.ss.reader import Place, Reader, places
+from services.ss.reader import Place, init_of, places
 
 LONGEST = 6 * 3600 * SECOND
 """A plain MP4 keeps 70 bytes a picture in memory while it is made."""
@@ -72,7 +71,7 @@ def pieces(
     for place in places(library, channel, start, end):
         if behind and (place.entry.seq, place.number) < behind:
             continue
-        init = head if held and held[-1].entry is place.entry else _init(place.entry)
+        init = head if held and held[-1].entry is place.entry else init_of(place.entry)
         if init is None:
             continue
         why = _break(held, place, head, init)
@@ -86,13 +85,6 @@ def pieces(
         head = init
     if held and (held[-1].entry.seq, held[-1].number) != behind:
         yield Piece(tuple(held), head, after)
-
-
-def _init(entry: Entry) -> bytes | None:
-    try:
-        return Reader(0).head(entry).init
-    except (OSError, TornError):
-        return None
 
 
 def _break(held: list[Place], place: Place, head: bytes, init: bytes) -> str:
