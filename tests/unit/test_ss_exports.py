@@ -101,6 +101,33 @@ def test_a_job_that_was_cut_off_is_queued_again_with_what_is_finished_of_it(kept
     assert sorted(p.name for p in (kept.folder / one.order.id).iterdir()) == ["job.json", "result"]
 
 
+@pytest.mark.parametrize("left", [None, b"half of"])
+def test_a_job_whose_finished_files_are_gone_begins_anew(kept: Shelf, left: bytes | None) -> None:
+    one = kept.add(order.read(GIVEN), 1000)
+    one.made, one.state = [made(1, 0, 10)], "running"
+    kept.save(one)
+    if left:
+        kept.result(one.order.id).write_bytes(left)
+    again = Shelf(kept.disk, kept.limits)
+    again.open()
+    assert (again.jobs[one.order.id].state, again.jobs[one.order.id].made) == ("queued", [])
+
+
+def test_a_power_cut_while_a_job_ends_never_leaves_finished_files_without_their_bytes(
+    kept: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = kept.add(order.read(GIVEN), 1000)
+    kept.result(one.order.id).write_bytes(b"half of it")
+
+    def cut(_: Job) -> None:
+        assert kept.result(one.order.id).exists()
+        raise InterruptedError
+
+    monkeypatch.setattr(kept, "save", cut)
+    kept.end(one, "cancelled")
+    assert not kept.result(one.order.id).exists()
+
+
 @pytest.mark.parametrize("torn", ["", "{", "[]", '{"order": 1}', '{"made": [], "order": {}}'])
 def test_what_is_no_job_is_taken_away_at_the_start(kept: Shelf, torn: str) -> None:
     for name in ("0123456789abcdef", "lost+found", "readme"):

@@ -60,7 +60,9 @@ class Runner:
                 async with asyncio.timeout(TURN_SECONDS):
                     await self._news.wait()
             self._news.clear()
-            await _whole(self.shelf.expire if self.shelf.known else self.shelf.open)
+            # The shelf is for one thread at a time, and an order may open it too.
+            async with self._ordering:
+                await _whole(self.shelf.expire if self.shelf.known else self.shelf.open)
 
     async def order(self, order: Order) -> Job:
         """Put an order into the queue; Problem 404 where nothing of it is recorded, 409, 503."""

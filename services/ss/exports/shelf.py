@@ -108,16 +108,17 @@ class Shelf:
         files.write_json(self.folder / one.order.id / NOTE, one.as_dict(), 0o640)
 
     def end(self, one: Job, state: str, why: str = "") -> None:
-        """A job is over; only one that is done keeps its result."""
+        """A job is over; only one that is done keeps its result. Raises OSError if that cannot go."""
         one.move(state)
         one.why, one.ended, one.writing = why, clock.now().timestamp(), 0
         if state != "done":
             one.size = 0
-            self.result(one.order.id).unlink(missing_ok=True)
         try:
             self.save(one)
         except OSError as error:
             LOG.error("that export %s is %s is not kept: %s", one.order.id, state, error)
+        if state != "done":
+            self.result(one.order.id).unlink(missing_ok=True)
 
     def remove(self, id: str) -> None:
         """Forget a job and its result."""
@@ -169,6 +170,9 @@ class Shelf:
                 _remove(other)
         if one.state == "done" and (place / RESULT).stat().st_size != one.size:
             raise ValueError("its result is not as long as it was")
+        if one.made and not one.over and _size(place / RESULT) < one.end:
+            LOG.warning("export %s begins anew: its finished files are gone", place.name)
+            one.made = []
         self.jobs[place.name] = one
 
 
@@ -180,6 +184,13 @@ def _remove(place: Path) -> None:
             place.unlink(missing_ok=True)
     except OSError as error:
         LOG.error("%s cannot be taken away: %s", place, error)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _mb(size: int) -> str:
