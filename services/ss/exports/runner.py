@@ -50,17 +50,18 @@ class Runner:
         self._node = node
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
+        # Held by whoever puts jobs on the shelf, starts them or takes them away.
         self._ordering = asyncio.Lock()
 
     async def run(self) -> None:
         """Start what waits, and take away what is too old."""
         while True:
-            self._start()
+            async with self._ordering:
+                self._start()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TURN_SECONDS):
                     await self._news.wait()
             self._news.clear()
-            # The shelf is for one thread at a time, and an order may open it too.
             async with self._ordering:
                 await _whole(self.shelf.expire if self.shelf.known else self.shelf.open)
 
@@ -78,11 +79,12 @@ class Runner:
     async def cancel(self, id: str) -> Job:
         """Stop a job, and take away what there is of it; nothing happens to one that is over."""
         job = self.shelf.jobs[id]
-        if task := self._tasks.get(id):
-            task.cancel()
-            await asyncio.wait([task])
-        if not job.over:
-            await _whole(self.shelf.end, job, "cancelled")
+        async with self._ordering:
+            if task := self._tasks.get(id):
+                task.cancel()
+                await asyncio.wait([task])
+            if not job.over:
+                await _whole(self.shelf.end, job, "cancelled")
         return job
 
     async def remove(self, id: str) -> None:
