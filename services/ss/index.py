@@ -44,9 +44,10 @@ class Index:
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Add files, or replace what is known of them."""
-        rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
-                 e.kind, self._locked(e)) for e in entries]  # fmt: skip
         with self._lock, self._base:
+            # Asked in here: a lock made meanwhile is either heard now, or marks these rows afterwards.
+            rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
+                     e.kind, self._locked(e)) for e in entries]  # fmt: skip
             self._base.executemany(
                 f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 rows,

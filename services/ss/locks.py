@@ -3,6 +3,7 @@
 Blocking. A copy lies in every folder, so that the loss of the index or of a disk takes no lock away.
 """
 
+import contextlib
 import json
 import logging
 import secrets
@@ -23,6 +24,7 @@ MOST, LONGEST_NOTE = 1000, 200
 LONGEST = 32 * 86_400 * SECOND
 DAMAGED = "damaged"
 END_OF_TIME = 2**62
+"""Microseconds since 1970, and no more than the index can hold."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Locks:
             known = _union(whole) if whole else (_everything(),)
             self._known[channel] = known
             if whole and (len(found) < len(self._roots) or any(one != known for one in found)):
-                self._write(channel, known)
+                # Disks that take nothing are in the log by then; what is locked is known all the same.
+                with contextlib.suppress(Problem):
+                    self._write(channel, known)
 
     def of(self, channel: str) -> tuple[Lock, ...]:
         """The locks of a channel, by their beginning."""
@@ -78,7 +82,8 @@ class Locks:
 
     def add(self, channel: str, start: int, end: int, note: str, by: str) -> Lock:
         """Lock a span; from the return on nothing of it is deleted. Problem if it cannot be."""
-        if not CHANNEL.fullmatch(channel) or not 0 <= start < end <= start + LONGEST:
+        fits = 0 <= start < end <= min(start + LONGEST, END_OF_TIME)
+        if not CHANNEL.fullmatch(channel) or not fits:
             raise _refused("lock-span", "The span cannot be locked.",
                            "It must be longer than 0, at most 32 days.", "Choose another one.")  # fmt: skip
         made = Lock(secrets.token_hex(8), start, end, note[:LONGEST_NOTE], by, clock.iso(clock.now()))
@@ -136,10 +141,17 @@ def _read(path: Path) -> tuple[Lock, ...] | None:
     """The locks of a copy; None if it cannot be read."""
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["locks"]
-        return _union([tuple(Lock(**row) for row in rows)])
+        return _union([tuple(map(_lock, rows))])
     except (OSError, ValueError, KeyError, TypeError) as error:
         LOG.error("%s cannot be used: %s", path, error)
         return None
+
+
+def _lock(row: dict[str, Any]) -> Lock:
+    one = Lock(**row)
+    if type(one.start) is not int or type(one.end) is not int or not 0 <= one.start < one.end <= END_OF_TIME:
+        raise ValueError("a lock has no span")
+    return one
 
 
 def _union(lists: list[tuple[Lock, ...]]) -> tuple[Lock, ...]:

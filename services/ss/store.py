@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Store:
         self.index = Index(state / "index.db", self.locks.covers)
         self.library = Library(self.index, self.locks)
         self.retention = Retention(self.disks, self.index, kept, self.locks)
+        self._marking = threading.Lock()
         self._roots = roots
         self._health = health
 
@@ -39,7 +42,7 @@ class Store:
         """Before recording begins: the locks, and the newest files; blocking."""
         self.locks.load()
         for channel in self.index.channels():
-            self.index.mark(channel, self.locks.spans(channel))
+            self._mark(channel)
         recovery.newest(self.index, self._roots)
 
     async def check_all(self) -> None:
@@ -71,14 +74,23 @@ class Store:
     def lock(self, channel: str, start: int, end: int, note: str, by: str) -> Lock:
         """Keep a span (microseconds since 1970) from being deleted; blocking. Problem if it cannot be."""
         made = self.locks.add(channel, start, end, note, by)
-        self.index.mark(channel, self.locks.spans(channel))
+        self._mark(channel)
         return made
 
     def unlock(self, channel: str, id: str) -> Lock:
         """Let a span be deleted again when its time comes; blocking. Problem 404 if there is no such lock."""
         gone = self.locks.remove(channel, id)
-        self.index.mark(channel, self.locks.spans(channel))
+        self._mark(channel)
         return gone
+
+    def _mark(self, channel: str) -> None:
+        """Have the index know what is locked now; whoever comes last sees what all others locked."""
+        try:
+            with self._marking:
+                self.index.mark(channel, self.locks.spans(channel))
+        except sqlite3.Error as error:
+            # Nothing locked is deleted even so: that asks the locks themselves.
+            LOG.error("the index knows the locks of %s from the next start on: %s", channel, error)
 
     def close(self) -> None:
         """The last thing: everything is written."""

@@ -1,8 +1,12 @@
 """Why each file was recorded, and what is locked: facts that outlive index, disk and power."""
 
 import asyncio
+import errno
+import json
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -156,11 +160,14 @@ async def test_locked_files_do_not_count_by_bytes(bench: Bench) -> None:
     assert len(bench.files()) == 3
 
 
-async def test_a_list_of_locks_that_cannot_be_read_keeps_everything(bench: Bench) -> None:
+@pytest.mark.parametrize("torn", ["\0" * 40, "no span", "beyond the index"])
+async def test_a_list_of_locks_that_cannot_be_read_keeps_everything(bench: Bench, torn: str) -> None:
     await bench.shoot(12)
     bench.store.lock("cam", NOON, NOON + SECOND, "", "admin")
     await bench.close()
-    (bench.root / "cam" / "locks.json").write_bytes(b"\0" * 40)
+    row = {"id": "a", "start": "x" if torn == "no span" else 1, "end": 2**80, "note": "", "by": "", "at": ""}
+    text = torn if "\0" in torn else json.dumps({"locks": [row]})
+    (bench.root / "cam" / "locks.json").write_text(text)
     bench.open()
     assert [one.id for one in bench.store.locks.of("cam")] == [DAMAGED]
     assert not bench.store.retention.make_room(bench.store.disks.all[0], 2**40)
@@ -175,6 +182,42 @@ def test_a_lock_that_no_disk_takes_is_refused_and_locks_nothing(tmp_path: Path) 
     assert locks.of("cam") == ()
     with pytest.raises(Problem, match="longer than 0"):
         locks.add("cam", 2, 2, "", "admin")
+    with pytest.raises(Problem, match="longer than 0"):
+        locks.add("cam", 2**80, 2**80 + 1, "", "admin")
+
+
+def test_locks_are_known_even_if_no_disk_takes_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = [tmp_path / "one", tmp_path / "two"]
+    roots[0].mkdir()
+    made = Locks([str(roots[0])]).add("cam", 1, 2, "", "admin")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("services.node.files.write", refuse)
+    again = Locks([str(root) for root in roots])
+    again.load()
+    assert again.of("cam") == (made,)
+
+
+async def test_a_file_that_is_finished_while_it_is_locked_is_known_as_locked(bench: Bench) -> None:
+    await bench.shoot(2)
+    root, entry = str(bench.root), bench.store.library.segments()[0].entry
+    locking = threading.Thread(target=bench.store.lock, args=("cam", NOON, NOON + SECOND, "", "admin"))
+
+    def asked(_: Entry) -> bool:
+        locking.start()
+        while not bench.store.locks.of("cam"):
+            time.sleep(0.01)
+        return False
+
+    bench.store.index._locked = asked
+    bench.store.index.put([entry])
+    locking.join()
+    bench.store.index._locked = bench.store.locks.covers
+    assert bench.store.index.oldest(root, 1) == []
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 90), st.integers(1, 30)), max_size=5)
