@@ -90,7 +90,9 @@ class Index:
         with self._lock:
             rows = self._base.execute(query, (channel, start - LONGEST, end)).fetchall()
         shares = (
-            (size, min(high, end) - max(low, start), high - low) for size, low, high in rows if high > start
+            (size, min(high, end) - max(low, start), high - low)
+            for size, low, high in rows
+            if high > max(low, start)
         )
         return sum(size * part // whole for size, part, whole in shares)
 

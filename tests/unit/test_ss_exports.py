@@ -336,6 +336,10 @@ def test_how_much_a_span_takes_is_known_before_it_is_exported(filmed: Filmed) ->
     about = filmed.store.library.amount("cam", (NOON + 5) * SECOND, (NOON + 15) * SECOND)
     assert about == 1000
     assert filmed.store.library.amount("cam", (NOON + 50) * SECOND, (NOON + 60) * SECOND) == 0
+    # One picture whose duration is not known yet is no time at all.
+    one = Entry("cam", 3, filmed.at, filmed.at, 100, "/r", "g", 90_000, (Gop(0, filmed.at, 0, 1),))
+    filmed.store.index.put([one])
+    assert filmed.store.library.amount("cam", (NOON + 5) * SECOND, (NOON + 25) * SECOND) == 1500
 
 
 def test_settings_say_how_long_and_how_much_is_kept() -> None:
