@@ -131,7 +131,12 @@ class Plan:
                 for channel, one in self.demands.items()
                 if one.manual or one.until
             }
-            await asyncio.to_thread(self._store.standing.keep, orders, clock.now().timestamp())
+            try:
+                await asyncio.to_thread(self._store.standing.keep, orders, clock.now().timestamp())
+            except OSError:
+                # Whoever asked for this write is told; events of others in it are still to be kept.
+                self._changed = True
+                raise
 
     async def watch(self) -> None:
         """Follow the time, and keep health current, until cancelled."""
@@ -152,7 +157,6 @@ class Plan:
             await self._keep()
             self._health.set("orders", True)
         except OSError as error:
-            self._changed = True
             self._health.set("orders", False, f"What is recorded by hand cannot be kept: {error}.")
 
     async def close(self) -> None:
