@@ -9,18 +9,19 @@ from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.errors import Problem
 from services.ss import clip, playback
+from services.ss.asked import moment
 from services.ss.boxes import TornError
 from services.ss.entry import SECOND
 from services.ss.plan import Plan
-from services.ss.playback import MILLI, Viewing
+from services.ss.playback import Viewing
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
 from services.ss.timeline import Interval
 
 PING_SECONDS = 30.0
 _MAX_INCOMING = 4096
-LATEST = 2**62
 ANY = "any"
+SPAN = ("from", "to")
 
 
 def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list[web.RouteDef]:
@@ -49,7 +50,7 @@ def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list
     @auth.public
     async def thumbnail(request: web.Request) -> web.Response:
         channel = _admitted(gate, request)
-        found = await thumbnails.of(channel, _moment(request))
+        found = await thumbnails.of(channel, *_moments(request, "at"))
         return web.Response(body=found, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     async def state(_: web.Request) -> web.Response:
@@ -81,25 +82,17 @@ def _admitted(gate: Gate, request: web.Request) -> str:
     return channel
 
 
-def _span(request: web.Request) -> tuple[int, int]:
+def _moments(request: web.Request, *names: str) -> list[int]:
     try:
-        start, end = int(request.query["from"]) * MILLI, int(request.query["to"]) * MILLI
-        if max(abs(start), abs(end)) > LATEST:
-            raise ValueError("more than the index can hold")
-        return start, end
+        return [moment(request.query[name]) for name in names]
     except (KeyError, ValueError) as error:
-        raise _wrong("`from` and `to` must be milliseconds since 1970.") from error
-
-
-def _moment(request: web.Request) -> int:
-    try:
-        return int(request.query["at"]) * MILLI
-    except (KeyError, ValueError) as error:
-        raise _wrong("`at` must be milliseconds since 1970.") from error
+        raise _wrong(
+            f"{' and '.join(f'`{name}`' for name in names)} must be milliseconds since 1970."
+        ) from error
 
 
 async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
-    start, end = _span(request)
+    start, end = _moments(request, *SPAN)
     kind, locked = request.query.get("kind", ANY), request.query.get("locked", ANY)
 
     def wanted(one: Interval) -> bool:
@@ -112,7 +105,7 @@ async def _search(store: Store, channel: str, request: web.Request) -> dict[str,
 
 
 async def _download(store: Store, channel: str, request: web.Request) -> web.StreamResponse:
-    found = await asyncio.to_thread(clip.plan, store.library, channel, *_span(request))
+    found = await asyncio.to_thread(clip.plan, store.library, channel, *_moments(request, *SPAN))
     begin = datetime.fromtimestamp(found.start / SECOND, UTC)
     answer = web.StreamResponse(headers={
         "Content-Type": "video/mp4",

@@ -7,9 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from services.runtime.errors import Problem
+from services.ss.asked import body, moment
+from services.ss.entry import MILLI
 from services.ss.locks import Lock
 from services.ss.plan import Plan
-from services.ss.playback import MILLI
 from services.ss.standing import LONGEST_EVENT
 from services.ss.store import Store
 
@@ -23,13 +24,13 @@ def routes(store: Store, plan: Plan) -> list[web.RouteDef]:
         return web.json_response(plan.state(request.match_info["channel"]))
 
     async def press(request: web.Request) -> web.Response:
-        order = (await _body(request)).get("do")
+        order = (await body(request, _wrong)).get("do")
         if order not in ("start", "stop"):
             raise _wrong("`do` must be start or stop.")
         return web.json_response(await plan.press(request.match_info["channel"], order == "start"))
 
     async def event(request: web.Request) -> web.Response:
-        asked = await _body(request)
+        asked = await body(request, _wrong)
         kind, seconds = asked.get("type"), asked.get("seconds", 0)
         if not isinstance(kind, str) or not 0 < len(kind) <= LONGEST_WORD:
             raise _wrong(f"`type` must be a text of 1 to {LONGEST_WORD} characters.")
@@ -42,10 +43,10 @@ def routes(store: Store, plan: Plan) -> list[web.RouteDef]:
         return web.json_response({"locks": [_told(one) for one in found]})
 
     async def lock(request: web.Request) -> web.Response:
-        asked = await _body(request)
+        asked = await body(request, _wrong)
         try:
-            start, end = int(asked["from"]) * MILLI, int(asked["to"]) * MILLI
-        except (KeyError, TypeError, ValueError) as error:
+            start, end = moment(asked["from"]), moment(asked["to"])
+        except (KeyError, ValueError) as error:
             raise _wrong("`from` and `to` must be milliseconds since 1970.") from error
         words = str(asked.get("note", "")), str(asked.get("by", ""))[:LONGEST_WORD]
         made = await asyncio.to_thread(store.lock, request.match_info["channel"], start, end, *words)
@@ -63,16 +64,6 @@ def routes(store: Store, plan: Plan) -> list[web.RouteDef]:
         web.post("/locks/{channel}", lock),
         web.delete("/locks/{channel}/{id}", unlock),
     ]
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        data = await request.json()
-    except ValueError as error:
-        raise _wrong("The body is no JSON.") from error
-    if not isinstance(data, dict):
-        raise _wrong("The body is no JSON object.")
-    return data
 
 
 def _told(one: Lock) -> dict[str, Any]:

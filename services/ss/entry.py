@@ -11,7 +11,9 @@ from services.media.plans import CONTINUOUS
 JOINED, GAP, CLOCK = "c", "g", "s"
 """How a file follows the one before: without a gap, after a gap, after somebody set the clock."""
 PER_FOLDER = 1000
-SECOND = 1_000_000
+SECOND, MILLI = 1_000_000, 1000
+LATEST = 2**62
+"""Microseconds; the latest moment since 1970 leaves some room for sums in what the index can hold."""
 CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})(\d{6})Z-([cgs])\.mp4")
 _GOP = struct.Struct(">IIIH")

@@ -15,7 +15,7 @@ from typing import Any
 from services.node import files
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.ss.entry import CHANNEL, SECOND, Entry
+from services.ss.entry import CHANNEL, LATEST, SECOND, Entry
 
 LOG = logging.getLogger(__name__)
 
@@ -23,8 +23,6 @@ FILE = "locks.json"
 MOST, LONGEST_NOTE = 1000, 200
 LONGEST = 32 * 86_400 * SECOND
 DAMAGED = "damaged"
-END_OF_TIME = 2**62
-"""Microseconds since 1970, and no more than the index can hold."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Locks:
 
     def add(self, channel: str, start: int, end: int, note: str, by: str) -> Lock:
         """Lock a span; from the return on nothing of it is deleted. Problem if it cannot be."""
-        fits = 0 <= start < end <= min(start + LONGEST, END_OF_TIME)
+        fits = 0 <= start < end <= min(start + LONGEST, LATEST)
         if not CHANNEL.fullmatch(channel) or not fits:
             raise _refused("lock-span", "The span cannot be locked.",
                            "It must be longer than 0, at most 32 days.", "Choose another one.")  # fmt: skip
@@ -149,7 +147,7 @@ def _read(path: Path) -> tuple[Lock, ...] | None:
 
 def _lock(row: dict[str, Any]) -> Lock:
     one = Lock(**row)
-    if type(one.start) is not int or type(one.end) is not int or not 0 <= one.start < one.end <= END_OF_TIME:
+    if type(one.start) is not int or type(one.end) is not int or not 0 <= one.start < one.end <= LATEST:
         raise ValueError("a lock has no span")
     return one
 
@@ -162,7 +160,7 @@ def _union(lists: list[tuple[Lock, ...]]) -> tuple[Lock, ...]:
 def _everything() -> Lock:
     """Stands for lists of which no copy can be read: all is kept until somebody removes it."""
     note = "The list of locks is damaged, so everything is kept until this lock is removed."
-    return Lock(DAMAGED, 0, END_OF_TIME, note, "DSS_SS", clock.iso(clock.now()))
+    return Lock(DAMAGED, 0, LATEST, note, "DSS_SS", clock.iso(clock.now()))
 
 
 def _refused(code: str, what: str, why: str, remedy: str, status: int = 422) -> Problem:

@@ -11,14 +11,15 @@ from aiohttp import web
 
 from services.runtime.errors import Problem
 from services.ss import reader, timeline
+from services.ss.asked import moment
 from services.ss.boxes import Head, TornError
 from services.ss.by_clock import ByClock
+from services.ss.entry import MILLI
 from services.ss.library import Library
 from services.ss.reader import Place
 from services.ss.thumbnails import Thumbnails
 from services.ss.timeline import Interval
 
-MILLI = 1000
 _TRIES = 8
 LONGEST = 32 * 86_400 * 1_000_000
 """The longest timeline in one answer, microseconds."""
@@ -68,9 +69,9 @@ class Viewing:
                 self._looking.cancel()
 
     async def _play(self, asked: dict[str, Any]) -> None:
-        moment, origin = int(asked["at"]) * MILLI, int(asked["origin"]) * MILLI
+        begin, origin = moment(asked["at"]), moment(asked["origin"])
         self._reader, self._init = ByClock(origin, asked.get("keys") is True), b""
-        self._place = await asyncio.to_thread(reader.find, self._library, self._channel, moment)
+        self._place = await asyncio.to_thread(reader.find, self._library, self._channel, begin)
         await self._answer(asked["id"])
 
     async def _more(self, asked: dict[str, Any]) -> None:
@@ -110,28 +111,28 @@ class Viewing:
         await self._socket.send_bytes(data)
 
     async def _timeline(self, asked: dict[str, Any]) -> None:
-        start, end = int(asked["from"]) * MILLI, int(asked["to"]) * MILLI
+        start, end = moment(asked["from"]), moment(asked["to"])
         found = await asyncio.to_thread(search, self._library, self._channel, start, end)
         await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
 
     async def _thumbnail(self, asked: dict[str, Any]) -> None:
         """Beside playing, which must not wait for it; one at a time."""
-        moment, id = int(asked["at"]) * MILLI, asked["id"]
+        at, id = moment(asked["at"]), asked["id"]
         if self._looking and not self._looking.done():
-            return await self._show(id, moment, None)
-        self._looking = asyncio.create_task(self._look(id, moment))
+            return await self._show(id, at, None)
+        self._looking = asyncio.create_task(self._look(id, at))
         return None
 
-    async def _look(self, id: object, moment: int) -> None:
+    async def _look(self, id: object, at: int) -> None:
         try:
-            found = await self._thumbnails.of(self._channel, moment)
+            found = await self._thumbnails.of(self._channel, at)
         except Problem:
             found = None
-        await self._show(id, moment, found)
+        await self._show(id, at, found)
 
-    async def _show(self, id: object, moment: int, jpeg: bytes | None) -> None:
+    async def _show(self, id: object, at: int, jpeg: bytes | None) -> None:
         text = base64.b64encode(jpeg).decode() if jpeg else None
-        told = {"type": "thumbnail", "id": id, "at": moment / MILLI, "jpeg": text}
+        told = {"type": "thumbnail", "id": id, "at": at / MILLI, "jpeg": text}
         # The browser may have left meanwhile.
         with contextlib.suppress(ConnectionError):
             await self._socket.send_json(told)

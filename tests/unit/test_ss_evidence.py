@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from services.media import plans
 from services.media.plans import CONTINUOUS, EVENT, MANUAL
+from services.runtime import clock
 from services.runtime.errors import Problem
 from services.runtime.health import Health
 from services.ss import boxes, playback, timeline
@@ -295,3 +296,21 @@ async def test_an_order_that_cannot_be_kept_is_not_given(bench: Bench) -> None:
         await one.press("cam", True)
     assert not one.state("cam")["manual"]
     await one.close()
+
+
+async def test_an_event_is_kept_even_if_the_order_that_came_with_it_could_not_be(bench: Bench) -> None:
+    one = Plan(bench.store, Health())
+    one.take([{"id": "cam", "name": "cam", "plan": plans.Plan(EVENT).as_dict()}])
+    await one.happened("cam", "motion", 60)
+    right, bench.store.standing._path = bench.store.standing._path, bench.state / "index.db" / "standing.json"
+    with pytest.raises(Problem, match="cannot be kept"):
+        await one.press("cam", True)
+    bench.store.standing._path = right
+    watch = asyncio.create_task(one.watch())
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if kept := bench.store.standing.recall(clock.now().timestamp()):
+            break
+    watch.cancel()
+    await one.close()
+    assert kept["cam"].seconds > 50

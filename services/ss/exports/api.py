@@ -1,7 +1,6 @@
 """What DSS_SS answers about exports: orders of main, by the node's token, and downloads by one-time token."""
 
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -9,13 +8,13 @@ from aiohttp.abc import AbstractStreamWriter
 from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.errors import Problem
+from services.ss.asked import body
 from services.ss.exports import order
 from services.ss.exports.job import Job
 from services.ss.exports.runner import Runner
 
 SCOPE = "export/"
 MOST_DOWNLOADS = 8
-_LARGEST_BODY = 64 * 1024
 
 
 class Download(web.FileResponse):
@@ -39,7 +38,9 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
     downloads: set[Download] = set()
 
     async def take(request: web.Request) -> web.Response:
-        return web.json_response((await runner.order(order.read(await _json(request)))).told(), status=201)
+        return web.json_response(
+            (await runner.order(order.read(await body(request, order.wrong)))).told(), status=201
+        )
 
     async def listing(_: web.Request) -> web.Response:
         return web.json_response([one.told() for one in runner.shelf.jobs.values()])
@@ -99,15 +100,6 @@ def _job(runner: Runner, request: web.Request) -> Job:
             "Order it again while the recording is still there.", status=404,
         )  # fmt: skip
     return found
-
-
-async def _json(request: web.Request) -> Any:  # noqa: ANN401 - JSON
-    if (request.content_length or 0) > _LARGEST_BODY:
-        raise order.wrong("It is too long.")
-    try:
-        return await request.json()
-    except ValueError as error:
-        raise order.wrong("It is not JSON.") from error
 
 
 def _refused(why: str, status: int) -> Problem:

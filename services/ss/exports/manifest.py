@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ss.entry import SECOND
+from services.ss.entry import MILLI, SECOND
 from services.ss.exports.job import Job, Made
 
 NAME = "manifest.json"
-MILLI = 1000
 
 
 @dataclass(frozen=True)

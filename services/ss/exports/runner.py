@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.ss.entry import SECOND
+from services.ss.entry import MILLI, SECOND
 from services.ss.exports import finishing, names, pieces
 from services.ss.exports.archive import room
 from services.ss.exports.job import Job, Made
@@ -33,7 +33,6 @@ MOST_FILES = 1000
 TRIES = 3
 SETTLED_SECONDS = 3.0
 """What is younger when it is ordered may still be on its way to the disk."""
-MILLI = 1000
 WORKER = (sys.executable, "-m", "services.ss.exports.worker")
 
 
