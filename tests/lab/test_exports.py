@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from test_recordings import covered
+from test_recordings import recorded
 
 from lab.admin import Admin, RefusedError, until
 from lab.site import SUB, Site
@@ -19,12 +19,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 @pytest.fixture
 def channels(site: Site, admin: Admin) -> dict[str, str]:
     """The channel of each node's camera, recorded for some seconds."""
-    found = {d["node"]: str(d["channels"][0]["id"]) for d in admin.get("/devices")}
-    for channel in found.values():
-        admin.post(f"/channels/{channel}/recording", plan="continuous")
-    for channel in found.values():
-        until(90, f"{channel} is recorded", lambda c=channel: covered(admin, c, 20) > 15)
-    return found
+    return recorded(admin, 90, 20, 15)
 
 
 def order(admin: Admin, *channels: str) -> str:

@@ -43,11 +43,16 @@ print(json.dumps({"torn": torn, "wrong": wrong, "files": len(files)}))
 @pytest.fixture
 def channels(site: Site, admin: Admin) -> dict[str, str]:
     """The channel of each node's camera, planned and being written."""
+    return recorded(admin, 60, 6, 1)
+
+
+def recorded(admin: Admin, patience: float, seconds: float, enough: float) -> dict[str, str]:
+    """The channel of each node's camera, once more than `enough` of its last seconds are recorded."""
     found = {d["node"]: str(d["channels"][0]["id"]) for d in admin.get("/devices")}
     for channel in found.values():
         admin.post(f"/channels/{channel}/recording", plan="continuous")
     for channel in found.values():
-        until(60, f"{channel} is recorded", lambda c=channel: covered(admin, c, 6) > 1)
+        until(patience, f"{channel} is recorded", lambda c=channel: covered(admin, c, seconds) > enough)
     return found
 
 
