@@ -1,7 +1,7 @@
-"""A key picture to JPEG, in a process of its own: `python -m services.media.picture`.
+"""A key picture to JPEG, in a process of its own: `python -m services.media.picture <idle seconds>`.
 
 It reads requests from standard input and writes answers to standard output, one after the other, until its
-input ends or nothing has come for a while. A decoder that is led astray by what a camera sends, or that eats
+input ends or nothing has come for so long. A decoder that is led astray by what a camera sends, or that eats
 memory, ends this process and nothing else. `services.media.pictures` is the other end.
 """
 
@@ -18,21 +18,25 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from av import VideoCodecContext, VideoFrame
 
-REQUEST = struct.Struct(">4sHI")
-"""Codec (`h264` or `hevc`), width of the JPEG in pixels (0: as it is), size of the access unit."""
+REQUEST = struct.Struct(">4sHHI")
+"""Codec (`h264` or `hevc`), most width and height of the JPEG in pixels (0: any), size of the access unit."""
 ANSWER = struct.Struct(">BI")
 """1 and the size of a JPEG, or 0 and the size of a text that says why there is none."""
 CODECS = {"H264": b"h264", "H265": b"hevc"}
 MAX_UNIT = 8 * 1024 * 1024
 MAX_WIDTH = 8192
-IDLE_SECONDS = 20.0
 _MEMORY = 1 << 30
 _PIXELS = 36_000_000
 _QUALITY = 3
+_NICE = 15
+"""How far it steps back behind relaying and recording."""
 
 
-def jpeg(codec: str, unit: bytes, width: int = 0) -> bytes:
-    """JPEG of an access unit in Annex B form, parameter sets first; raises ValueError or FFmpeg's errors."""
+def jpeg(codec: str, unit: bytes, width: int = 0, height: int = 0) -> bytes:
+    """JPEG of an access unit in Annex B form, parameter sets first; raises ValueError or FFmpeg's errors.
+
+    It keeps the picture's shape, is at most as wide and high as asked (0: any), and never larger than it.
+    """
     import av
 
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
@@ -43,9 +47,9 @@ def jpeg(codec: str, unit: bytes, width: int = 0) -> bytes:
     frame = frames[0]
     if frame.width * frame.height > _PIXELS:
         raise ValueError(f"a picture of {frame.width}x{frame.height} is too large")
-    across = min(width or frame.width, frame.width) & ~1
-    down = max(2, round(frame.height * across / frame.width) & ~1)
-    return _encoded(frame.reformat(max(2, across), down, "yuvj420p"))
+    scale = min(1.0, (width or frame.width) / frame.width, (height or frame.height) / frame.height)
+    across, down = (max(2, round(side * scale) & ~1) for side in (frame.width, frame.height))
+    return _encoded(frame.reformat(across, down, "yuvj420p"))
 
 
 def _encoded(frame: "VideoFrame") -> bytes:
@@ -59,23 +63,23 @@ def _encoded(frame: "VideoFrame") -> bytes:
     return b"".join(bytes(one) for one in [*encoder.encode(frame), *encoder.encode(None)])
 
 
-def _serve(requests: int, answers: BinaryIO) -> None:
+def _serve(requests: int, answers: BinaryIO, idle: float) -> None:
     reader = io.FileIO(requests, closefd=False)
-    while select.select([requests], [], [], IDLE_SECONDS)[0]:
+    while select.select([requests], [], [], idle)[0]:
         head = _exactly(reader, REQUEST.size)
         if head is None:
             return
-        codec, width, size = REQUEST.unpack(head)
+        codec, width, height, size = REQUEST.unpack(head)
         unit = _exactly(reader, min(size, MAX_UNIT))
         if unit is None:
             return
-        answers.write(_answer(codec.decode(), unit, width))
+        answers.write(_answer(codec.decode(), unit, width, height))
         answers.flush()
 
 
-def _answer(codec: str, unit: bytes, width: int) -> bytes:
+def _answer(codec: str, unit: bytes, width: int, height: int) -> bytes:
     try:
-        good, body = 1, jpeg(codec, unit, width)
+        good, body = 1, jpeg(codec, unit, width, height)
     except Exception as reason:  # whatever a decoder says of foreign bytes is an answer
         good, body = 0, f"{type(reason).__name__}: {reason}"[:500].encode()
     return ANSWER.pack(good, len(body)) + body
@@ -96,10 +100,10 @@ def main() -> None:
     """Serve until idle."""
     # A unit's sandbox may refuse either; its own limits hold then.
     with contextlib.suppress(OSError):
-        os.nice(10)
+        os.nice(_NICE)
     with contextlib.suppress(OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    _serve(sys.stdin.fileno(), sys.stdout.buffer)
+    _serve(sys.stdin.fileno(), sys.stdout.buffer, float(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -3,41 +3,49 @@
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterable
 
 from services.media.picture import ANSWER, CODECS, MAX_UNIT, REQUEST
-from services.runtime.errors import Problem
 
 LOG = logging.getLogger(__name__)
 
-MAX_WAITING = 8
+WAITING = 8
 SECONDS = 10.0
+IDLE_SECONDS = 20.0
 _MAX_JPEG = 32 * 1024 * 1024
+_START = b"\x00\x00\x00\x01"
+
+
+class PictureError(Exception):
+    """There is no JPEG, and why."""
 
 
 class Pictures:
-    """At most `MAX_WAITING` at once; the worker ends by itself when idle, and is killed when it hangs."""
+    """At most `waiting` at once; the worker ends by itself when idle, and is killed when it hangs."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: int = WAITING) -> None:
+        self._most = waiting
         self._worker: Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._busy = False
 
-    async def jpeg(self, codec: str, unit: bytes, width: int = 0) -> bytes:
+    async def jpeg(self, codec: str, unit: bytes, width: int = 0, height: int = 0) -> bytes:
         """JPEG of an access unit of H264 or H265 in Annex B form, parameter sets first.
 
-        `width` in pixels, 0 for as it is; never larger than the picture. Raises Problem.
+        At most so many pixels wide and high, 0 for any; never larger than the picture. Raises PictureError.
         """
         if codec not in CODECS or len(unit) > MAX_UNIT:
-            raise _none(f"A picture of {len(unit)} bytes in {codec} is not decoded here.")
-        if self._waiting >= MAX_WAITING:
-            raise _none("Too many pictures are asked for at once.", "Try again in a moment.")
+            raise PictureError(f"A picture of {len(unit)} bytes in {codec} is not decoded here.")
+        if self._waiting >= self._most:
+            raise PictureError("Too many pictures are asked for at once.")
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._made(REQUEST.pack(CODECS[codec], width, len(unit)) + unit)
+                return await self._made(REQUEST.pack(CODECS[codec], width, height, len(unit)) + unit)
         finally:
             self._waiting -= 1
 
@@ -58,7 +66,7 @@ class Pictures:
                 return await self._asked(request)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as reason:
             LOG.warning("the decoder failed: %r", reason)
-            raise _none("The decoder did not come to an end with it.") from reason
+            raise PictureError("The decoder did not come to an end with it.") from reason
         finally:
             # Whoever was cut off in the middle must not leave half an answer to the next one.
             if self._worker and self._busy:
@@ -77,14 +85,17 @@ class Pictures:
         body = await reader.readexactly(min(size, _MAX_JPEG))
         self._busy = False
         if not good:
-            raise _none(f"The picture could not be decoded ({body.decode(errors='replace')}).")
+            raise PictureError(f"The picture could not be decoded ({body.decode(errors='replace')}).")
         return body
 
 
+def annex_b(units: Iterable[bytes | memoryview]) -> bytes:
+    """NAL units behind each other as a byte stream (ITU-T H.264 Annex B)."""
+    return b"".join(part for unit in units for part in (_START, unit))
+
+
 async def _started() -> Process:
-    words = (sys.executable, "-m", "services.media.picture")
-    return await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-
-
-def _none(why: str, remedy: str = "Try again; if it stays so, look at the camera live.") -> Problem:
-    return Problem("no-snapshot", "There is no picture.", why, remedy, status=503)
+    words = (sys.executable, "-OO", "-m", "services.media.picture", str(IDLE_SECONDS))
+    # It decodes what strangers send: nothing of this service's environment is for it.
+    known = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=known)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from services.media.gate import Gate
 from services.media.picture import MAX_WIDTH
-from services.media.pictures import Pictures
+from services.media.pictures import PictureError, Pictures, annex_b
 from services.mts import depay
 from services.mts.chunk import Chunk, payloads
 from services.mts.hub import WARM, Hub
@@ -19,7 +19,6 @@ from services.runtime.rtsp import Track
 
 WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.05
-_START = b"\x00\x00\x00\x01"
 
 
 def routes(hub: Hub, gate: Gate, pictures: Pictures) -> list[web.RouteDef]:
@@ -34,7 +33,12 @@ def routes(hub: Hub, gate: Gate, pictures: Pictures) -> list[web.RouteDef]:
         await hub.ready(stream)
         chunk = await _key(stream)
         video = next(track for track in stream.tracks if track.media.kind == "video")
-        jpeg = await pictures.jpeg(video.media.codec, access_unit(chunk, video), width)
+        try:
+            jpeg = await pictures.jpeg(video.media.codec, access_unit(chunk, video), width)
+        except PictureError as error:
+            raise _none(
+                "There is no picture.", str(error), "Try again, or look at the camera live."
+            ) from error
         taken = datetime.fromtimestamp(chunk.at / 1e6, UTC).isoformat(timespec="milliseconds")
         headers = {"Cache-Control": "no-store", "X-Picture-Time": taken.replace("+00:00", "Z")}
         return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
@@ -47,7 +51,7 @@ def access_unit(chunk: Chunk, video: Track) -> bytes:
     nals = depay.h265_nals if video.media.codec == "H265" else depay.h264_nals
     units = nals(chunk.data, payloads(chunk.data, video.channel))
     inside = [b"".join(unit) for unit in units]
-    return b"".join(_START + nal for nal in [*video.media.parameter_sets, *inside])
+    return annex_b([*video.media.parameter_sets, *inside])
 
 
 async def _key(stream: Stream) -> Chunk:
@@ -56,12 +60,13 @@ async def _key(stream: Stream) -> Chunk:
         await asyncio.sleep(_POLL_SECONDS)
     if chunk is None:
         why = stream.reason or "No key frame has come for a while; the camera may send few of them."
-        what, remedy = (
-            "There is no picture to save.",
-            "Try again, or set the camera to a key frame each second.",
-        )
-        raise Problem("no-snapshot", what, why, remedy, status=503)
+        remedy = "Try again, or set the camera to a key frame each second."
+        raise _none("There is no picture to save.", why, remedy)
     return chunk
+
+
+def _none(what: str, why: str, remedy: str) -> Problem:
+    return Problem("no-snapshot", what, why, remedy, status=503)
 
 
 def _width(text: str) -> int:

@@ -1,86 +1,25 @@
-"""Small pictures of recorded moments: made by a helper one after the other, kept for who asks again."""
+"""Small pictures of recorded moments: made one after the other beside DSS_SS, kept for who asks again."""
 
 import asyncio
-import contextlib
 import logging
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
+from itertools import chain
 
+from services.media.pictures import PictureError, Pictures, annex_b
 from services.runtime.errors import Problem
 from services.ss import reader, samples
 from services.ss.boxes import TornError
 from services.ss.library import Library
 from services.ss.reader import Place, Reader
+from services.ss.video import video
 
 LOG = logging.getLogger(__name__)
 
+WIDE, HIGH = 320, 180
 WAITING = 16
 """Pictures that may be in the making or waiting for it, of all viewers together."""
 KEPT_BYTES = 8 * 1024 * 1024
-LONGEST = 8 * 1024 * 1024
-"""A key frame above this is none that a camera sends."""
-PATIENCE = 10.0
-IDLE = 30.0
-"""Seconds after which the helper ends when nobody asks."""
 Key = tuple[str, int, int]
-
-
-class Helper:
-    """`services.ss.picture` as a process, started when it is needed."""
-
-    def __init__(self) -> None:
-        self._process: Process | None = None
-        self._turn = asyncio.Lock()
-        self._idle: asyncio.TimerHandle | None = None
-
-    async def make(self, mp4: bytes) -> bytes:
-        """The JPEG of a file with one picture, b"" where it has none; OSError if the helper ended over it."""
-        async with self._turn:
-            if self._idle:
-                self._idle.cancel()
-            try:
-                return await asyncio.wait_for(self._ask(mp4), PATIENCE)
-            except (TimeoutError, ConnectionError, asyncio.IncompleteReadError) as error:
-                await self._end(kill=True)
-                raise OSError(f"the helper ended over a picture: {error!r}") from error
-            finally:
-                self._idle = asyncio.get_running_loop().call_later(IDLE, self._rest)
-
-    async def close(self) -> None:
-        """End it."""
-        if self._idle:
-            self._idle.cancel()
-        await self._end(kill=True)
-
-    async def _ask(self, mp4: bytes) -> bytes:
-        if self._process is None or self._process.returncode is not None:
-            # It decodes what strangers send: nothing of this service's environment is for it.
-            known = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-OO", "-m", "services.ss.picture", stdin=PIPE, stdout=PIPE, env=known
-            )
-        asked, told = self._process.stdin, self._process.stdout
-        if asked is None or told is None:
-            raise OSError("the helper has no pipes")
-        asked.write(len(mp4).to_bytes(4, "big") + mp4)
-        await asked.drain()
-        return await told.readexactly(int.from_bytes(await told.readexactly(4), "big"))
-
-    def _rest(self) -> None:
-        """Nobody asked for a while: with its input it ends by itself."""
-        if self._process and self._process.stdin and not self._turn.locked():
-            self._process.stdin.close()
-            self._process = None
-
-    async def _end(self, kill: bool) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill() if kill else process.terminate()
-        await process.wait()
 
 
 class Thumbnails:
@@ -88,7 +27,7 @@ class Thumbnails:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._helper = Helper()
+        self._pictures = Pictures(WAITING)
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
         self._size = 0
         self._making: dict[Key, asyncio.Task[bytes]] = {}
@@ -126,11 +65,11 @@ class Thumbnails:
 
     async def _make(self, key: Key, place: Place) -> bytes:
         try:
-            found = await self._helper.make(await asyncio.to_thread(_file, place))
+            found = await self._pictures.jpeg(*await asyncio.to_thread(_unit, place), WIDE, HIGH)
         except (OSError, TornError) as error:
             raise _none(f"The picture cannot be read: {error}.") from error
-        if not found:
-            raise _none("The picture cannot be decoded.")
+        except PictureError as error:
+            raise _none(str(error)) from error
         self._keep(key, found)
         return found
 
@@ -141,18 +80,17 @@ class Thumbnails:
             self._size -= len(self._kept.popitem(last=False)[1])
 
     async def close(self) -> None:
-        """End the helper."""
+        """End what makes them."""
         for task in list(self._making.values()):
             task.cancel()
-        await self._helper.close()
+        await self._pictures.close()
 
 
-def _file(place: Place) -> bytes:
-    """A file with the key frame alone; raises OSError or TornError."""
-    data, frames = samples.fragments(place, 0)
-    if frames[0].end > LONGEST:
-        raise TornError("the picture is larger than a camera's")
-    return Reader(0).head(place.entry).init + data[: frames[0].end]
+def _unit(place: Place) -> tuple[str, bytes]:
+    """Codec and access unit of the key frame; raises OSError or TornError."""
+    shown = video(Reader(0).head(place.entry).init)
+    (key, *_), _ = samples.read(place, 0, keys=True)
+    return shown.codec, annex_b([*chain.from_iterable(shown.sets), *key.units])
 
 
 def _none(why: str) -> Problem:

@@ -12,6 +12,7 @@ import select
 import socket
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,7 @@ class Viewer:
         self.tally.bytes += count
 
 
-class Looking(Viewer):
+class Looking(Viewer, ABC):
     """One that finds the time in each picture; `began` is when it began to connect."""
 
     def __init__(self, connection: socket.socket, tally: Tally, began: float, early: bytes) -> None:
@@ -76,9 +77,9 @@ class Looking(Viewer):
         del self._buffer[: self._walk(time.monotonic_ns())]
         return bool(data)
 
+    @abstractmethod
     def _walk(self, now: int) -> int:
         """Look at every whole unit; where the first incomplete one begins."""
-        raise NotImplementedError
 
     def _find(self, data: bytes | bytearray) -> None:
         if (at := data.find(MARK)) >= 0:

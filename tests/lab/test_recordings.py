@@ -91,7 +91,7 @@ def look(site: Site, admin: Admin, host: str, channel: str, at: float) -> None:
         assert answer.read(3) == b"\xff\xd8\xff"
     rows = [row.split() for row in site.on(host, "ps", "-eo", "ni,args").splitlines()]
     (recorder,) = [int(row[0]) for row in rows if row[-1] == "services.ss"]
-    (helper,) = [int(row[0]) for row in rows if row[-1] == "services.ss.picture"]
+    (helper,) = [int(row[0]) for row in rows if "services.media.picture" in row]
     assert helper == min(19, recorder + 15)
 
 

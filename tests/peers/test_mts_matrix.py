@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -97,8 +96,6 @@ def mpv(url: str, way: str, codec: str, folder: Path) -> None:
 
 
 def vlc(url: str, way: str, codec: str, folder: Path) -> None:
-    if shutil.which("cvlc") is None:
-        pytest.skip("VLC is not installed here")
     # It does not run as root, who else cannot write into this folder.
     alone = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     out = "--sout=#std{access=file,mux=ts,dst=-}"
@@ -132,8 +129,6 @@ def vlc(url: str, way: str, codec: str, folder: Path) -> None:
 
 
 def chromium(url: str, way: str, codec: str, folder: Path) -> None:
-    if codec == "h265":
-        pytest.skip("this browser has no decoder for H.265, which the portal's test sees named")
     name = "ws" if way == "ws" else "src"
 
     async def look() -> None:
@@ -148,7 +143,16 @@ PLAYERS: dict[str, Callable[[str, str, str, Path], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("camera", CAMERAS)
-@pytest.mark.parametrize(("player", "way"), [(player, way) for player, ways in WAYS.items() for way in ways])
+@pytest.mark.parametrize(
+    ("player", "way", "camera"),
+    [
+        (player, way, camera)
+        for player, ways in WAYS.items()
+        for way in ways
+        for camera in CAMERAS
+        # Debian's Chromium has no decoder for H.265; the portal's test sees it named.
+        if (player, camera.split()[0]) != ("chromium", "h265")
+    ],
+)
 def test_player_shows_the_pictures(cameras: Rack, camera: str, player: str, way: str, tmp_path: Path) -> None:
     PLAYERS[player](address(cameras, camera, way), way, camera.split()[0], tmp_path)

@@ -13,6 +13,7 @@ import ss_archive
 from ss_archive import FPS
 
 from lab import counter
+from services.media import pictures
 from services.runtime.errors import Problem
 from services.runtime.health import Health
 from services.ss import thumbnails
@@ -76,14 +77,14 @@ async def test_more_than_may_wait_are_refused_and_the_same_is_made_once(
     made: Thumbnails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 0
-    make = made._helper.make
+    make = made._pictures.jpeg
 
-    async def counted(mp4: bytes) -> bytes:
+    async def counted(codec: str, unit: bytes, width: int, height: int) -> bytes:
         nonlocal count
         count += 1
-        return await make(mp4)
+        return await make(codec, unit, width, height)
 
-    monkeypatch.setattr(made._helper, "make", counted)
+    monkeypatch.setattr(made._pictures, "jpeg", counted)
     moments = [BEGIN + n * 2 * SECOND for n in (*range(10), *range(13, 30))]
     ended = await asyncio.gather(
         *(made.of("cam", moment) for moment in moments for _ in range(3)), return_exceptions=True
@@ -107,16 +108,16 @@ async def test_the_process_ends_when_nobody_asks_and_comes_back_after_it_was_kil
     first = time.monotonic()
     await made.of("cam", BEGIN + 4 * SECOND)
     print(f"first {(first - began) * 1000:.0f} ms, next {(time.monotonic() - first) * 1000:.0f} ms")
-    process = made._helper._process
+    process = made._pictures._worker
     assert process
     process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr(thumbnails, "PATIENCE", 0.3)
+    monkeypatch.setattr(pictures, "SECONDS", 0.3)
     assert await refused(made, "cam", 6) == ("thumbnail-none", 404)
     assert await process.wait() == -signal.SIGKILL
-    monkeypatch.setattr(thumbnails, "PATIENCE", 10.0)
-    monkeypatch.setattr(thumbnails, "IDLE", 0.1)
+    monkeypatch.setattr(pictures, "SECONDS", 10.0)
+    monkeypatch.setattr(pictures, "IDLE_SECONDS", 0.1)
     assert number(await made.of("cam", BEGIN + 6 * SECOND)) == 150
-    again = made._helper._process
+    again = made._pictures._worker
     assert again
     assert await asyncio.wait_for(again.wait(), 10) == 0
 
