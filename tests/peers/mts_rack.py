@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from services.runtime.live_token import LiveToken, sign_live
 
 HERE = Path(__file__).resolve().parent
+PROBE = ("ffprobe", "-v", "error", "-rtsp_transport", "tcp")
+"""The beginning of a line that asks ffprobe about a stream."""
 NODE = "main-1"
 PASSWORD = "Camera.2468"
 PATH = "/cam/realmonitor?channel=1&subtype=0"

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mts_player import Player
-from mts_rack import Camera, Rack, free_port
+from mts_rack import PROBE, Camera, Rack, free_port
 
 from services.runtime import rtsp
 
@@ -181,17 +181,7 @@ def test_viewer_that_never_reads_costs_bounded_memory_and_nobody_else_a_frame(
 
 def test_camera_killed_and_back_goes_on_in_the_same_player(own_rack: Rack) -> None:
     camera = own_rack.camera("one")
-    words = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-rtsp_transport",
-        "tcp",
-        "-show_entries",
-        "packet=pts",
-        "-of",
-        "csv=p=0",
-    ]
+    words = [*PROBE, "-show_entries", "packet=pts", "-of", "csv=p=0"]
     reader = subprocess.Popen([*words, "-read_intervals", "%+#120", own_rack.rtsp("one")],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
     time.sleep(2)

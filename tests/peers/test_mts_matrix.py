@@ -113,17 +113,8 @@ def vlc(url: str, way: str, codec: str, folder: Path) -> None:
     words += [url, "vlc://quit"]
     with (folder / "out.ts").open("wb") as file:
         subprocess.run(words, stdout=file, stderr=subprocess.PIPE, timeout=60, check=False)
-    words = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v",
-        "-count_packets",
-        "-show_streams",
-        "-of",
-        "json",
-    ]
+    words = ["ffprobe", "-v", "error", "-select_streams", "v"]
+    words += ["-count_packets", "-show_streams", "-of", "json"]
     streams = json.loads(run(*words, str(folder / "out.ts")))["streams"]
     assert int(streams[0]["nb_read_packets"]) >= PICTURES // 2
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import aiohttp
 import av
 import pytest
-from mts_rack import Rack
+from mts_rack import PROBE, Rack
 from mts_script import Picture, Script, pictures
 from test_mts_players import run
 
@@ -127,17 +127,7 @@ def test_an_rtsp_player_goes_on_through_another_size(rack: Rack, play: Play) -> 
     units = [*pictures("320x180", 25), *pictures("640x360", 50)]
     script = play([Picture(unit, n * FRAME) for n, unit in enumerate(units)])
     script.go.set()
-    words = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-rtsp_transport",
-        "tcp",
-        "-show_entries",
-        "frame=width",
-        "-of",
-        "csv=p=0",
-    ]
+    words = [*PROBE, "-show_entries", "frame=width", "-of", "csv=p=0"]
     done = run(*words, "-read_intervals", "%+#60", rack.rtsp("script"))
     assert done.returncode == 0
     assert {"320", "640"} <= set(done.stdout.replace(",", "").split())
