@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from services.node.database import RIGHTS
 from services.smc import cache, migrations, models, store
-from tests import browser
+from tests import browser, ports
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -93,7 +93,7 @@ def node_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NodeFiles:
 def free_port() -> Callable[[], int]:
     """Finds a TCP port of loopback on which nobody listens."""
 
-    return loopback_port
+    return ports.free_port
 
 
 @dataclass
@@ -183,18 +183,12 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait(5)
 
 
-def loopback_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDb]:
     """MariaDB as the product sets it up, in a folder of its own."""
     # Not pytest's folder: the path of a socket may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="dss-db-") as name:
-        folder, port = Path(name), loopback_port()
+        folder, port = Path(name), ports.free_port()
         data, at = folder / "data", folder / "s"
         user = ["--user=root"] if os.geteuid() == 0 else []
         make = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", *user,
@@ -215,7 +209,7 @@ def mariadb() -> Iterator[MariaDb]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """Redis with one user, nothing on disk."""
-    port, password = loopback_port(), "redis-secret"
+    port, password = ports.free_port(), "redis-secret"
     users = ["--user", "default", "off", "--user", "dss", "on", f">{password}", "~*", "&*", "+@all"]
     words = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", *users]
     server = RedisServer(port, password, start(words))
@@ -264,7 +258,7 @@ def main_files(files: NodeFiles, mariadb: MariaDb, redis_server: RedisServer) ->
     """What deployment writes for the services of main, with this run's ports and secrets."""
     database = {"host": "127.0.0.1", "port": mariadb.port, "name": "dss", "user": "dss-smc"}
     cached = {"host": "127.0.0.1", "port": redis_server.port, "user": "dss"}
-    files.service("smc", {"http": loopback_port(), "portal": 9001}, {"database": database, "redis": cached})
+    files.service("smc", {"http": ports.free_port(), "portal": 9001}, {"database": database, "redis": cached})
     files.service("mts", {"http": 9101, "rtsp": 9100, "rtsps": 9102})
     files.service("ss", {"http": 9321, "rtsp": 9320, "rtsps": 9322})
     files.service("nginx", {"https": 443, "http": 80})

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from media_rig import HERE, LOOKING, Cameras, Processes, Sink, viewer
-from mts_rack import Rack, free_port
+from mts_rack import Rack
+
+from tests.ports import free_port
 
 CODECS = "avc1.640029,avc1.64002A,avc1.640033,avc1.42c01e,hvc1.1.6.L153.B0"
 FMP4 = "f=mp4:movflags=frag_every_frame+empty_moov"

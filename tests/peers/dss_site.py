@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,19 +14,13 @@ from jinja2 import Environment, FileSystemLoader
 
 from services.node import pki
 from services.smc.agent import links
+from tests.ports import free_port
 
 SERVER = Path(os.environ.get("DSS_TESTS_NATS", Path(sys.executable).with_name("nats-server")))
 """The server under test; the bundle's, unpacked, is named by DSS_TESTS_NATS."""
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 SECRETS = {"node-token": "node-secret", "mq-manager": "word-of-the-manager"}
-
-
-def free_port() -> int:
-    """A TCP port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.runtime.live_token import LiveToken, sign_live
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 PROBE = ("ffprobe", "-v", "error", "-rtsp_transport", "tcp")
@@ -24,13 +24,6 @@ PROBE = ("ffprobe", "-v", "error", "-rtsp_transport", "tcp")
 NODE = "main-1"
 PASSWORD = "Camera.2468"
 PATH = "/cam/realmonitor?channel=1&subtype=0"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Camera:

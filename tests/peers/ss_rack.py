@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-from mts_rack import HERE, NODE, PASSWORD, Camera, Rack, free_port
+from mts_rack import HERE, NODE, PASSWORD, Camera, Rack
 
 from lab import counter
+from tests.ports import free_port
 
 SUB_STREAM = "/cam/realmonitor?channel=1&subtype=1"
 PROGRAM = (

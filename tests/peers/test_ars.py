@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiodahua import DahuaClient
 from aiohttp import web
-from dss_site import free_port, until
+from dss_site import until
 
 from lab.device import register
 from lab.device.cgi import Device as LabDevice
@@ -28,6 +28,7 @@ from services.dms.checker import Checker, State
 from services.dms.devices import Channel, Device
 from services.dms.refusals import Refusals
 from services.runtime.errors import Problem
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFiles

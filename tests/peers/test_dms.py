@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from dss_site import Authority, Server, free_port, until
+from dss_site import Authority, Server, until
 
 from lab.device.cgi import Device as LabDevice
 from lab.device.cgi import server as cgi_server
@@ -25,6 +25,7 @@ from services.runtime.bus import Bus
 from services.runtime.config import Node
 from services.runtime.health import Health
 from services.runtime.message import Message
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.conftest import NodeFiles

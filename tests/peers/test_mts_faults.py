@@ -14,9 +14,10 @@ import aiohttp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mts_player import Player
-from mts_rack import PROBE, Camera, Rack, free_port
+from mts_rack import PROBE, Camera, Rack
 
 from services.runtime import rtsp
+from tests.ports import free_port
 
 Connect = Callable[[Rack], Player]
 
