@@ -13,6 +13,7 @@ import select
 import struct
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ def main() -> None:
     # A unit's sandbox may refuse either; its own limits hold then.
     with contextlib.suppress(OSError):
         os.nice(_NICE)
+    # Where memory runs out, it is this process that goes, not the one that records.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     with contextlib.suppress(OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     _serve(sys.stdin.fileno(), sys.stdout.buffer, float(sys.argv[1]))

@@ -291,7 +291,8 @@ class Connection(asyncio.Protocol, ABC):
         """The channel for a track, and the answer: the first offered transport that is carried."""
         if number in self.chosen:
             for channel in (self.chosen[number][1], self.chosen[number][1] + 1):
-                self.places.pop(channel, None)
+                if (port := self.places.pop(channel, None)) and self.udp:
+                    self.udp.forget((self._address, port))
         taken = {channel for other, (_, channel) in self.chosen.items() if other != number}
         free = next(channel for channel in range(0, 255, 2) if channel not in taken)
         for offer in message.get("transport").split(","):

@@ -10,6 +10,8 @@ _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 
 _MODES = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
 _SPECTRAL_BAND = (5, 29)
 _MAX_DESCRIBED = 64
+_LONGEST = 1 << 16
+"""Ticks that a sample lasts at the most: one of 8 kHz on a clock of 90 kHz has 11,520."""
 
 
 class FormatError(ValueError):
@@ -46,6 +48,8 @@ class Aac(Format):
         self.entry = fmp4_sound.aac_entry(config, rate, channels)
         self.rate = media.clock_rate
         self.duration = 1024 * self.rate // core
+        if not _RATES[-1] <= core <= _RATES[0] or not 0 < self.duration <= _LONGEST:
+            raise FormatError(f"its AAC has {core} samples a second on a clock of {self.rate}")
         # One element whose spectrum is empty, then the end (ISO/IEC 14496-3 §4.4.2.1).
         self.silence = b"\x00\x00\x00\x07" if channels == 1 else b"\x20\x00\x00\x00\x00\x00\x0e"
         self._part = b""

@@ -36,6 +36,13 @@ class Lane:
     def port(self) -> int:
         return int(self.sockets[0].getsockname()[1])
 
+    def close(self) -> None:
+        """Give the ports back."""
+        for transport in self.transports:
+            transport.close()
+        for one in self.sockets if not self.transports else ():
+            one.close()
+
 
 class Datagrams:
     """The UDP side of one camera; `begin` starts it, `close` gives its ports back."""
@@ -50,9 +57,13 @@ class Datagrams:
         """Ask the camera for one track; raises RtspError."""
         ours, theirs = client.ends
         lane = Lane(_opened(ours))
-        self._lanes.append(lane)
-        track, port = await client.setup_udp(media, lane.port)
+        try:
+            track, port = await client.setup_udp(media, lane.port)
+        except BaseException:
+            lane.close()
+            raise
         lane.channel, lane.camera = track.channel, (theirs, port)
+        self._lanes.append(lane)
 
     async def begin(self, push: Callable[[bytes], None]) -> None:
         """Hand interleaved bytes to `push` from now on."""
@@ -86,10 +97,7 @@ class Datagrams:
         if self._timer:
             self._timer.cancel()
         for lane in self._lanes:
-            for transport in lane.transports:
-                transport.close()
-            for one in lane.sockets if not lane.transports else ():
-                one.close()
+            lane.close()
         self._lanes.clear()
 
     def _interleaved(self, channel: int) -> Callable[[bytes], None]:

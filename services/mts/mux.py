@@ -1,5 +1,6 @@
 """From chunks to WebSocket messages with fMP4: made once per stream, the same bytes for every browser."""
 
+import logging
 from collections.abc import Iterable
 
 from services.mts import audio, depay, fmp4
@@ -9,6 +10,8 @@ from services.mts.sound import Sound
 from services.mts.timeline import Timeline
 from services.mts.websocket import BINARY, header, no_sound
 from services.runtime.rtsp import Track
+
+LOG = logging.getLogger(__name__)
 
 _MAX_SETS = 16
 
@@ -55,14 +58,22 @@ class Muxer:
         chunk.live = b"".join([header(BINARY, len(head) + size), head, *body])
         chunk.init = self.init
         if self.sound:
-            self.sound.mux(chunk)
+            self._hear(self.sound, chunk)
 
     def listen(self, chunks: Iterable[Chunk] = ()) -> None:
         """Somebody wants to hear, from these chunks on; where that cannot be, `init.mute` says why."""
         if self._audio and not self._mute:
             self.sound = Sound(self._audio, audio.format_of(self._audio.media), self._rate)
             for chunk in chunks:
-                self.sound.mux(chunk)
+                self._hear(self.sound, chunk)
+
+    def _hear(self, sound: Sound, chunk: Chunk) -> None:
+        try:
+            sound.mux(chunk)
+        except Exception:
+            # Whoever listens goes on without sound; neither the picture nor a recording may end over it.
+            LOG.exception("sound is left out from here on")
+            self.sound = None
 
     def _sample(self, units: list[depay.Unit]) -> tuple[depay.Unit, int]:
         """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""

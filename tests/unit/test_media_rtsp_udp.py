@@ -1,12 +1,18 @@
 """Who gets RTP by UDP, and how fast it leaves."""
 
 import asyncio
+import re
 import socket
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from services.media import rtsp_udp
+from services.media import rtsp_server, rtsp_udp
 from services.media.rtsp_udp import Ports, UdpTransport, near
+from services.runtime.rtsp import Track
+from services.runtime.rtsp_message import Message
+from services.runtime.sdp import Media
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,61 @@ async def test_a_key_frame_leaves_in_bursts_and_nothing_after_the_end() -> None:
         out.close()
         assert out.get_write_buffer_size() == 0
     ports.close()
+
+
+class Player(rtsp_server.Connection):
+    """A stream of one track for anybody."""
+
+    path = re.compile(r"/(live)" + rtsp_server.TRACK)
+    tracks = [Track(Media("video", 96, "H264", 90_000), 0)]  # noqa: RUF012 - never changed
+    playing = False
+
+    async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None: ...
+
+    async def description(self) -> bytes:
+        return b""
+
+    async def prepare(self, message: Message) -> dict[str, str]:
+        return {}
+
+    def start(self) -> None:
+        self.playing = True
+
+    def stop(self) -> None:
+        self.playing = False
+
+
+class Line(asyncio.Transport):
+    """The player's connection, which keeps the last answer."""
+
+    said = b""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return ("127.0.0.1", 9) if name.endswith("name") else None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.said = bytes(data)
+
+    def close(self) -> None: ...
+
+
+async def test_a_player_that_moves_to_other_ports_leaves_nothing_behind() -> None:
+    gate = SimpleNamespace(admit=lambda *_: None)
+    one, line = Player(cast(Any, gate), rtsp_server.Limits()), Line()
+    one.udp = Ports()
+    one.connection_made(line)
+    for turn in range(20):
+        port = 20_000 + 2 * turn
+        transport = f"Transport: RTP/AVP;unicast;client_port={port}-{port + 1}\r\n"
+        for method, header in (("SETUP", transport), ("PLAY", ""), ("PAUSE", "")):
+            named = line.said.partition(b"Session: ")[2].partition(b"\r\n")[0].partition(b";")[0].decode()
+            session = f"Session: {named}\r\n" if named else ""
+            one.data_received(f"{method} rtsp://x/live RTSP/1.0\r\nCSeq: 1\r\n{session}{header}\r\n".encode())
+            line.said, told = b"", line.said
+            while not line.said:
+                await asyncio.sleep(0)
+            assert b" 200 " in line.said, (method, told, line.said)
+        assert len(one.udp._heard) == 2
+    one.connection_lost(None)
+    assert one.udp._heard == {}
+    one.udp.close()

@@ -14,6 +14,7 @@ import pytest
 from services.mts.audio import Aac, FormatError, Opus, format_of
 from services.mts.chunk import Chunk
 from services.mts.plain import PlainViewer
+from services.mts.sound import Sound
 from services.mts.stream import Origin, Stream
 from services.mts.viewer import LiveViewer, LoudViewer
 from services.mts.websocket import bodies
@@ -344,3 +345,25 @@ def test_another_size_in_mid_stream_gives_a_new_init_on_the_same_time_axis(
             found.append([(frame.width, frame.time) for frame in file.decode(video=0)])
     assert [{width for width, _ in one} for one in found] == [{160}, {320}]
     assert [time for one in found for _, time in one] == pytest.approx([n / 25 for n in range(75)])
+
+
+@pytest.mark.parametrize(
+    ("clock", "rate"), [(8000, 16_000_000), (1, 44_100), (48_000, 1), (2_000_000_000, 8000)]
+)
+def test_aac_of_rates_that_no_camera_has_is_refused(clock: int, rate: int) -> None:
+    config = ((2 << 32 | 15 << 28 | rate << 4 | 1) << 3).to_bytes(5, "big").hex()
+    with pytest.raises(FormatError, match=f"{rate} samples a second on a clock of {clock}"):
+        format_of(Media("audio", 97, "MPEG4-GENERIC", clock, fmtp=HBR | {"config": config}))
+
+
+def test_an_accident_with_the_sound_costs_the_sound_alone(
+    pictures: list[bytes], tone: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = Camera(pictures).plays(AAC)
+    quiet, loud = camera.join(LiveViewer), camera.join()
+    camera.send(0, 30, spoken(tone))
+    monkeypatch.setattr(Sound, "mux", lambda *_: 1 // 0)
+    camera.send(30, 75, spoken(tone))
+    assert camera.stream.frames == 75
+    assert len([one for one in messages(quiet)[2] if b"mdat" in one]) == 75
+    assert b"".join(loud.written).count(b"ftyp") == 2
