@@ -19,7 +19,7 @@ HOST_FILE, OVERRIDES_FILE = "/etc/dss/host.json", "/etc/dss/overrides.json"
 RENDERED = (
     *("ansible_port", "dss_allow", "dss_confirm_seconds", "dss_gateway", "dss_gateway_mac"),
     *("dss_backup_key", "dss_backup_path", "dss_backup_keep", "dss_backup_time"),
-    *("dss_lan_networks", "dss_password_profile"),
+    *("dss_lan_networks", "dss_password_profile", "dss_timezone"),
     *("dss_recording_paths", "dss_recording_days", "dss_recording_gigabytes"),
     *("dss_export_days", "dss_export_gigabytes"),
 )

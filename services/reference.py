@@ -37,6 +37,7 @@ TYPES = {
     "host list": "list of hosts",
     "allow list": "list of addresses",
     "time": "time of day",
+    "time zone": "the IANA name of a time zone",
     "seal key": "public key",
 }
 

@@ -53,6 +53,14 @@ KEYS = (
         "district-north",
     ),
     row(
+        "dss_timezone",
+        "time zone",
+        "main standby cascade",
+        "UTC",
+        "Time zone by which the weeks of recording plans count, daylight saving included.",
+        "Europe/Berlin",
+    ),
+    row(
         "dss_join_valid",
         "token seconds",
         NODES,

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any
+from zoneinfo import available_timezones
 
 from services import topology_network_types
 from services.catalog import Catalog
+from services.media.plans import zone_of
 from services.topology_key import Key
 from services.topology_words import MAC, Complaint, is_address, is_allowed, is_network, suggest
 from services.topology_yaml import Secret
@@ -120,6 +123,15 @@ def _service(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
         yield None, f"{value!r} is not a port with its protocol.", "Write for example 51820/udp."
 
 
+def _zone(key: Key, value: object, _: Catalog) -> Iterator[Complaint]:
+    try:
+        zone_of(str(value))
+    except ValueError:
+        near = get_close_matches(str(value), available_timezones(), 1)
+        like = near[0] if near else key.example
+        yield None, f"{value!r} is no time zone.", f"Write its IANA name, for example {key.name}: {like}."
+
+
 Check = Callable[[Key, Any, Catalog], Iterator[Complaint]]
 
 
@@ -177,6 +189,7 @@ CHECKS: dict[str, Check] = {
     "time": _form(
         TIME, "a time of day", 'Write for example {key.name}: "{key.example}", with the quotation marks.'
     ),
+    "time zone": _zone,
     "seal key": _form(
         SEAL_KEY,
         "the public half of a backup key",

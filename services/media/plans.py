@@ -47,7 +47,7 @@ class Plan:
             return self.mode
         if self.mode != WEEKLY:
             return None
-        local = moment.astimezone(_zone(self.zone))
+        local = moment.astimezone(zone_of(self.zone))
         minute = local.hour * 60 + local.minute
         kinds = {one.kind for one in self.week[local.weekday()] if one.start <= minute < one.end}
         return CONTINUOUS if CONTINUOUS in kinds else EVENT if kinds else None
@@ -83,7 +83,7 @@ def checked(data: dict[str, Any]) -> Plan:
         raise ValueError(f"{plan.mode[:32]!r} is none of {', '.join(MODES)}")
     _within("pre", plan.pre, LEAST_PRE, MOST_PRE)
     _within("post", plan.post, LEAST_POST, MOST_POST)
-    _zone(plan.zone)
+    zone_of(plan.zone)
     return plan
 
 
@@ -112,7 +112,8 @@ def _within(name: str, value: int, least: int, most: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name; ValueError for one that is not known here."""
     # A node need not have the tables of zones for the one that has none.
     if name == "UTC":
         return UTC

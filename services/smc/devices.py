@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, delete, select
@@ -9,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from services.media import plans
-from services.runtime import clock
+from services.runtime import clock, config
 from services.runtime.errors import Problem
 from services.smc import audit, models, nodes, secrets
 from services.smc.accounts import Account
@@ -299,4 +301,10 @@ def plan_of(row: models.Channel) -> plans.Plan:
         return plans.Plan()
     mode = kept.kind if kept.kind in plans.MODES else plans.OFF
     return plans.Plan(mode, plans.week(kept.week) if kept.week else plans.NO_WEEK,
-                      kept.pre_seconds, kept.post_seconds)  # fmt: skip
+                      kept.pre_seconds, kept.post_seconds, _zone(config.root()))  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _zone(_: Path) -> str:
+    """Where the weeks of plans count. Asked for each channel; a changed inventory restarts who asks."""
+    return str(config.load_service("smc").settings.get("timezone", "UTC"))

@@ -310,3 +310,12 @@ def test_live_says_when_the_node_is_away(site: "Platform") -> None:
         assert refused(lambda: live.open(session, one.channels[0].id, ADMIN)) == "node-not-enabled"
         assert refused(lambda: live.open(session, "nothing", ADMIN)) == "channel-unknown"
         assert refused(lambda: live.open(session, "nothing", Account(3, "x", "none"))) == "not-allowed"
+
+
+def test_the_week_of_a_plan_counts_in_the_time_zone_of_the_inventory(site: "Platform") -> None:
+    site.files.setting("smc", timezone="Europe/Berlin")
+    channel = add(site, RTSP).channels[0].id
+    with site.session() as session:
+        recordings.change_plan(session, channel, {"mode": "weekly"}, ADMIN)
+        (assigned,) = devices.assignment(session, "main-a")
+    assert assigned["channels"][0]["plan"]["zone"] == "Europe/Berlin"

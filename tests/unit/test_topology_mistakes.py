@@ -94,6 +94,15 @@ def test_a_wrong_variable_is_found_in_its_line(tmp_path: Path, more: str, key: s
 
 
 @pytest.mark.parametrize(
+    ("zone", "like"), [("Europe/Berln", "Europe/Berlin"), ("[UTC]", "UTC"), ("Europe", "Europe/")]
+)
+def test_a_time_zone_that_is_none_is_refused_with_one_that_is(tmp_path: Path, zone: str, like: str) -> None:
+    mistake = one(tmp_path, SITE.replace("198.18.0.10}", f"198.18.0.10, dss_timezone: {zone}}}"))
+    assert "is no time zone" in mistake.message
+    assert like in mistake.remedy
+
+
+@pytest.mark.parametrize(
     ("text", "file", "key", "says"),
     [
         (SITE.replace("198.18.0.22", "198.18.0.21"), "hosts.yml:11", "sub-2.ansible_host", "address of sub-1"),
