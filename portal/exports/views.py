@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from portal import guard, work
-from services.smc import devices, exports
+from services.smc import devices, export_downloads, exports
 
 blueprint = Blueprint("exports", __name__)
 
@@ -46,10 +46,11 @@ def remove(id: str) -> ResponseReturnValue:
     return redirect(url_for("exports.page"), code=303)
 
 
+@blueprint.post("/exports/<id>/download", defaults={"node": None})
 @blueprint.post("/exports/<id>/<node>/download")
-def download(id: str, node: str) -> ResponseReturnValue:
-    """On to the file, with a permission that is made now and works once."""
-    return redirect(exports.download(work.session(), id, guard.account(), node).path, code=303)
+def download(id: str, node: str | None) -> ResponseReturnValue:
+    """On to the file, with a permission that is made now and works once; without a node all parts as one."""
+    return redirect(export_downloads.grant(work.session(), id, guard.account(), node).path, code=303)
 
 
 def _state() -> dict[str, Any]:

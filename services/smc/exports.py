@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import clock, config
 from services.runtime.errors import Problem
-from services.smc import audit, everywhere, export_parts, live, models, nodes, peers, recordings
+from services.smc import audit, everywhere, export_parts, live, models, nodes, peers
 from services.smc.accounts import Account
 from services.smc.export_parts import ExportPart
 from services.smc.store import unit_of_work
@@ -63,22 +63,6 @@ class Export:
         return min(1.0, sum(one.written for one in self.parts) / total) if total else 0.0
 
 
-@dataclass(frozen=True)
-class ExportDownload:
-    """`path`, on the portal's own origin, holds the token, which works once, within `expires_in` seconds.
-
-    Who was cut off asks for another one and goes on by `Range`; `sha256` is that of the whole file.
-    """
-
-    token: str
-    expires_in: int
-    node: str
-    path: str
-    name: str
-    size: int
-    sha256: str
-
-
 def listing(session: Session, account: Account) -> list[Export]:
     """The newest exports with what their nodes say of them now."""
     account.need(PERMISSION)
@@ -92,7 +76,7 @@ def listing(session: Session, account: Account) -> list[Export]:
 def get(session: Session, id: str, account: Account) -> Export:
     """One export; Problem 404 if there is none of that id."""
     account.need(PERMISSION)
-    return _told(session, [_row(session, id)])[0]
+    return _told(session, [ordered(session, id)])[0]
 
 
 def order(
@@ -128,7 +112,7 @@ def order(
 def cancel(session: Session, id: str, account: Account) -> Export:
     """Stop what of an export is not done yet; audited."""
     account.need(PERMISSION)
-    row = _row(session, id)
+    row = ordered(session, id)
     audit.write(session, "export.cancel", id, actor=account.name, source=account.source)
     _tell(_nodes(session, row), "POST", f"/exports/{id}/cancel", {})
     return _told(session, [row])[0]
@@ -137,32 +121,9 @@ def cancel(session: Session, id: str, account: Account) -> Export:
 def remove(session: Session, id: str, account: Account) -> None:
     """Delete an export and its results, whatever it is doing; audited. Problem 502 while a node is away."""
     account.need(PERMISSION)
-    row = _row(session, id)
+    row = ordered(session, id)
     _tell(_nodes(session, row), "DELETE", f"/exports/{id}")
     _forget(session, id, account, "export.remove")
-
-
-def download(
-    session: Session, id: str, account: Account, node: str | None = None, via: str = "portal"
-) -> ExportDownload:
-    """A token to download the part of `node`, or the first one; audited. Problem 409 before it is done."""
-    account.need(PERMISSION)
-    row = _row(session, id)
-    name = node or next(iter(export_parts.of(row.channels)))
-    if name not in export_parts.of(row.channels):
-        raise _unknown()
-    there = live.ready(session, name)
-    said = peers.call(peers.of(there), "GET", f"/exports/{id}", None, "ss")
-    part = peers.parsed(name, lambda: export_parts.read(name, said))
-    if part.state != "done":
-        raise Problem("export-not-done", "There is nothing to download yet.", f"The export is {part.state}.",
-                      "Wait until it is done, or order it again.", status=409)  # fmt: skip
-    token = live.token_for(account.name, f"{recordings.SCOPE}export/{id}", name)
-    audit.write(session, "export.download", id, actor=account.name, source=account.source,
-                details={"via": via, "node": name, "sha256": part.sha256})  # fmt: skip
-    base = "/ss" if name == config.load_node().name else f"/nodes/{name}/ss"
-    path = f"{base}/export/{id}?token={token}"
-    return ExportDownload(token, live.VALID, name, path, part.name, part.size, part.sha256)
 
 
 def _check(channels: Sequence[str], start: int, end: int, form: str) -> None:
@@ -188,6 +149,8 @@ def _send(node: nodes.Node, row: models.Export) -> ExportPart:
         "id": row.id, "channels": [{"channel": one["channel"], "name": one["name"]} for one in mine],
         "start": _ms(row.start_at), "end": _ms(row.end_at), "format": row.format, "by": row.ordered_by,
         "platform": config.load_node().site,
+        # Names that are unique among all nodes let the parts become one archive.
+        "folder": node.name if len(export_parts.of(row.channels)) > 1 else "",
     }  # fmt: skip
     try:
         said = peers.call(peers.of(node), "POST", "/exports", asked, "ss")
@@ -247,15 +210,17 @@ def _nodes(session: Session, row: models.Export) -> list[nodes.Node]:
     return [known[name] for name in export_parts.of(row.channels) if name in known]
 
 
-def _row(session: Session, id: str) -> models.Export:
+def ordered(session: Session, id: str) -> models.Export:
+    """What was ordered; Problem 404 if nothing of that id was."""
     row = session.get(models.Export, id[:16])
     if row is None or row.id != id:
-        raise _unknown()
+        raise unknown()
     session.expunge(row)
     return row
 
 
-def _unknown() -> Problem:
+def unknown() -> Problem:
+    """There is no such export."""
     return Problem("export-unknown", "There is no such export.", "It was deleted, or the id is wrong.",
                    "Look at the list of exports.", status=404)  # fmt: skip
 

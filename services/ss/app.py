@@ -13,7 +13,7 @@ from services.runtime import auth, config, tls
 from services.runtime.app import Context
 from services.ss import api, control, retention, rtsp_server
 from services.ss.exports import api as exports_api
-from services.ss.exports import shelf
+from services.ss.exports import collecting, shelf
 from services.ss.exports.runner import Runner
 from services.ss.exports.shelf import Shelf
 from services.ss.plan import ALARM_SECONDS, Plan
@@ -41,6 +41,7 @@ async def build(context: Context) -> None:
 
     exports = Runner(store.library, _shelf(store, settings), context.node.name)
     await asyncio.to_thread(exports.shelf.open)
+    desk = collecting.Desk()
 
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
@@ -56,12 +57,13 @@ async def build(context: Context) -> None:
             server.close()
         await thumbnails.close()
         await exports.close()
+        await desk.close()
         await plan.close()
         store.close()
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*api.routes(store, plan, gate, thumbnails), *control.routes(store, plan)])
-    context.app.add_routes(exports_api.routes(exports, gate))
+    context.app.add_routes([*exports_api.routes(exports, gate), *collecting.routes(desk, gate)])
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

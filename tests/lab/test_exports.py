@@ -1,8 +1,11 @@
 """Exports on real nodes: of two nodes at once, under the unit's own sandbox, over kill -9 and a power cut."""
 
 import hashlib
+import io
+import json
 import time
 import urllib.request
+import zipfile
 from itertools import pairwise
 from typing import Any
 
@@ -62,6 +65,26 @@ def whole(admin: Admin, found: Any) -> list[int]:  # noqa: ANN401
     return counts
 
 
+def together(admin: Admin, found: Any) -> None:  # noqa: ANN401
+    """All parts as one archive, in two pieces: each file is as its node's manifest says."""
+    pieces = []
+    for span in ("bytes=0-99999", "bytes=100000-"):
+        way = admin.post(f"/exports/{found['id']}/download")
+        request = urllib.request.Request(admin.base + way["path"], headers={"Range": span})
+        with urllib.request.urlopen(request, context=admin.trust, timeout=60) as answer:
+            pieces.append(answer.read())
+    assert len(b"".join(pieces)) == way["size"]
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        for part in found["parts"]:
+            (file,) = json.loads(archive.read(f"{part['node']}/manifest.json"))["files"]
+            data = archive.read(file["name"])
+            assert hashlib.sha256(data).hexdigest() == file["sha256"]
+            counters = decode(data)
+            assert len(counters) == file["frames"]
+            assert all(b == a + 1 for a, b in pairwise(counters))
+
+
 def test_each_node_makes_its_part_and_both_are_whole(
     site: Site, admin: Admin, channels: dict[str, str]
 ) -> None:
@@ -71,6 +94,13 @@ def test_each_node_makes_its_part_and_both_are_whole(
     counts = whole(admin, found)
     print(f"pictures of the parts: {counts}")
     assert all(count > 25 * 12 for count in counts)
+    together(admin, found)
+    site.on(SUB, "systemctl", "stop", "dss-ss")
+    try:
+        with pytest.raises(RefusedError, match="cannot be"):
+            admin.post(f"/exports/{id}/download")
+    finally:
+        site.on(SUB, "systemctl", "start", "dss-ss")
     site.on(SUB, "test", "-f", f"/srv/dss/recordings/_exports/{id}/result")
     allowed = site.on(SUB, "systemctl", "show", "--value", "--property=SystemCallFilter", "dss-ss")
     assert "setpriority" in allowed.split(), "exports could not give way to recording"

@@ -94,6 +94,7 @@ class Agent(BaseHTTPRequestHandler):
             "drift": [{"path": "ports.mts.rtsp", "value": 19100, "inventory": 9100}],
             "history": UPKEEP.history() | {"changes": [CHANGE]},
             "exports": EXPORT if rest or self.command == "POST" else [EXPORT],
+            "collections": {"size": 9, "tag": "t"},
             "releases": UPKEEP.answer("GET", ["releases"], {})[1],
             "recording": RECORDING, "events": RECORDING | {"accepted": True},
             "locks": {"locks": [LOCK]} if self.command == "GET" else LOCK,

@@ -58,12 +58,12 @@ def call(store: Store, method: str, path: str, data: object = None) -> tuple[int
         return error.code, json.loads(error.read())
 
 
-def order(store: Store, *channels: str, form: str = "mp4", status: int = 201) -> Any:  # noqa: ANN401 - JSON
+def order(store: Store, *channels: str, form: str = "mp4", status: int = 201, folder: str = "") -> Any:  # noqa: ANN401 - JSON
     """Order all that is recorded of channels."""
     now = int(time.time() * 1000)
     wanted = [{"channel": one, "name": f"Gate {one}"} for one in channels]
     given = {"id": secrets.token_hex(8), "channels": wanted, "start": now - 3_600_000, "end": now,
-             "format": form, "by": "admin", "platform": "City Hall"}  # fmt: skip
+             "format": form, "by": "admin", "platform": "City Hall", "folder": folder}  # fmt: skip
     code, said = call(store, "POST", "/exports", given)
     assert code == status, said
     return said
@@ -188,6 +188,37 @@ def test_a_download_that_was_cut_goes_on_to_the_same_bytes(store: Store, tmp_pat
     assert path.stat().st_size == 100_000
     subprocess.run(["curl", "-fsS", "-C", "-", "-o", str(path), url(store, job["id"])], check=True)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == job["sha256"]
+
+
+def test_the_archives_of_several_nodes_become_one_that_can_be_fetched_in_pieces(
+    store: Store, tmp_path: Path
+) -> None:
+    id = ended(store, order(store, "cam", folder="main-1")["id"])["id"]
+    asked = {"name": "City_Hall.zip", "parts": [{"node": "main-1", "address": None, "port": None}]}
+    status, said = call(store, "POST", f"/collections/{id}", asked)
+    assert status == 200, said
+    path = tmp_path / "whole.zip"
+    for more in (["-r", "0-99999"], ["-C", "-"]):
+        way = f"http://127.0.0.1:{store.ss_port}/collection/{id}?token={store.pass_for(f'collection/{id}')}"
+        subprocess.run(["curl", "-fsS", *more, "-o", str(path), way], check=True)
+    assert path.stat().st_size == said["size"]
+    subprocess.run(["unzip", "-tq", str(path)], check=True, stdout=subprocess.DEVNULL)
+    with zipfile.ZipFile(path) as archive:
+        (file,) = json.loads(archive.read("main-1/manifest.json"))["files"]
+        assert archive.namelist() == [file["name"], "main-1/manifest.json"]
+        assert hashlib.sha256(archive.read(file["name"])).hexdigest() == file["sha256"]
+        assert losses(numbers(archive.read(file["name"]))) == []
+
+
+def test_parts_that_cannot_be_joined_are_said_to_be_there_one_by_one(store: Store) -> None:
+    alone = ended(store, order(store, "cam")["id"])["id"]
+    here = {"node": "main-1", "address": None, "port": None}
+    for parts, status in (([here], 409), ([], 422), ([{}], 422)):
+        code, said = call(store, "POST", f"/collections/{alone}", {"name": "x.zip", "parts": parts})
+        assert code == status, said
+        assert "one by one" in said["remedy"]
+    way = f"/collection/{alone}?token={store.pass_for(f'collection/{alone}')}"
+    assert call(store, "GET", way)[0] == 409
 
 
 def test_a_result_needs_a_token_of_its_own_that_works_once(store: Store) -> None:

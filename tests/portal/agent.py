@@ -113,6 +113,8 @@ class Agent:
             }
         if method == "GET" and parts[0] == "tasks" and parts[1] in self.steps:
             return 200, {"id": parts[1], "state": "done", "steps": self.steps[parts[1]]}
+        if "collections" in parts[:3]:
+            return 200, {"size": 9, "tag": "t"}
         if "exports" in parts[:3]:
             return self.export(method, parts[parts.index("exports") :], body or {})
         if parts == ["drift"]:

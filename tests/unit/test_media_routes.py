@@ -31,6 +31,7 @@ from services.ss import api as ss
 from services.ss import control
 from services.ss import rtsp_server as ss_rtsp
 from services.ss.exports import api as exports
+from services.ss.exports import collecting
 from services.ss.exports.runner import Runner
 from services.ss.exports.shelf import Shelf
 from services.ss.exports.shelf import limits as limits_of
@@ -97,6 +98,7 @@ async def service(
         )
         shelf = Shelf(store.disks.all[0], limits_of({}))
         app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))
+        app.add_routes(collecting.routes(collecting.Desk(), gate))
         door = lambda: ss_rtsp.Connection(store.library, gate, limits)  # noqa: E731
     else:
         where = Where(NODE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.runtime.errors import Problem
-from services.smc import accounts, audit, devices, export_parts, exports, live, nodes, peers
+from services.smc import accounts, audit, devices, export_downloads, export_parts, exports, live, nodes, peers
 from services.smc.accounts import Account
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Nodes:
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, dict[str, Any]]] = {"main-a": {}, "sub-1": {}}
         self.refuses = self.away = ""
+        self.collected: Any = None
 
     def call(
         self,
@@ -37,12 +38,16 @@ class Nodes:
         kept, parts = self.kept[peer.name], path.strip("/").split("/")
         if peer.name == self.away:
             raise Problem("node-away", "The node cannot be asked.", "It is off.", "Start it.", status=504)
+        if parts[0] == "collections":
+            self.collected = data
+            return {"size": 9, "tag": "t"}
         if method == "POST" and data and self.refuses == peer.name:
             raise Problem("export-refused", "Nothing was exported.", "No room.", "Delete some.", status=409)
         if method == "POST" and data:
             kept[data["id"]] = {
                 "id": data["id"], "state": "queued", "written": 0, "total": 100, "files": 0, "missing": 0.0,
                 "name": "", "size": 0, "sha256": "", "why": "", "ended": 0.0, "channels": data["channels"],
+                "folder": data["folder"],
             }  # fmt: skip
         if len(parts) == 1 and method == "GET":
             return list(kept.values())
@@ -101,10 +106,27 @@ def test_each_node_makes_the_part_of_its_own_channels(
     with platform.session() as session:
         (found,) = exports.listing(session, admin)
         assert (found.state, found.progress) == ("running", 0.5)
-        answer = exports.download(session, one.id, admin, "sub-1")
+        answer = export_downloads.grant(session, one.id, admin, "sub-1")
         with pytest.raises(Problem, match="is queued"):
-            exports.download(session, one.id, admin, "main-a")
+            export_downloads.grant(session, one.id, admin, "main-a")
     assert answer.path == f"/nodes/sub-1/ss/export/{one.id}?token={answer.token}"
+
+
+def test_parts_that_are_all_done_are_fetched_as_one_from_main(
+    platform: Platform, site: Nodes, admin: Account
+) -> None:
+    one = ordered(platform, admin)
+    for name, kept in site.kept.items():
+        assert kept[one.id]["folder"] == name
+        kept[one.id] |= {"state": "done", "name": f"City-{name}-20260921.zip", "sha256": "ab"}
+    with platform.session() as session:
+        answer = export_downloads.grant(session, one.id, admin)
+    assert answer.path == f"/ss/collection/{one.id}?token={answer.token}"
+    assert (answer.name, answer.size, answer.sha256) == ("City-20260921.zip", 9, "")
+    assert [part["node"] for part in site.collected["parts"]] == ["main-a", "sub-1"]
+    assert [part["address"] for part in site.collected["parts"]] == [None, "127.0.0.2"]
+    alone = ordered(platform, admin, channels=channels(platform)[:1])
+    assert site.kept["main-a"][alone.id]["folder"] == ""
 
 
 def test_an_order_that_one_node_refuses_leaves_nothing_on_the_others(
@@ -173,7 +195,7 @@ def test_orders_and_downloads_are_audited(platform: Platform, site: Nodes, admin
     one = ordered(platform, admin, channels=channels(platform)[:1])
     site.kept["main-a"][one.id] |= {"state": "done", "sha256": "ab"}
     with platform.session() as session:
-        exports.download(session, one.id, admin)
+        export_downloads.grant(session, one.id, admin)
         found = audit.listing(session, limit=2)
     assert [(row.action, row.target, row.actor) for row in found] == [
         ("export.download", one.id, "admin"), ("export.order", one.id, "admin"),
@@ -186,7 +208,7 @@ def test_who_may_only_look_exports_nothing(platform: Platform, site: Nodes) -> N
     with platform.session() as session:
         for call in (exports.listing, lambda s, a: exports.get(s, "x", a),
                      lambda s, a: exports.remove(s, "x", a),
-                     lambda s, a: exports.cancel(s, "x", a), lambda s, a: exports.download(s, "x", a),
+                     lambda s, a: exports.cancel(s, "x", a), lambda s, a: export_downloads.grant(s, "x", a),
                      lambda s, a: exports.order(s, ["x"], 0, 1, "mp4", a)):  # fmt: skip
             with pytest.raises(Problem) as told:
                 call(session, OPERATOR)

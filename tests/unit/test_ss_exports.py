@@ -54,7 +54,7 @@ def kept(tmp_path: Path) -> Shelf:
         {"channels": [{"channel": "../x", "name": "x"}]}, {"start": True}, {"start": -1}, {"by": ""},
         {"channels": [{"channel": "cam", "name": "x"}] * 2}, {"end": (NOON + 86_401) * 1000}, {"by": 1},
         {"channels": "cam"}, {"start": 10**18, "end": 10**18 + 1},
-        {"channels": [1]}, {"start": 1.5}, {"platform": "x" * 129},
+        {"channels": [1]}, {"start": 1.5}, {"platform": "x" * 129}, {"folder": "../x"}, {"folder": "a/b"},
     ],
 )  # fmt: skip
 def test_an_order_that_is_none_is_refused(wrong: dict[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from services.smc import exports
+from services.smc import export_downloads, exports
 from services.smc.api.recordings import Milliseconds
 from services.smc.api.route import Call, operation
 from services.smc.api.schema import Items, Text
-from services.smc.exports import Export, ExportDownload
+from services.smc.export_downloads import ExportDownload
+from services.smc.exports import Export
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class NewExport:
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """Whose part, where the channels are on several nodes; the first one's if empty."""
+    """Whose part, where the channels are on several nodes; if empty all parts, as one archive."""
 
     node: Annotated[str, Text(0, 63)] = ""
 
@@ -66,5 +67,5 @@ def remove_export(call: Call, id: str) -> None:
 @operation("POST", "/exports/<id>/download", body=DownloadRequest, answer=ExportDownload,
            permission=exports.PERMISSION, problems=(404, 409, 502, 504))  # fmt: skip
 def download_export(call: Call, id: str) -> ExportDownload:
-    """Get a one-time token to download a part, whole or by Range."""
-    return exports.download(call.session, id, call.account, call.body.node or None, "api")
+    """Get a one-time token to download the result or the part of a node, whole or by Range."""
+    return export_downloads.grant(call.session, id, call.account, call.body.node or None, "api")

@@ -1,5 +1,6 @@
 """What DSS_SS answers about exports: orders of main, by the node's token, and downloads by one-time token."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import web
@@ -55,6 +56,15 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
         await runner.remove(_job(runner, request).order.id)
         return web.json_response({})
 
+    async def members(request: web.Request) -> web.Response:
+        job = _job(runner, request)
+        if not job.members or job.state != "done":
+            raise _unknown("It is no archive, or is not done.")
+        return web.json_response({"sha256": job.sha256, "members": [asdict(one) for one in job.members]})
+
+    async def content(request: web.Request) -> web.StreamResponse:
+        return _result(runner, _job(runner, request), downloads)
+
     @auth.public
     async def download(request: web.Request) -> web.StreamResponse:
         _admit(gate, request)
@@ -68,6 +78,8 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
         web.get("/exports/{id}", one),
         web.post("/exports/{id}/cancel", cancel),
         web.delete("/exports/{id}", remove),
+        web.get("/exports/{id}/members", members),
+        web.get("/exports/{id}/bytes", content),
         # Asking for the head alone would use the token up.
         web.get("/export/{id}", download, allow_head=False),
     ]
@@ -87,7 +99,7 @@ def _result(runner: Runner, job: Job, downloads: set[Download]) -> Download:
     headers = {
         "Content-Type": "application/zip" if job.zip else "video/mp4",
         "Content-Disposition": f'attachment; filename="{job.name}"',
-        "Cache-Control": "no-store", "X-Export-SHA256": job.sha256,
+        "Cache-Control": "no-store", "X-Export-SHA256": job.sha256, "X-Accel-Buffering": "no",
     }  # fmt: skip
     return Download(runner.shelf.result(job.order.id), headers, downloads)
 
@@ -95,11 +107,13 @@ def _result(runner: Runner, job: Job, downloads: set[Download]) -> Download:
 def _job(runner: Runner, request: web.Request) -> Job:
     found = runner.shelf.jobs.get(request.match_info["id"])
     if found is None:
-        raise Problem(
-            "export-unknown", "There is no such export.", "It was deleted, or became too old.",
-            "Order it again while the recording is still there.", status=404,
-        )  # fmt: skip
+        raise _unknown("It was deleted, or became too old.")
     return found
+
+
+def _unknown(why: str) -> Problem:
+    remedy = "Order it again while the recording is still there."
+    return Problem("export-unknown", "There is no such export.", why, remedy, status=404)
 
 
 def _refused(why: str, status: int) -> Problem:

@@ -30,7 +30,7 @@ def seal(shelf: Shelf, job: Job, sha256: str) -> None:
     """Call the result done; raises OSError."""
     job.size = shelf.result(job.order.id).stat().st_size
     first = job.made[0]
-    job.name = names.of_archive(job.order.platform, first.start) if job.zip else first.name
+    job.name = names.of_archive(job.order.platform, first.start, job.order.folder) if job.zip else first.name
     job.sha256, job.missing, job.total = sha256, round(manifest.missing(job), 3), job.size
     shelf.end(job, "done")
 
@@ -38,11 +38,12 @@ def seal(shelf: Shelf, job: Job, sha256: str) -> None:
 def _close(path: Path, job: Job, node: str) -> None:
     now = clock.now().timestamp()
     text = manifest.text(job, node, now)
-    begin = job.end + archive.room(manifest.NAME)
-    last = Member(manifest.NAME, now, begin, len(text), zlib.crc32(text))
-    members = [*map(_member, job.made), last]
+    name = names.inside(job.order.folder, manifest.NAME)
+    begin = job.end + archive.room(name)
+    last = Member(name, now, begin, len(text), zlib.crc32(text))
+    job.members = [*map(_member, job.made), last]
     os.truncate(path, job.end)
-    _write(path, archive.head(last) + text + archive.tail(members, begin + len(text)), job.end)
+    _write(path, archive.head(last) + text + archive.tail(job.members, begin + len(text)), job.end)
 
 
 def _member(one: Made) -> Member:

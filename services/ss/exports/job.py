@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from services.ss.exports.archive import Member
 from services.ss.exports.order import Order, read
 
 MOVES: dict[str, frozenset[str]] = {
@@ -39,7 +40,10 @@ class Made:
 
 @dataclass
 class Job:
-    """`total` is an estimate until it is done; `zip`: the result is an archive; None before that is known."""
+    """`total` is an estimate until it is done; `zip`: the result is an archive; None before that is known.
+
+    `members`: what stands in a finished archive.
+    """
 
     order: Order
     at: float
@@ -54,6 +58,7 @@ class Job:
     why: str = ""
     ended: float = 0.0
     writing: int = 0
+    members: list[Member] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
@@ -97,7 +102,9 @@ class Job:
 def restored(data: dict[str, Any]) -> Job:
     """The job of its JSON, back in the queue if it was cut off; ValueError, KeyError, TypeError."""
     made = [Made(**(one | {"last": tuple(one["last"])})) for one in data["made"]]
-    job = Job(**(data | {"order": read(data["order"]), "made": made, "writing": 0}))
+    members = [Member(**one) for one in data.get("members", [])]
+    order = read(data["order"])
+    job = Job(**(data | {"order": order, "made": made, "writing": 0, "members": members}))
     if job.state not in MOVES:
         raise ValueError(f"{job.state!r} is no state")
     if not job.over and job.state != "queued":

@@ -26,9 +26,14 @@ def of_single(channel: str, name: str, start: int) -> str:
     return f"{plain(name, channel)}-{_moment(start)}.mp4"
 
 
-def of_archive(platform: str, start: int) -> str:
-    """A result of several files."""
-    return f"{plain(platform, 'export')}-{_moment(start)}.zip"
+def of_archive(platform: str, start: int, folder: str = "") -> str:
+    """A result of several files; that of one folder is named after it too."""
+    return "-".join(filter(None, (plain(platform, "export"), folder, _moment(start)))) + ".zip"
+
+
+def inside(folder: str, name: str) -> str:
+    """A file in an archive, whose names are separated by / on every system (APPNOTE 4.4.17)."""
+    return f"{folder}/{name}" if folder else name
 
 
 def _moment(at: int) -> str:

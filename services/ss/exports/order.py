@@ -9,6 +9,8 @@ from services.runtime.errors import Problem
 from services.ss.entry import CHANNEL
 
 ID = re.compile(r"[0-9a-f]{16}")
+PLACE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}|")
+"""The name of a node can be one, and needs no care in any file system."""
 FORMATS = ("mp4", "fmp4")
 MOST_CHANNELS = 16
 LONGEST_MS = 24 * 3_600_000
@@ -25,7 +27,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Order:
-    """An export of [start, end), milliseconds since 1970; mp4 is plain, fmp4 fragmented as recorded."""
+    """An export of [start, end), milliseconds since 1970; mp4 is plain, fmp4 fragmented as recorded.
+
+    `folder`: the result is an archive whose files lie in it, so that it can be joined with those of others.
+    """
 
     id: str
     channels: tuple[Wanted, ...]
@@ -34,6 +39,7 @@ class Order:
     format: str
     by: str
     platform: str
+    folder: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON, read back by `read`."""
@@ -45,7 +51,8 @@ def read(given: Any) -> Order:  # noqa: ANN401 - JSON
     try:
         texts = {key: _text(given[key]) for key in ("id", "format", "by", "platform")}
         channels = tuple(Wanted(_text(one["channel"]), _text(one["name"])) for one in given["channels"])
-        made = Order(channels=channels, start=_whole(given["start"]), end=_whole(given["end"]), **texts)
+        made = Order(channels=channels, start=_whole(given["start"]), end=_whole(given["end"]),
+                     folder=str(given.get("folder", "")), **texts)  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise wrong(f"A part of it is missing or of another kind: {error}.") from error
     check(made)
@@ -55,8 +62,8 @@ def read(given: Any) -> Order:  # noqa: ANN401 - JSON
 def check(order: Order) -> None:
     """Problem 422 for an order that cannot be carried out whatever is recorded."""
     ids = [one.channel for one in order.channels]
-    if not ID.fullmatch(order.id) or not all(map(CHANNEL.fullmatch, ids)):
-        raise wrong("Its id, or that of a channel, has a form that cannot be used.")
+    if not (ID.fullmatch(order.id) and PLACE.fullmatch(order.folder) and all(map(CHANNEL.fullmatch, ids))):
+        raise wrong("Its id, its folder, or the id of a channel has a form that cannot be used.")
     if order.format not in FORMATS:
         raise wrong(f"{order.format!r} is none of {', '.join(FORMATS)}.")
     if not 1 <= len(ids) <= MOST_CHANNELS or len(set(ids)) != len(ids):

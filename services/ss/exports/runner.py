@@ -138,7 +138,7 @@ class Runner:
             )
         job.total = sum(one.size for one in job.made) + sum(sizes)
         if not job.made:
-            job.zip = len(sizes) > 1
+            job.zip = len(sizes) > 1 or bool(job.order.folder)
         await _whole(self.shelf.save, job)
 
     def _sizes(self, job: Job) -> list[int]:
@@ -244,6 +244,7 @@ def _place(job: Job, wanted: Wanted, piece: Piece) -> tuple[str, int]:
     if not job.zip:
         return names.of_single(wanted.channel, wanted.name, piece.start), 0
     name = names.of_piece(len(job.made) + 1, wanted.channel, wanted.name, piece.start)
+    name = names.inside(job.order.folder, name)
     return name, job.end + room(name)
 
 
