@@ -29,6 +29,15 @@ KEYS = (
         "[/mnt/disk1/recordings, /mnt/disk2/recordings]",
     ),
     row(
+        "dss_recording_encryption",
+        "bool",
+        NODES,
+        False,
+        "Whether new recordings and exports are encrypted on their disks. What lies there stays as it is, "
+        "and all of it stays readable.",
+        "true",
+    ),
+    row(
         "dss_recording_days",
         "number",
         NODES,
