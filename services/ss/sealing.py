@@ -1,8 +1,8 @@
 """Encryption of what lies on the storage folders: a random key for each file, wrapped by one of the node.
 
 A file begins with 56 bytes: `DSSSEAL2`, the id of the node's key (8), the file's own key wrapped by it (40,
-RFC 3394). Then come parts, each encrypted by AES-256-GCM with a random nonce, and bound to the file's name and
-its place in the file: none can be altered, moved or brought in from elsewhere unseen. No nonce follows from a
+RFC 3394). Then come parts, each encrypted by AES-256-GCM with a random nonce, bound to the file's name and to
+its place: none can be altered, moved or brought in from elsewhere unseen. No nonce follows from a
 position, so what is written anew never uses one twice.
 """
 
