@@ -18,7 +18,7 @@ from services.ss.sealing import HEADER, DamagedError, KeyMissingError
 from services.ss.storage import OVERHEAD
 from tests.unit.ss_bench import NOON, Bench, Ring, scanned
 
-PLAIN_SIGNS = (b"ftyp", b"moov", b"moof", b"mdat", b"prft", b"avc", b"video/mp4", b"\0\0\0\1", b"xxxx")
+PLAIN_SIGNS = (b"ftyp", b"moov", b"moof", b"mdat", b"prft", b"avc1", b"video/mp4", b"x" * 8)
 
 
 @pytest.fixture
