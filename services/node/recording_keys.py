@@ -1,7 +1,5 @@
 """The node's keys for recordings: which there are, and a newer one for what is recorded from now on."""
 
-from pathlib import Path
-
 from services import recording_keys
 from services.node import files, units
 from services.node.report import Report
@@ -11,18 +9,18 @@ PATH = files.ETC / "credentials" / recording_keys.NAME
 UNIT = "dss-ss.service"
 
 
-def listing(path: Path = PATH) -> list[str]:
+def listing() -> list[str]:
     """The ids of the keys, the one in use first."""
-    return [one.id.hex() for one in _held(path)]
+    return [one.id.hex() for one in _held()]
 
 
-def renew(path: Path = PATH) -> Report:
+def renew() -> Report:
     """Put a new key before the others and have DSS_SS use it; the others stay, for what they encrypted.
 
     A run that is cut off leaves the old list, or the new one, which the next start of DSS_SS reads.
     """
     made = recording_keys.new()
-    files.write(path, recording_keys.written([made, *_held(path)]), 0o600)
+    files.write(PATH, recording_keys.written([made, *_held()]), 0o600)
     # It is handed its keys when it starts; DSS_MTS keeps what comes meanwhile.
     units.systemctl("try-restart", UNIT)
     report = Report(data={"key": made.id.hex()})
@@ -30,11 +28,11 @@ def renew(path: Path = PATH) -> Report:
     return report
 
 
-def _held(path: Path) -> tuple[recording_keys.Key, ...]:
+def _held() -> tuple[recording_keys.Key, ...]:
     try:
-        return recording_keys.read(path.read_text())
+        return recording_keys.read(PATH.read_text())
     except (OSError, ValueError) as error:
         raise Problem(
-            "recording-keys", "The keys for recordings cannot be read.", f"{path}: {error}.",
+            "recording-keys", "The keys for recordings cannot be read.", f"{PATH}: {error}.",
             "Restore the file from a backup of this node; without one, run the deployment (site.yml).",
         ) from error  # fmt: skip
