@@ -92,6 +92,7 @@ class Index:
     def amount(self, channel: str, start: int, end: int) -> int:
         """About how many bytes [start, end) takes: of a file that reaches out of it, its share."""
         query = 'SELECT size, start, "end" FROM files WHERE channel = ? AND start > ? AND start < ?'
+        query += f" AND {READABLE}"
         with self._lock:
             rows = self._base.execute(query, (channel, start - LONGEST, end)).fetchall()
         shares = (

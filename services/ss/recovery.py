@@ -9,7 +9,7 @@ from pathlib import Path
 from services.ss import boxes, storage
 from services.ss.boxes import TornError
 from services.ss.entry import CHANNEL, PER_FOLDER, SECOND, Entry, named
-from services.ss.index import Index
+from services.ss.index import LONGEST, Index
 from services.ss.sealing import DamagedError, KeyMissingError
 
 LOG = logging.getLogger(__name__)
@@ -86,10 +86,13 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
 
 
 def _unreadable(path: Path, bare: Entry, reason: Exception) -> Entry | None:
-    """By this entry an encrypted file that cannot be read counts, and goes when it is the oldest."""
+    """By this entry an encrypted file that cannot be read counts, is locked, and goes when it is the oldest.
+
+    It may last as long as any.
+    """
     LOG.error("%s is kept, and cannot be read: %s", path, reason)
     try:
-        return replace(bare, size=path.stat().st_size, parts=storage.key_id(path))
+        return replace(bare, end=bare.start + LONGEST, size=path.stat().st_size, parts=storage.key_id(path))
     except OSError as error:
         LOG.error("%s cannot be read: %s", path, error)
         return None

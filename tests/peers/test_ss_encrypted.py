@@ -30,15 +30,6 @@ CHANCE = 2
 class Sealed(Store):
     """A store that encrypts."""
 
-    def hold(self, *keys: recording_keys.Key) -> None:
-        """What the deployment hands to the service."""
-        (self.folder / "credentials" / recording_keys.NAME).write_text(recording_keys.written(keys))
-
-    def start_ss(self) -> None:
-        if not (self.folder / "credentials" / recording_keys.NAME).exists():
-            self.hold(recording_keys.new())
-        super().start_ss()
-
     def files(self, channel: str) -> list[Path]:
         return sorted((self.recordings / channel).glob("*/*.sealed"))
 
@@ -131,7 +122,7 @@ def test_an_altered_byte_is_named_and_a_lost_key_too_and_the_rest_goes_on(store:
     assert str(files[1]) in store.ask("/state")["encryption"]["damaged"]
     data[len(data) // 2] ^= 1
     files[1].write_bytes(data)
-    (kept,) = recording_keys.read((store.folder / "credentials" / recording_keys.NAME).read_text())
+    (kept,) = recording_keys.read(store.keys.read_text())
     store.stop_ss()
     store.hold(recording_keys.new())
     store.start_ss()

@@ -127,6 +127,9 @@ async def test_a_lost_key_is_named_and_costs_only_what_it_encrypted(bench: Bench
     bench.open()
     assert bench.store.library.within("cam", NOON, NOON + 10**12) == [after]
     assert {one.path for one in bench.store.index.oldest(str(bench.root), 9)} == set(bench.files())
+    bench.store.lock("cam", before.end - 1, before.end, "theft", "admin")
+    assert [one.path for one in bench.store.index.oldest(str(bench.root), 9)] == [after.path]
+    assert bench.store.index.amount("cam", NOON, before.end) == 0
     await bench.close()
     ring.hold(kept, lost)
     bench.open()
