@@ -11,8 +11,8 @@ from services.node import files
 from services.runtime import clock
 from services.runtime.errors import Problem
 from services.ss.disks import GB, Disk
-from services.ss.exports import results
 from services.ss.exports import job as jobs
+from services.ss.exports import results
 from services.ss.exports.job import Job
 from services.ss.exports.order import ID, Order
 
