@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_recordings import BOUND, clip, covered, holes, recorded
 
-from lab import scenario
+from lab import release, scenario
 from lab.admin import Admin, until
 from lab.backup import fetch, lose, newest, options
 from lab.fixtures import PASSWORD
@@ -111,6 +111,28 @@ def test_a_power_cut_tears_nothing(encrypted: Site, admin: Admin) -> None:
     assert holes(clip(admin, channel, cut - 14, cut - 8)) == []
     told = state(encrypted, SUB)
     assert (told["torn"], told["damaged"]) == ([], [])
+
+
+def test_an_upgrade_and_the_way_back_keep_footage_readable(
+    encrypted: Site, admin: Admin, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    newer = release.make(tmp_path / "project", release.next_minor())
+    channels = recorded(admin, 60, 10, 8)
+    end, keys = time.time() - 3, keys_of(encrypted, MAIN)
+    back = ("-e", f"dss_release={release.own()}")
+    for play in (
+        lambda: encrypted.play(*words, playbook="playbooks/upgrade.yml", tree=newer),
+        lambda: encrypted.play(*words, *back, playbook="playbooks/rollback.yml", tree=newer),
+    ):
+        done = play()
+        assert done.code == 0, done.output[-4000:]
+        fresh = encrypted.admin()
+        fresh.login(scenario.USER, PASSWORD)
+        recorded(fresh, 60, 6, 1)
+        for host, channel in channels.items():
+            assert holes(clip(fresh, channel, end - 5, end)) == []
+            told = state(encrypted, host)
+            assert (told["on"], told["damaged"], keys_of(encrypted, MAIN)) == (True, [], keys)
 
 
 def test_a_new_key_is_used_at_once_and_a_restore_on_a_fresh_host_reads_what_both_encrypted(
