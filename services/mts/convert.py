@@ -1,6 +1,6 @@
-"""A camera's pictures to small H.264, in a process of its own: `python -m services.mts.convert CODEC CHANNEL`.
+"""A camera's pictures to small H.264, in a process: `python -m services.mts.convert CODEC CHANNEL`.
 
-Standard input is the camera's frames as `services.mts.converted` writes them, standard output interleaved RTP.
+Its input is the camera's frames as `services.mts.converted` writes them, its output interleaved RTP.
 It ends with its input. Where time is short, pictures are left out, so that what comes is never old.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av import VideoCodecContext, VideoFrame
 
 FRAME = struct.Struct(">BIQI")
-"""What follows (DELTA, KEY or SETS), RTP timestamp, when it had come in microseconds since 1970, size in bytes."""
+"""DELTA, KEY or SETS, RTP timestamp, when it had come in microseconds since 1970, bytes that follow."""
 DELTA, KEY, SETS = range(3)
 """A chunk of the camera; one that begins with a key picture; parameter sets in Annex B form."""
 MOST = 24 * 1024 * 1024
@@ -59,7 +59,7 @@ class Encoder:
     def __init__(self, width: int, height: int) -> None:
         import av
 
-        encoder = cast("VideoCodecContext", av.CodecContext.create("libx264", "w"))
+        encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
         encoder.time_base, encoder.framerate = Fraction(1, CLOCK), Fraction(15)
         encoder.thread_count, encoder.options = 1, _OPTIONS

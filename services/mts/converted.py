@@ -54,7 +54,7 @@ class Places:
 
 
 class Feed(RelayViewer):
-    """Writes what a camera sends to the worker; behind, it goes on at the next key frame like every viewer."""
+    """Writes what a camera sends to the worker; behind, it goes on at the next key frame."""
 
     def product(self, chunk: Chunk) -> bytes:
         kind = convert.KEY if chunk.key else convert.DELTA
@@ -132,7 +132,9 @@ class Converted(Source):
             if intake.bytes != seen:
                 seen, seen_at = intake.bytes, monotonic()
             elif monotonic() - seen_at > (_HUNG_SECONDS if seen else _FIRST_SECONDS):
-                raise RtspError(rtsp.GARBLED, "Its pictures could not be converted: none has come for a while.")
+                raise RtspError(
+                    rtsp.GARBLED, "Its pictures could not be converted: none has come for a while."
+                )
         raise RtspError(rtsp.GARBLED, "The program that converts its pictures ended; it is started again.")
 
 
@@ -144,7 +146,7 @@ async def _worker(video: Track) -> AsyncIterator[socket.socket]:
     try:
         words = worker.command("services.mts.convert", video.media.codec, str(video.channel))
         process = await asyncio.create_subprocess_exec(
-            *words, stdin=theirs, stdout=theirs, stderr=DEVNULL, env=worker.environment()
+            *words, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=DEVNULL, env=worker.environment()
         )
         theirs.close()
         ours.setblocking(False)

@@ -77,7 +77,7 @@ class Hub:
         if name == converted.NAME and not self._places.most:
             raise Problem("converting-off", "This picture is not converted here.",
                           "This node is set to convert none (`converted_streams`).",
-                          "Choose a stream in H.264, or use a browser that decodes it.", status=503)  # fmt: skip
+                          "Choose another stream, or use a browser that decodes it.", status=503)  # fmt: skip
         stream = self._start((channel, name))
         stream.wanted_at = monotonic()
         return stream

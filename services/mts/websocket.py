@@ -38,7 +38,7 @@ def no_picture(why: str) -> bytes:
 
 
 NO_PLACE = "No more pictures can be converted now."
-WAIT = "It comes by itself as soon as another one ends; or set the camera to H.264, or use a browser that decodes it."
+WAIT = "It comes by itself as soon as another one ends; a browser that decodes H.265 needs none."
 
 
 def no_place(why: str) -> bytes:
@@ -48,7 +48,7 @@ def no_place(why: str) -> bytes:
 
 def no_sound(why: str) -> bytes:
     """A message for people: there is a picture, but no sound."""
-    remedy = "Set the camera's sound to AAC or Opus; players that use RTSP hear it as it is."
+    remedy = "Set it to AAC of one or two channels, G.711 or Opus; players that use RTSP hear it as it is."
     return _note("This picture has no sound here.", why, remedy, "sound")
 
 

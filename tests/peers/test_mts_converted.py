@@ -1,19 +1,13 @@
 """Pictures that a browser cannot decode, converted for it: by real H.265 cameras, in real Chromium."""
 
 import asyncio
-import os
-import signal
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from mts_page import messages, shown
-from mts_rack import PROBE, Rack
+from mts_rack import Rack
 
 
 @pytest.fixture(scope="module")
