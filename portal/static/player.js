@@ -281,7 +281,8 @@ const noMedia = () => ({
 const noCodec = (mime) => ({
   what: `This browser cannot decode ${codecName(mime)}.`,
   why: `The camera sends ${mime}.`,
-  remedy: "Choose the other stream, set the camera to H.264, or use a browser with that decoder.",
+  remedy: "Choose the other stream, set the camera to H.264, use a browser with that decoder, or have it converted.",
+  convertible: true,
 });
 const tooSlow = () => ({
   what: "This computer cannot keep up.",

@@ -1,4 +1,4 @@
-"""RTP payloads of sound to samples: AAC (RFC 3640, AAC-hbr and AAC-lbr), Opus (7587), G.711 and L16 (3551)."""
+"""RTP payloads of sound to samples: AAC (RFC 3640, AAC-hbr and AAC-lbr), Opus (7587), G.711, L16 (3551)."""
 
 from abc import ABC, abstractmethod
 
