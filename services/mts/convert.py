@@ -35,6 +35,7 @@ SIDES = (960, 540)
 _EACH = CLOCK // 15
 _JITTER = CLOCK // 500
 _EACH_WHEN_LATE = CLOCK
+_LONGEST_START = 3 * CLOCK
 _KEY_EACH = 2 * CLOCK
 _LATE, _TOO_LATE = 500_000, 3_000_000
 _LONGEST = 10 * CLOCK
@@ -94,7 +95,8 @@ class Converter:
         self._out = Packets(False, PAYLOAD_TYPE)
         self._sets = b""
         self._needs_key = True
-        self._pts = self._done = 0
+        self._pts = 0
+        self._done: int | None = None
 
     def take(self, kind: int, timestamp: int, late: int, data: bytes) -> Iterator[bytes]:
         """Packets of what this frame leads to; `late` is how long ago it came, in microseconds."""
@@ -105,23 +107,34 @@ class Converter:
         if self._needs_key:
             return
         self._advance(timestamp)
-        each = _EACH_WHEN_LATE if late > _LATE else _EACH - _JITTER
         for frame in self._decoded(kind, data):
             pts = self._pts if frame.pts is None else frame.pts
-            if self._encoder is None or not 0 < pts - self._done < each:
+            if self._due(pts, late > _LATE):
                 yield from self._encoded(frame, pts)
+
+    def _due(self, pts: int, late: bool) -> bool:
+        """Whether a picture is wanted. The first one is that of now, not the key picture long before it."""
+        if self._encoder is None and self._done is None:
+            self._done = pts
+        since = pts - (self._done or 0)
+        if self._encoder is None:
+            return not late or since > _LONGEST_START
+        return since <= 0 or since >= (_EACH_WHEN_LATE if late else _EACH - _JITTER)
 
     def _advance(self, timestamp: int) -> None:
         """RTP time without its wrap; a camera that set its clock goes on one frame later."""
         step = (timestamp - self._pts + _WRAP // 2) % _WRAP - _WRAP // 2
         self._pts += step
         if abs(step) > _LONGEST:
-            self._encoder = None
+            self._encoder = self._done = None
 
     def _decoded(self, kind: int, data: bytes) -> list["VideoFrame"]:
         import av
 
         units = [b"".join(unit) for unit in self._nals(data, payloads(data, self._channel))]
+        if not units:
+            # An empty packet would be the end to a decoder.
+            return []
         packet = av.Packet((self._sets if kind == KEY else b"") + annex_b(units))
         packet.pts = self._pts
         try:
@@ -134,7 +147,7 @@ class Converter:
         if frame.width * frame.height > _PIXELS:
             raise ValueError(f"a picture of {frame.width}x{frame.height} is too large")
         size = even_size(frame.width, frame.height)
-        if self._encoder is None or self._encoder.size != size or pts <= self._done:
+        if self._encoder is None or self._encoder.size != size or pts <= (self._done or 0):
             self._encoder = Encoder(*size)
         self._done = pts
         if units := self._encoder.encode(frame, pts):

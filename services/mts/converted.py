@@ -75,7 +75,7 @@ class Converted(Source):
     async def _once(self) -> None:
         await self._playing()
         if self._places.full:
-            why = f"This node converts {self._places.most} streams at once, which is its limit."
+            why = f"This node converts at most {self._places.most} at once, and so many are watched."
             self._tell(BUSY, why)
         async with self._places:
             began = monotonic()

@@ -135,7 +135,10 @@ def _check(name: str, size: int, tiles: Sequence[Tile]) -> None:
         _wrong(f"{len(tiles)} tiles are more than {size}.", "Give at most one for each picture.")
     for one in tiles:
         if (one.channel and not CHANNEL.fullmatch(one.channel)) or one.stream not in STREAMS:
-            _wrong("A tile names no channel, or no stream.", f"Give a channel's id, and one of {', '.join(STREAMS)}.")
+            _wrong(
+                "A tile names no channel, or no stream.",
+                f"Give a channel's id, and one of {', '.join(STREAMS)}.",
+            )
 
 
 def _wrong(why: str, remedy: str) -> None:
