@@ -67,8 +67,8 @@ KEYS = (
         "number",
         NODES,
         4,
-        "Camera streams that the node converts at once for browsers that cannot decode H.265; 0 for none. Each "
-        "takes up to one core, behind everything else.",
+        "Camera streams that the node converts at once for browsers that cannot decode H.265; 0 for none. "
+        "Each takes up to one core, behind everything else.",
         "8",
     ),
     row(
