@@ -72,6 +72,15 @@ KEYS = (
         "200",
     ),
     row(
+        "dss_converted_streams",
+        "number",
+        NODES,
+        4,
+        "Camera streams that the node converts at once for browsers that cannot decode H.265; 0 for none. "
+        "Each takes up to one core, behind everything else.",
+        "8",
+    ),
+    row(
         "dss_portal_certificate",
         "text",
         "main",
