@@ -35,6 +35,8 @@ SIDES = (960, 540)
 _EACH = CLOCK // 15
 _JITTER = CLOCK // 500
 _EACH_WHEN_LATE = CLOCK
+_BACK = 2 * CLOCK
+"""A time that lies further back is a clock that was set; one that lies less far is left out."""
 _LONGEST_START = 3 * CLOCK
 _KEY_EACH = 2 * CLOCK
 _LATE, _TOO_LATE = 500_000, 3_000_000
@@ -119,7 +121,7 @@ class Converter:
         since = pts - (self._done or 0)
         if self._encoder is None:
             return not late or since > _LONGEST_START
-        return since <= 0 or since >= (_EACH_WHEN_LATE if late else _EACH - _JITTER)
+        return since < -_BACK or since >= (_EACH_WHEN_LATE if late else _EACH - _JITTER)
 
     def _advance(self, timestamp: int) -> None:
         """RTP time without its wrap; a camera that set its clock goes on one frame later."""

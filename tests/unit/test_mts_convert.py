@@ -115,6 +115,13 @@ def test_a_clock_that_is_set_starts_anew(units: list[list[bytes]]) -> None:
         assert decoded(data)[0] == (640, 360, True)
 
 
+def test_times_that_go_to_and_fro_cost_no_key_pictures(units: list[list[bytes]]) -> None:
+    camera = [(kind, time ^ FRAME, body) for kind, time, body in sent(units)]
+    times, data = converting(camera)
+    assert sorted(times) == times
+    assert sum(one[2] for one in decoded(data)) <= 3
+
+
 @pytest.mark.parametrize(
     ("size", "made"),
     [((1920, 1080), (960, 540)), ((2592, 1944), (720, 540)), ((1080, 1920), (540, 960)),
