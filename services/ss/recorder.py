@@ -32,11 +32,15 @@ _NO_STREAM = (TimeoutError, ValueError, OSError)
 
 
 class Wish(NamedTuple):
-    """What a recorder is to do: write files of a `kind`, or, None, hold `pre` seconds in `most` bytes."""
+    """What a recorder is to do: write files of a `kind`, or, None, hold `pre` seconds in `most` bytes.
+
+    `sound`: with what is heard.
+    """
 
     kind: str | None = CONTINUOUS
     pre: float = 0.0
     most: int = LARGEST
+    sound: bool = False
 
 
 class Recorder:
@@ -75,14 +79,14 @@ class Recorder:
         """Bytes in memory that wait for an event."""
         return self._held.size
 
-    async def run(self, source: Callable[[], str]) -> None:
-        """Record until cancelled; the file is finished then."""
+    async def run(self, source: Callable[[bool], str]) -> None:
+        """Record from where `source` says, with sound or not, until cancelled; the file is finished then."""
         pause = RETRY_FIRST
         try:
             while True:
                 before = self.bytes
                 try:
-                    await self._once(source())
+                    await self._once(source)
                 except _NO_STREAM as reason:
                     self.problem = _said(reason)
                 await self.finish()
@@ -109,11 +113,13 @@ class Recorder:
             entry.path.unlink(missing_ok=True)
         return entry
 
-    async def _once(self, url: str) -> None:
+    async def _once(self, source: Callable[[bool], str]) -> None:
         self._behind = self._fresh = True
         init: dict[str, object] = {}
-        with closing(await Link.open(url, auth.bearer())) as link:
-            while True:
+        sound = self.wish.sound
+        with closing(await Link.open(source(sound), auth.bearer())) as link:
+            # Asked again for another one, DSS_MTS gives what it gave last once more, so nothing is lost.
+            while sound == self.wish.sound:
                 kind, data = await link.receive(SILENCE_SECONDS)
                 if kind == TEXT:
                     init = self._hear(json.loads(data))
