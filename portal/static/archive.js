@@ -21,7 +21,10 @@ export class Archive {
     Object.assign(this, { video, problem, queue: [], frames: [], spans: [], asked: null, ended: null, took: 0 });
     this.fresh = this.jumped = false;
     this.recording = new Recording(permit, {
-      init: ({ mime, timescale }, data) => this.type(mime, timescale ?? 90000, data),
+      init: (about, data) => {
+        this.hear(about);
+        this.type(about.mime, about.timescale ?? 90000, data);
+      },
       gop: (about, data) => this.take(about, data),
       end: () => this.end(),
       lost: () => Object.assign(this, { asked: null, broken: true }),
@@ -75,9 +78,11 @@ export class Archive {
 
   // --- fetching ---------------------------------------------------------------------------------------
 
-  /** Have the pictures of a moment and of what follows; asked again and again. */
-  provide(moment, speed, keys) {
+  /** Have the pictures of a moment and of what follows, with `sound` what was heard; asked again and again. */
+  provide(moment, speed, keys, sound) {
     const now = performance.now();
+    if (sound && this.heard && !this.loud && !this.dumb) this.low = null; // what is here is silent
+    this.sound = sound;
     const rested = this.ended === null || now - this.ended > AGAIN;
     const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
     if (this.jumped || keys !== this.keys) {
@@ -103,7 +108,8 @@ export class Archive {
     Object.assign(this, { keys, low: moment, skip: from, high: from, first: true, ended: null, fresh: false, broken: false });
     Object.assign(this, { queue: [], frames: [], spans: [], wipe: Boolean(this.buffer), began: performance.now() });
     this.origin = Math.floor(moment / DAY) * DAY - DAY;
-    this.put(this.recording.play(from, this.origin, keys));
+    this.loud = this.sound;
+    this.put(this.recording.play(from, this.origin, keys, this.loud));
     this.feed();
   }
 
@@ -145,6 +151,12 @@ export class Archive {
   end() {
     this.asked = null;
     this.ended = performance.now();
+  }
+
+  /** `heard` names the recorded sound, "" is none; `dumb`: browsers cannot play it. */
+  hear({ mime, sound }) {
+    this.heard = sound ?? "";
+    this.dumb = Boolean(this.loud && this.heard && !mime.includes(","));
   }
 
   // --- the element ------------------------------------------------------------------------------------
