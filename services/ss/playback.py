@@ -33,9 +33,9 @@ class Viewing:
     `play` {at, origin, keys, sound}: from the GOP that holds `at`, or the first after it; with `keys` the key
     frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it.
     `more`: the next GOP. `timeline` {from, to}. `thumbnail` {at}. Answers: `timeline`; `thumbnail` {at, jpeg}
-    with base64, or null where there is none or too many are wanted; or `init` {mime, timescale, sound: what is
-    recorded of it, "" for none} and a binary init segment where the type changes, then `gop` {at, end} and a
-    binary GOP; or `end`: there is nothing more now.
+    with base64, or null where there is none or too many are wanted; or `init` {mime, timescale, sound} and a
+    binary init segment where the type changes, `sound` names what is recorded of it, "" for none, then `gop`
+    {at, end} and a binary GOP; or `end`: there is nothing more now.
     """
 
     def __init__(
