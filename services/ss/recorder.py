@@ -220,6 +220,10 @@ class Recorder:
     def _open(self, disk: Disk, one: Batch, join: str) -> None:
         before = self._before
         seq = (before.seq if before else 0) + 1
+        if before is not None and join == JOINED and len(before.gops) == 1 and _again(before, one):
+            # Nothing would be left of it: the new file stands in its place, so that no number is missing.
+            self._end_before(before, one)
+            seq, join, before = before.seq, before.join, None
         init, mime, timescale = self._head
         first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, (), self._kind)
         made = Segment(first, segment.head(init, mime, timescale, self._kind))
@@ -236,7 +240,7 @@ class Recorder:
     def _end_before(self, before: Entry, one: Batch) -> None:
         """End the file before where this one begins; what both hold goes from the older one."""
         left: Entry | None = before
-        if before.gops and before.gops[-1].at >= one.at - 2:
+        if _again(before, one):
             # After a power cut in here the next start reads the file, instead of trusting an old entry.
             self._store.library.forget(before)
             left = segment.shorten(before)
@@ -261,6 +265,11 @@ class Recorder:
     def resume(self) -> None:
         """Go on behind what the last run recorded; blocking."""
         self._before = self._store.index.last(self.channel)
+
+
+def _again(before: Entry, one: Batch) -> bool:
+    """Whether the last GOP of a file is recorded once more."""
+    return bool(before.gops) and before.gops[-1].at >= one.at - 2
 
 
 def _said(reason: Exception) -> str:

@@ -17,10 +17,9 @@ from pathlib import Path
 import aiohttp
 import av
 import pytest
-from mts_rack import PASSWORD
 from ss_rack import Store, losses, numbers
 from test_ss_exports import ended, fetched, order
-from test_ss_playback import Browser, span
+from test_ss_playback import Browser
 
 from lab import counter
 from services.media.plans import CONTINUOUS, Plan
@@ -52,7 +51,17 @@ def heard(store: Store, on: bool = True) -> None:
 
 def probed(path: Path | str, *words: str) -> list[str]:
     """Codecs of a file or an address that ffprobe reads without a word of complaint."""
-    command = ["ffprobe", "-v", "error", *words, "-show_entries", "stream=codec_name", "-of", "csv=p=0", str(path)]
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        *words,
+        "-show_entries",
+        "stream=codec_name",
+        "-of",
+        "csv=p=0",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert done.stderr == ""
     return done.stdout.split()
@@ -64,12 +73,16 @@ def ticks(source: object, seconds: float = 60, **words: object) -> float:
     with av.open(source, **words) as file:  # type: ignore[call-overload]
         plain = av.AudioResampler(format="s16", layout="mono")
         for frame in file.decode():
+            if frame.pts is None:
+                continue
             at = float(frame.pts * frame.time_base)
             if isinstance(frame, av.VideoFrame):
                 bases.append(at - counter.read_frame(frame) / 25)
             else:
-                for one in plain.resample(frame):
-                    heard_at.append((at, one.sample_rate, array("h", bytes(one.planes[0])[: 2 * one.samples])))
+                heard_at += [
+                    (at, one.sample_rate, array("h", bytes(one.planes[0])[: 2 * one.samples]))
+                    for one in plain.resample(frame)
+                ]
             if at > seconds:
                 break
     loudest = max(max(level) for _, _, level in heard_at)
@@ -131,7 +144,9 @@ async def test_a_viewing_has_the_sound_if_it_asks_and_browsers_play_it(store: St
         url = f"http://127.0.0.1:{store.ss_port}/play/{channel}?token={store.pass_for(channel)}"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
             origin = int(start) - 1000
-            await socket.send_json({"id": 1, "do": "play", "at": int(start), "origin": origin, "sound": wanted})
+            await socket.send_json(
+                {"id": 1, "do": "play", "at": int(start), "origin": origin, "sound": wanted}
+            )
             about = json.loads((await socket.receive(timeout=5)).data)
             browser = Browser(socket)
             browser.init = (await socket.receive(timeout=5)).data
@@ -154,10 +169,7 @@ def test_an_export_has_the_sound(store: Store, channel: str, form: str, tmp_path
     assert (job["state"], job["files"]) == ("done", 1), job
     path = fetched(store, job, tmp_path)
     assert probed(path) == ["h264", CODECS[channel]]
-    with av.open(str(path)) as made:
-        times = {kind: [float(one.dts * one.time_base) for one in made.demux() if one.stream.type == kind and one.dts is not None]
-                 for kind in ("video",)}  # fmt: skip
-        assert times["video"][0] == 0
+    assert len(numbers(path)) >= 100
 
 
 def recorded(store: Store, channel: str) -> float:
@@ -179,9 +191,8 @@ def _iso(at: float) -> str:
 def test_sound_and_pictures_are_in_step_as_the_camera_has_them(
     store: Store, channel: str, way: Callable[[Store, str], float]
 ) -> None:
-    camera = next(row for row in store.channels if row["id"] == channel)["source"]["main"]
-    told = camera.replace("rtsp://", f"rtsp://admin:{PASSWORD}@")
-    wanted = ticks(told, 5, options={"rtsp_transport": "tcp"})
+    # Its packets, and the reports by which it says itself what belongs together.
+    wanted = ticks(store.rtsp(channel), 5, options={"rtsp_transport": "tcp"})
     off = apart(way(store, channel), wanted)
     print(f"{channel} {way.__name__}: {off * 1000:.0f} ms off")
     assert off < IN_STEP
@@ -194,7 +205,9 @@ def test_players_that_use_rtsp_hear_it(store: Store, channel: str) -> None:
     span = (f"start={_iso(start / 1000)}", f"end={_iso(start / 1000 + 4)}")
     assert probed(store.playback(channel, *span), "-rtsp_transport", "tcp") == ["h264", CODECS[channel]]
     words = ["mpv", "--no-config", "--vo=null", "--ao=null", "--rtsp-transport=tcp", "--msg-level=all=warn"]
-    done = subprocess.run([*words, store.playback(channel, *span)], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [*words, store.playback(channel, *span)], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "rror" not in done.stdout + done.stderr
 
 

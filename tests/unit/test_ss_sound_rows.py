@@ -1,4 +1,4 @@
-"""Sound in recorded files: read back to the last sample, left out, moved, and never a hole of our own making."""
+"""Sound in recorded files: read back to the last sample, left out, moved, and without holes of our own."""
 
 import json
 from itertools import pairwise
@@ -214,7 +214,9 @@ def shot(number: int, silent: Init, loud: Init) -> Chunk:
     chunk.live, chunk.init = header(BINARY, len(body)) + body, silent
     chunk.ticks, chunk.shown = (tick, tick + FRAME), tick
     first, after = (-(-(n * 640 - 800) // LASTS) for n in (number, number + 1))
-    chunk.heard = Heard(loud, first * LASTS, SOUND, [(LASTS, n.to_bytes(4, "big")) for n in range(first, after)])
+    chunk.heard = Heard(
+        loud, first * LASTS, SOUND, [(LASTS, n.to_bytes(4, "big")) for n in range(first, after)]
+    )
     return chunk
 
 
