@@ -82,7 +82,7 @@ export class Archive {
   provide(moment, speed, keys, sound) {
     const now = performance.now();
     if (sound && this.heard && !this.loud && !this.dumb) this.low = null; // what is here is silent
-    this.sound = sound;
+    Object.assign(this, { sound, moment });
     const rested = this.ended === null || now - this.ended > AGAIN;
     const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
     if (this.jumped || keys !== this.keys) {
@@ -95,6 +95,7 @@ export class Archive {
       if (rested || moment < this.low) this.start(moment, keys, this.took > SWIFT ? this.took * speed : 0);
     } else if (this.evicted(moment)) this.start(moment, keys);
     else if (rested && this.queue.length < 2 && this.high - moment < AHEAD * speed) this.more(moment);
+    if (this.queue[0]?.mime) this.feed();
     this.forget(moment);
   }
 
@@ -174,11 +175,13 @@ export class Archive {
   begin(mime) {
     if (this.source) return;
     const source = (this.source = new Source());
+    this.tracks = tracks(mime);
     this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     this.video.src = this.url = URL.createObjectURL(source);
     source.addEventListener("sourceopen", () => {
-      this.buffer = source.addSourceBuffer(mime);
-      this.buffer.addEventListener("updateend", () => this.appended());
+      if (source !== this.source) return;
+      const buffer = (this.buffer = source.addSourceBuffer(mime));
+      buffer.addEventListener("updateend", () => buffer === this.buffer && this.appended());
       this.feed();
     }, { once: true });
   }
@@ -186,6 +189,8 @@ export class Archive {
   feed() {
     if (!this.buffer) return this.queue[0]?.mime && this.begin(this.queue[0].mime);
     if (this.buffer.updating) return;
+    const mime = this.queue[0]?.mime;
+    if (mime && tracks(mime) !== this.tracks) return this.place(this.moment) === null && this.renew(mime);
     if (this.wipe) return this.empty();
     const part = this.queue.shift();
     if (!part) return;
@@ -198,6 +203,13 @@ export class Archive {
       this.queue.unshift(part);
       this.buffer.remove(0, Math.max(0.1, this.video.currentTime - 2));
     }
+  }
+
+  /** A source keeps its number of tracks: sound that begins or ends needs another one, once this one is played. */
+  renew(mime) {
+    URL.revokeObjectURL(this.url);
+    Object.assign(this, { source: null, buffer: null, wipe: false, fresh: false });
+    this.begin(mime);
   }
 
   empty() {
@@ -227,3 +239,5 @@ export class Archive {
     buffer.remove(0, kept);
   }
 }
+
+const tracks = (mime) => mime.split(",").length;
