@@ -98,17 +98,17 @@ function showMoment(desk, moment) {
   bar.setAttribute("aria-valuemax", Math.round((to - from) / 1000));
   bar.setAttribute("aria-valuenow", Math.round((moment - from) / 1000));
   bar.setAttribute("aria-valuetext", momentText(moment));
-  showSound(desk.marked.archive);
+  showSound(desk);
   const text = desk.head.playing ? "Pause" : "Play";
   if (part("toggle").textContent !== text) part("toggle").textContent = text;
 }
 
-function showSound(archive) {
-  const { heard, dumb } = archive ?? {};
-  const none = heard === "" ? "What is shown here was recorded without sound." : "Sound of the marked camera, at normal speed";
-  const title = dumb ? `Browsers do not play ${heard}; a downloaded clip has it.` : none;
-  if (part("sound").title !== title) part("sound").title = title;
-  part("sound").toggleAttribute("data-silent", Boolean(dumb) || heard === "");
+/** Why nothing is heard, where somebody wants to hear. */
+function showSound({ loud, marked, head }) {
+  const { heard, dumb } = marked.archive ?? {};
+  const why = dumb ? `browsers do not play ${heard}` : heard === "" ? "recorded without sound" : head.speed !== 1 ? "sound at 1 × only" : "";
+  part("no-sound").hidden = !loud || !why;
+  if (part("no-sound").textContent !== why) part("no-sound").textContent = why;
 }
 
 function shown(desk, used) {

@@ -8,7 +8,7 @@ from services.runtime.sdp import Media
 NAMES = {"MPEG4-GENERIC": "AAC", "PCMU": "G.711 (PCMU)", "PCMA": "G.711 (PCMA)", "OPUS": "Opus", "L16": "L16"}
 G711_KINDS = {"PCMU": (b"ulaw", b"\xff"), "PCMA": (b"alaw", b"\xd5")}
 """Sample entry, and the byte that is silent."""
-_LONGEST_PLAIN = 1400
+_LONGEST_PLAIN = 8192
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _MODES = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
 _SPECTRAL_BAND = (5, 29)
