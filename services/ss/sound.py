@@ -98,7 +98,7 @@ class Row:
         lasts = max(1, frame.duration // frame.samples)
         start = self._end
         off = wanted - start
-        if self._rate != rate or off > ASTRAY_SECONDS * rate:
+        if self._rate != rate or abs(off) > ASTRAY_SECONDS * rate:
             start, off = max(0, wanted), min(0, wanted)
         elif abs(off) <= max(NEAR_SECONDS * rate, lasts * 3 // 5):
             off = 0
