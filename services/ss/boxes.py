@@ -277,6 +277,8 @@ def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
 
 def _heard(data: bytes | memoryview, offset: int, size: int) -> Frame:
     """A fragment of sound: its table, and nothing but what the table says."""
+    if len(data) < _SOUND_HEAD:
+        raise TornError(f"the sound at {offset} is not whole")
     tick, flags, count = _SOUND.unpack_from(data, 60)
     moof = _SOUND_HEAD + _ENTRY.size * count
     if flags != 0x301 or not count or len(data) < moof + 8 or bytes(data[moof + 4 : moof + 8]) != b"mdat":

@@ -60,7 +60,7 @@ def test_the_marked_camera_is_heard_at_normal_speed_only_and_pictures_go_on(
     assert 1.5 < gone < 3
     page.locator("#speed").select_option("2")
     until(page, lambda: page.evaluate(MUTED), "nothing is heard at another speed")
-    expect(page.locator("#no-sound")).to_have_text("sound at 1 × only")
+    expect(page.locator("#no-sound")).to_have_text("sound at 1 \N{MULTIPLICATION SIGN} only")
     page.locator("#speed").select_option("1")
     until(page, lambda: not page.evaluate(MUTED), "it is heard again")
     page.keyboard.press("m")

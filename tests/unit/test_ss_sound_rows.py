@@ -1,6 +1,8 @@
 """Sound in recorded files: read back to the last sample, left out, moved, and without holes of our own."""
 
+import contextlib
 import json
+import random
 from itertools import pairwise
 from pathlib import Path
 
@@ -96,7 +98,7 @@ async def test_files_with_sound_count_their_pictures_and_are_read_back_whole(ben
     assert found.end_tick == 3 * RATE
 
 
-@pytest.mark.parametrize("cut", [1, 30, 95, 200])
+@pytest.mark.parametrize("cut", [1, 30, 95, 200, 350, 380, 431])
 async def test_sound_that_a_power_cut_tore_is_cut_off(bench: Spoken, cut: int) -> None:
     await bench.speak(2)
     await bench.recorder.finish()
@@ -109,6 +111,23 @@ async def test_sound_that_a_power_cut_tore_is_cut_off(bench: Spoken, cut: int) -
         file.truncate(size)
         file.write(fmp4_sound.fragment(1, bench.told, [(LASTS, b"\0" * 300)] * 4))
     assert scanned(path).size == size
+
+
+async def test_no_byte_that_is_wrong_does_more_than_end_a_file_there(bench: Spoken) -> None:
+    await bench.speak(2)
+    await bench.recorder.finish()
+    (path,) = bench.files()
+    whole_file, chance = path.read_bytes(), random.Random(7)  # noqa: S311 - the same each time
+    for _ in range(400):
+        data = bytearray(whole_file)
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data[: chance.randint(1, len(data))])
+        with contextlib.suppress(boxes.TornError):
+            found = scanned(path)
+            assert found.size <= len(data)
+            with contextlib.suppress(boxes.TornError):
+                audio(found.head.init)
 
 
 @pytest.mark.parametrize("count", [1, 5, 12])
