@@ -163,7 +163,9 @@ class G711(Format):
 
 
 def kept_format(media: Media) -> Format:
-    """How to record this track: also what no browser plays. Raises FormatError."""
+    """How to record this track: as it comes, also what no browser plays. Raises FormatError."""
+    if media.codec == "L16":
+        raise FormatError("its L16 is not recorded")
     return G711(media) if media.codec in G711_KINDS else format_of(media)
 
 

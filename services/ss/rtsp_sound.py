@@ -2,10 +2,10 @@
 
 from collections import deque
 
+from services.media.packets import MOST, Packets, Payload
 from services.runtime.sdp import Media
 from services.ss.axis import Axis
 from services.ss.entry import SECOND
-from services.ss.packets import MOST, Packets, Payload
 from services.ss.samples import Heard
 from services.ss.sound import Audio
 from services.ss.video import CLOCK_RATE

@@ -1,13 +1,10 @@
 """The sound of a piece on its way into a file: what it is, how much, and where its samples go."""
 
-import os
 from dataclasses import dataclass
-from functools import partial
 
-from services.ss import boxes
+from services.ss import boxes, storage
 from services.ss.boxes import Frame
 from services.ss.exports.pieces import Piece
-from services.ss.reader import opened
 from services.ss.sound import PLAIN, Row, audio
 
 
@@ -39,8 +36,8 @@ class Track:
         total = 0
         for place in self._piece.places:
             begin, size = place.bytes
-            with opened(place.entry) as file:
-                heads = boxes.heads(partial(os.pread, file.number), begin, begin + size)
+            with storage.opened(place.entry) as file:
+                heads = boxes.heads(file, begin, begin + size)
                 total += sum(one.samples for one in heads)
         return total
 
