@@ -79,12 +79,13 @@ def test_an_init_segment_tells_its_sound_and_is_the_silent_one_without_it(
     assert silent(Head(loud, MIME, RATE, 0)).mime == 'video/mp4; codecs="avc1.42c01e"'
 
 
-def test_g711_is_kept_as_it_is_and_never_given_to_browsers() -> None:
+def test_g711_is_kept_as_it_is_and_made_flac_for_live_browsers_alone() -> None:
     form = kept_format(ALAW)
     assert form.samples(b"\x55" * 320, 0) == [b"\x55" * 320]
     assert (form.duration, form.silence) == (320, b"\xd5" * 320)
-    with pytest.raises(ValueError, match="which no browser plays"):
-        format_of(ALAW)
+    assert format_of(ALAW).codec == "flac"
+    with pytest.raises(ValueError, match="L16 is not recorded"):
+        kept_format(Media("audio", 97, "L16", 16_000))
 
 
 async def test_files_with_sound_count_their_pictures_and_are_read_back_whole(bench: Spoken) -> None:
