@@ -21,7 +21,10 @@ export class Archive {
     Object.assign(this, { video, problem, queue: [], frames: [], spans: [], asked: null, ended: null, took: 0 });
     this.fresh = this.jumped = false;
     this.recording = new Recording(permit, {
-      init: ({ mime, timescale }, data) => this.type(mime, timescale ?? 90000, data),
+      init: (about, data) => {
+        this.hear(about);
+        this.type(about.mime, about.timescale ?? 90000, data);
+      },
       gop: (about, data) => this.take(about, data),
       end: () => this.end(),
       lost: () => Object.assign(this, { asked: null, broken: true }),
@@ -75,9 +78,11 @@ export class Archive {
 
   // --- fetching ---------------------------------------------------------------------------------------
 
-  /** Have the pictures of a moment and of what follows; asked again and again. */
-  provide(moment, speed, keys) {
+  /** Have the pictures of a moment and of what follows, with `sound` what was heard; asked again and again. */
+  provide(moment, speed, keys, sound) {
     const now = performance.now();
+    if (sound && this.heard && !this.loud && !this.dumb) this.low = null; // what is here is silent
+    Object.assign(this, { sound, moment });
     const rested = this.ended === null || now - this.ended > AGAIN;
     const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
     if (this.jumped || keys !== this.keys) {
@@ -90,6 +95,7 @@ export class Archive {
       if (rested || moment < this.low) this.start(moment, keys, this.took > SWIFT ? this.took * speed : 0);
     } else if (this.evicted(moment)) this.start(moment, keys);
     else if (rested && this.queue.length < 2 && this.high - moment < AHEAD * speed) this.more(moment);
+    if (this.queue[0]?.mime) this.feed();
     this.forget(moment);
   }
 
@@ -103,7 +109,8 @@ export class Archive {
     Object.assign(this, { keys, low: moment, skip: from, high: from, first: true, ended: null, fresh: false, broken: false });
     Object.assign(this, { queue: [], frames: [], spans: [], wipe: Boolean(this.buffer), began: performance.now() });
     this.origin = Math.floor(moment / DAY) * DAY - DAY;
-    this.put(this.recording.play(from, this.origin, keys));
+    this.loud = this.sound;
+    this.put(this.recording.play(from, this.origin, keys, this.loud));
     this.feed();
   }
 
@@ -147,6 +154,12 @@ export class Archive {
     this.ended = performance.now();
   }
 
+  /** `heard` names the recorded sound, "" is none; `dumb`: browsers cannot play it. */
+  hear({ mime, sound }) {
+    this.heard = sound ?? "";
+    this.dumb = Boolean(this.loud && this.heard && !mime.includes(","));
+  }
+
   // --- the element ------------------------------------------------------------------------------------
 
   type(mime, timescale, data) {
@@ -162,11 +175,13 @@ export class Archive {
   begin(mime) {
     if (this.source) return;
     const source = (this.source = new Source());
+    this.tracks = tracks(mime);
     this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
     this.video.src = this.url = URL.createObjectURL(source);
     source.addEventListener("sourceopen", () => {
-      this.buffer = source.addSourceBuffer(mime);
-      this.buffer.addEventListener("updateend", () => this.appended());
+      if (source !== this.source) return;
+      const buffer = (this.buffer = source.addSourceBuffer(mime));
+      buffer.addEventListener("updateend", () => buffer === this.buffer && this.appended());
       this.feed();
     }, { once: true });
   }
@@ -174,6 +189,8 @@ export class Archive {
   feed() {
     if (!this.buffer) return this.queue[0]?.mime && this.begin(this.queue[0].mime);
     if (this.buffer.updating) return;
+    const mime = this.queue[0]?.mime;
+    if (mime && tracks(mime) !== this.tracks) return this.place(this.moment) === null && this.renew(mime);
     if (this.wipe) return this.empty();
     const part = this.queue.shift();
     if (!part) return;
@@ -186,6 +203,13 @@ export class Archive {
       this.queue.unshift(part);
       this.buffer.remove(0, Math.max(0.1, this.video.currentTime - 2));
     }
+  }
+
+  /** A source keeps its number of tracks: sound that begins or ends needs another one, once this one is played. */
+  renew(mime) {
+    URL.revokeObjectURL(this.url);
+    Object.assign(this, { source: null, buffer: null, wipe: false, fresh: false });
+    this.begin(mime);
   }
 
   empty() {
@@ -215,3 +239,5 @@ export class Archive {
     buffer.remove(0, kept);
   }
 }
+
+const tracks = (mime) => mime.split(",").length;

@@ -14,6 +14,7 @@ export function listen({ desk, clips, bookmarks }, options) {
     back: () => desk.seek(desk.now - 10 * SECONDS),
     forth: () => desk.seek(desk.now + 10 * SECONDS),
     toggle: () => desk.toggle(),
+    sound: () => part("sound").setAttribute("aria-pressed", String(desk.listen())),
     "step-back": () => desk.step(-1),
     "step-on": () => desk.step(1),
     "zoom-in": () => desk.bar.zoom(1),
@@ -24,7 +25,7 @@ export function listen({ desk, clips, bookmarks }, options) {
   };
   for (const [id, act] of Object.entries(does)) part(id).addEventListener("click", act);
   const keys = {
-    " ": does.toggle, k: does.toggle, j: does.back, l: does.forth, ",": does["step-back"], ".": does["step-on"],
+    " ": does.toggle, k: does.toggle, m: does.sound, j: does.back, l: does.forth, ",": does["step-back"], ".": does["step-on"],
     "[": () => clips.begin(), "]": () => clips.finish(), b: () => bookmarks.ask(), "+": does["zoom-in"], "=": does["zoom-in"],
     "-": does["zoom-out"], 0: does["zoom-day"], "?": () => part("playback-help").showModal(),
   };

@@ -13,7 +13,7 @@ const NEWEST = 10000; // milliseconds before the newest picture where a page wit
 export class Desk {
   /** `hears`: tick(moment) often, changed() when channels or moment are others, point as for the bar. */
   constructor(box, options, hears) {
-    Object.assign(this, { box, hears, head: new Playhead(), placed: false, marks: () => [] });
+    Object.assign(this, { box, hears, head: new Playhead(), placed: false, loud: false, marks: () => [] });
     const { open, csrf } = box.dataset;
     this.screens = [...box.querySelectorAll(".cell")].map((cell) => new Screen(cell, options, open, csrf));
     this.bar = new Bar(document.getElementById("bar"), {
@@ -63,6 +63,13 @@ export class Desk {
     this.tick();
   }
 
+  /** Hear the marked camera, at normal speed, or nothing. */
+  listen() {
+    this.loud = !this.loud;
+    this.tick();
+    return this.loud;
+  }
+
   get keys() {
     return this.head.speed * this.screens.filter(({ channel }) => channel).length > FULL;
   }
@@ -70,7 +77,7 @@ export class Desk {
   tick() {
     if (!this.placed) return;
     const moment = this.now;
-    for (const screen of this.screens) screen.tick(moment, this.head, this.keys);
+    for (const screen of this.screens) screen.tick(moment, this.head, this.keys, this.loud && screen === this.marked);
     this.head.hold(this.limit());
     this.bar.point(moment);
     this.hears.tick(moment);

@@ -4,6 +4,7 @@
 const NEAR = 0.015; // seconds of difference that nobody sees
 const FAR = 0.8; // seconds of real time beyond which it jumps
 const PULL = 0.4; // the most it runs faster or slower than asked
+const LOUD = { near: 0.06, pull: 0.03 }; // the same where it is heard: a voice must not waver
 const STILL = 0.004; // a standing picture is set anew beyond this
 const FASTEST = 16; // what a browser plays
 
@@ -47,7 +48,8 @@ export class Follower {
   }
 
   pace(late, speed) {
-    const pull = Math.abs(late) < NEAR ? 0 : Math.max(-PULL, Math.min(PULL, late * 1.5));
+    const { near, pull: most } = this.video.muted ? { near: NEAR, pull: PULL } : LOUD;
+    const pull = Math.abs(late) < near ? 0 : Math.max(-most, Math.min(most, late * 1.5));
     const rate = Math.max(0.0625, Math.min(FASTEST, speed * (1 + pull)));
     if (Math.abs(this.video.playbackRate - rate) > 0.01 * speed) this.video.playbackRate = rate;
     this.arrived();

@@ -98,8 +98,17 @@ function showMoment(desk, moment) {
   bar.setAttribute("aria-valuemax", Math.round((to - from) / 1000));
   bar.setAttribute("aria-valuenow", Math.round((moment - from) / 1000));
   bar.setAttribute("aria-valuetext", momentText(moment));
+  showSound(desk);
   const text = desk.head.playing ? "Pause" : "Play";
   if (part("toggle").textContent !== text) part("toggle").textContent = text;
+}
+
+/** Why nothing is heard, where somebody wants to hear. */
+function showSound({ loud, marked, head }) {
+  const { heard, dumb } = marked.archive ?? {};
+  const why = dumb ? `browsers do not play ${heard}` : heard === "" ? "recorded without sound" : head.speed !== 1 ? "sound at 1 × only" : "";
+  part("no-sound").hidden = !loud || !why;
+  if (part("no-sound").textContent !== why) part("no-sound").textContent = why;
 }
 
 function shown(desk, used) {

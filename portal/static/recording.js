@@ -15,11 +15,12 @@ export class Recording {
     this.drop();
   }
 
-  /** From `moment` on, times counted from `origin`; with `keys` key frames alone. What was asked before is void. */
-  play(moment, origin, keys) {
+  /** From `moment` on, times counted from `origin`; with `keys` key frames alone, with `sound` what was heard too.
+   *  What was asked before is void. */
+  play(moment, origin, keys, sound) {
     this.round += 1;
     this.about = null;
-    return this.send({ do: "play", id: this.round, at: Math.round(moment), origin, keys });
+    return this.send({ do: "play", id: this.round, at: Math.round(moment), origin, keys, sound });
   }
 
   /** The group of pictures after the last one. */

@@ -77,10 +77,11 @@ export class Screen {
 
   // --- following --------------------------------------------------------------------------------------
 
-  /** Show a moment; `keys`: key frames alone, where every picture would be too many. */
-  tick(moment, head, keys) {
+  /** Show a moment; `keys`: key frames alone, where every picture would be too many; `loud`: with its sound. */
+  tick(moment, head, keys, loud) {
     if (!this.archive) return;
-    this.archive.provide(moment, Math.max(1, head.speed), keys);
+    this.part("video").muted = !loud || head.speed !== 1;
+    this.archive.provide(moment, Math.max(1, head.speed), keys, loud);
     const found = this.archive.at(moment);
     this.follower.follow(this.archive.place(moment), head);
     this.show(found, moment);

@@ -4,6 +4,8 @@ import secrets
 import struct
 
 Piece = bytes | memoryview
+Payload = tuple[bytes, Piece]
+"""What a packet carries: what is put in front, and the rest."""
 MOST = 1400
 """The longest payload, bytes: what fits a packet on every network, should somebody pass it on."""
 _RTP = struct.Struct(">BBHBBHII")
@@ -13,7 +15,7 @@ _CNAME = b"dss"
 H264_AUD, H265_AUD = 9, 35
 
 
-def h264(unit: Piece, most: int = MOST) -> list[tuple[bytes, Piece]]:
+def h264(unit: Piece, most: int = MOST) -> list[Payload]:
     """Payloads of a NAL unit, each as head and rest: itself, or fragments (FU-A)."""
     if len(unit) <= most:
         return [(b"", unit)]
@@ -21,7 +23,7 @@ def h264(unit: Piece, most: int = MOST) -> list[tuple[bytes, Piece]]:
     return _fragments(bytes((indicator,)), kind, unit[1:], most - 2)
 
 
-def h265(unit: Piece, most: int = MOST) -> list[tuple[bytes, Piece]]:
+def h265(unit: Piece, most: int = MOST) -> list[Payload]:
     """As h264; fragments are FU."""
     if len(unit) <= most:
         return [(b"", unit)]
@@ -29,7 +31,7 @@ def h265(unit: Piece, most: int = MOST) -> list[tuple[bytes, Piece]]:
     return _fragments(bytes((unit[0] & 0x81 | 49 << 1, unit[1])), kind, unit[2:], most - 3)
 
 
-def _fragments(head: bytes, kind: int, body: Piece, size: int) -> list[tuple[bytes, Piece]]:
+def _fragments(head: bytes, kind: int, body: Piece, size: int) -> list[Payload]:
     parts = []
     for start in range(0, len(body), size):
         flags = (0x80 if start == 0 else 0) | (0x40 if start + size >= len(body) else 0)
@@ -48,7 +50,10 @@ def _kind(unit: Piece, hevc: bool) -> int:
 
 
 class Packets:
-    """One RTP stream on one interleaved channel; sequence and times begin anywhere, as RFC 3550 wants it."""
+    """One RTP stream on one interleaved channel; sequence and times begin anywhere, as RFC 3550 wants it.
+
+    `ticks` are those of its clock: 90 kHz for pictures.
+    """
 
     def __init__(self, hevc: bool, payload_type: int, channel: int = 0) -> None:
         self._split = h265 if hevc else h264
@@ -66,7 +71,10 @@ class Packets:
 
     def frame(self, units: list[Piece], ticks: int) -> bytes:
         """All packets of one picture; the last one carries the marker."""
-        payloads = [payload for unit in units for payload in self._split(unit)]
+        return self.unit([payload for unit in units for payload in self._split(unit)], ticks)
+
+    def unit(self, payloads: list[Payload], ticks: int) -> bytes:
+        """Packets of one time; the last one carries the marker."""
         parts: list[Piece] = []
         stamp, last = self.time(ticks), len(payloads) - 1
         for number, (head, rest) in enumerate(payloads):

@@ -33,6 +33,8 @@ class Plan:
     """When a channel is recorded; `week`, Monday first, counts in mode weekly only.
 
     `pre` and `post`: seconds that are recorded before an event and after its end. `zone` is an IANA name.
+    `sound`: what is heard is recorded too. Whoever speaks near a camera has to be told first, so that it
+    is off unless it is asked for.
     """
 
     mode: str = OFF
@@ -40,6 +42,7 @@ class Plan:
     pre: int = PRE
     post: int = POST
     zone: str = "UTC"
+    sound: bool = False
 
     def at(self, moment: datetime) -> str | None:
         """What the plan alone asks for at a moment with a zone: continuous, event or, None, nothing."""
@@ -78,7 +81,8 @@ def read(row: dict[str, Any]) -> Plan:
 
 def checked(data: dict[str, Any]) -> Plan:
     """A plan of its JSON form; ValueError, KeyError or TypeError says what is wrong with it."""
-    plan = Plan(str(data["mode"]), week(data["week"]), int(data["pre"]), int(data["post"]), str(data["zone"]))
+    times = int(data["pre"]), int(data["post"])
+    plan = Plan(str(data["mode"]), week(data["week"]), *times, str(data["zone"]), _flag(data.get("sound")))
     if plan.mode not in MODES:
         raise ValueError(f"{plan.mode[:32]!r} is none of {', '.join(MODES)}")
     _within("pre", plan.pre, LEAST_PRE, MOST_PRE)
@@ -109,6 +113,13 @@ def _day(rows: list[dict[str, Any]]) -> tuple[WeekSpan, ...]:
 def _within(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
         raise ValueError(f"{name} must be {least} to {most} seconds, not {value}")
+
+
+def _flag(value: object) -> bool:
+    """A word that a main of an earlier release does not say is false."""
+    if value not in (None, True, False):
+        raise ValueError(f"{value!r:.32} is neither true nor false")
+    return value is True
 
 
 @lru_cache(maxsize=64)

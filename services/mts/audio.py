@@ -6,6 +6,9 @@ from services.mts import flac, fmp4_sound
 from services.runtime.sdp import Media
 
 NAMES = {"MPEG4-GENERIC": "AAC", "PCMU": "G.711 (PCMU)", "PCMA": "G.711 (PCMA)", "OPUS": "Opus", "L16": "L16"}
+G711_KINDS = {"PCMU": (b"ulaw", b"\xff"), "PCMA": (b"alaw", b"\xd5")}
+"""Sample entry, and the byte that is silent."""
+_LONGEST_PLAIN = 8192
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _MODES = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
 _SPECTRAL_BAND = (5, 29)
@@ -137,6 +140,33 @@ class Plain(Format):
 
     def _lasts(self, count: int) -> None:
         self.duration, self.silence = count, flac.silence(count, self._channels)
+
+
+class G711(Format):
+    """Bytes of 8 kHz, one each (RFC 3551 §4.5.14); a packet is one sample, however long it is."""
+
+    def __init__(self, media: Media) -> None:
+        if media.channels != 1:
+            raise FormatError("its G.711 has more than one channel")
+        kind, quiet = G711_KINDS[media.codec]
+        self.codec, self.rate = kind.decode(), media.clock_rate
+        self.entry = fmp4_sound.plain_entry(kind, self.rate)
+        self.duration = self.rate // 50
+        self._quiet, self.silence = quiet, quiet * self.duration
+
+    def samples(self, payload: bytes, timestamp: int) -> list[bytes]:
+        if not 0 < len(payload) <= _LONGEST_PLAIN:
+            return []
+        if len(payload) != self.duration:
+            self.duration, self.silence = len(payload), self._quiet * len(payload)
+        return [payload]
+
+
+def kept_format(media: Media) -> Format:
+    """How to record this track: as it comes, also what no browser plays. Raises FormatError."""
+    if media.codec == "L16":
+        raise FormatError("its L16 is not recorded")
+    return G711(media) if media.codec in G711_KINDS else format_of(media)
 
 
 def format_of(media: Media) -> Format:

@@ -36,11 +36,25 @@ class Init:
         return message(TEXT, json.dumps(said).encode()) + message(BINARY, self.segment)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Samples that follow each other, each with its duration, from `tick` on; `rate` ticks are a second.
+
+    `init` is of the pictures with this sound.
+    """
+
+    init: Init
+    tick: int
+    rate: int
+    samples: list[tuple[int, bytes]]
+
+
 class Chunk:
     """Bytes of one frame and of all that came before it; other forms are made once, when first wanted.
 
     `at` is when it had come, in microseconds since 1970; `ticks` where its fMP4 form begins and ends, `shown`
     when it is to be seen. `live` is that form as a WebSocket message, `loud` with the sound behind it.
+    `heard` is the sound for a recorder.
     """
 
     __slots__ = (
@@ -48,6 +62,7 @@ class Chunk:
         "_variants",
         "at",
         "data",
+        "heard",
         "init",
         "key",
         "live",
@@ -69,6 +84,7 @@ class Chunk:
         self.init: Init | None = None
         self.loud: bytes | None = None
         self.loud_init: Init | None = None
+        self.heard: Heard | None = None
         self._plain: dict[bytes, bytes] | None = None
         self._variants: dict[Channels, bytes] = {}
 

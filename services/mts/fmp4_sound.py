@@ -1,4 +1,4 @@
-"""The second track of fragmented MP4: AAC (ISO/IEC 14496-1, -14), Opus and FLAC in ISOBMFF."""
+"""The second track of fragmented MP4: AAC (ISO/IEC 14496-1, -14), Opus and FLAC in ISOBMFF, and G.711."""
 
 import struct
 
@@ -28,6 +28,11 @@ def flac_entry(stream_info: bytes, rate: int, channels: int) -> bytes:
     """The `fLaC` sample entry with its `dfLa`: the one metadata block that is needed, marked as the last."""
     block = b"\x80" + len(stream_info).to_bytes(3, "big") + stream_info
     return _audible(b"fLaC", rate, channels, full(b"dfLa", 0, block))
+
+
+def plain_entry(kind: bytes, rate: int) -> bytes:
+    """The sample entry of G.711, `ulaw` or `alaw`: one channel, and nothing more to say of it."""
+    return _audible(kind, rate, 1, b"")
 
 
 def added(segment: bytes, entry: bytes, timescale: int) -> bytes:

@@ -11,7 +11,7 @@ from aiohttp import HttpVersion11, web
 from services.media.gate import Gate
 from services.mts.hub import Hub
 from services.mts.plain import PlainViewer
-from services.mts.record import Recorder
+from services.mts.record import Recorder, SoundRecorder
 from services.mts.stream import Stream
 from services.mts.viewer import LiveViewer, LoudViewer
 from services.runtime import auth
@@ -41,7 +41,7 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
     async def record(request: web.Request) -> web.StreamResponse:
         stream = _opened(hub, request)
         await hub.ready(stream)
-        return await _serve(request, stream, Recorder)
+        return await _serve(request, stream, SoundRecorder if _loud(request) else Recorder)
 
     async def streams(_: web.Request) -> web.Response:
         return web.json_response([stream.facts() for stream in hub.streams.values()])

@@ -19,7 +19,8 @@ _MAX_SETS = 16
 class Muxer:
     """Turns the chunks of a camera's tracks, in order, into `chunk.live` and `chunk.init`.
 
-    Video is H.264 or H.265. `sound`, while it is there, adds `chunk.loud` and `chunk.loud_init`.
+    Video is H.264 or H.265. `sound`, while it is there, adds `chunk.loud` and `chunk.loud_init`; `kept` adds
+    `chunk.heard`.
     """
 
     def __init__(self, tracks: list[Track], start: int = 0) -> None:
@@ -36,6 +37,7 @@ class Muxer:
         self._audio = next((track for track in tracks if track.media.kind == "audio"), None)
         self._mute = self._silent()
         self.sound: Sound | None = None
+        self.kept: Sound | None = None
         self.init: Init | None = None
         self.problem = ""
         self._learn(media.parameter_sets)
@@ -59,6 +61,8 @@ class Muxer:
         chunk.init = self.init
         if self.sound:
             self._hear(self.sound, chunk)
+        if self.kept:
+            self._keep(self.kept, chunk)
 
     def listen(self, chunks: Iterable[Chunk] = ()) -> None:
         """Somebody wants to hear, from these chunks on; where that cannot be, `init.mute` says why."""
@@ -66,6 +70,25 @@ class Muxer:
             self.sound = Sound(self._audio, audio.format_of(self._audio.media), self._rate)
             for chunk in chunks:
                 self._hear(self.sound, chunk)
+
+    def keep(self, chunks: Iterable[Chunk] = ()) -> None:
+        """A recorder wants the sound, from these chunks on; it goes without what cannot be recorded."""
+        if self._audio is None:
+            return
+        try:
+            self.kept = Sound(self._audio, audio.kept_format(self._audio.media), self._rate)
+        except audio.FormatError as reason:
+            LOG.info("no sound is recorded: %s", reason)
+            return
+        for chunk in chunks:
+            self._keep(self.kept, chunk)
+
+    def _keep(self, kept: Sound, chunk: Chunk) -> None:
+        try:
+            kept.keep(chunk)
+        except Exception:
+            LOG.exception("sound is not recorded from here on")
+            self.kept = None
 
     def _hear(self, sound: Sound, chunk: Chunk) -> None:
         try:
@@ -89,8 +112,9 @@ class Muxer:
     def interrupted(self) -> None:
         """The camera was away: go on without a hole, which a browser would wait at."""
         self._timeline.interrupted()
-        if self.sound:
-            self.sound.interrupted()
+        for sound in (self.sound, self.kept):
+            if sound:
+                sound.interrupted()
 
     @property
     def end_ticks(self) -> int:

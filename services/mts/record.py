@@ -7,7 +7,8 @@ from collections.abc import Callable
 from time import monotonic
 
 from services.media import batch
-from services.mts.chunk import Chunk
+from services.mts import fmp4_sound
+from services.mts.chunk import Chunk, Heard, Init
 from services.mts.viewer import LiveViewer, Viewer
 from services.mts.websocket import BINARY, bodies, header
 
@@ -17,6 +18,8 @@ BACKLOG = 16 * 1024 * 1024
 BATCH_BYTES = 512 * 1024
 BATCH_SECONDS = 1.0
 MAX_GOP_FRAMES = 1500
+MOST_SAMPLES = 512
+"""Of sound in one fragment; what reads them back counts on it."""
 KEEP_SECONDS = 15.0
 KEEP_BYTES = 16 * 1024 * 1024
 """What is kept for a recorder that is away: restarting one must not cost a picture."""
@@ -61,7 +64,7 @@ class Recorder(LiveViewer):
 
     def leave(self) -> LiveViewer | None:
         """The last two GOPs may not be on a disk yet; they and what follows wait for the next recorder."""
-        return Keeper(self.transport, self._on_gone, self._old + self._new)
+        return Keeper(self.transport, self._on_gone, self._old + self._new, self.keeps_sound)
 
     def heir(self) -> bool:
         return True
@@ -78,14 +81,17 @@ class Recorder(LiveViewer):
         self._kept = False
 
     def _take(self, chunk: Chunk) -> None:
-        if chunk.key or self._size > BATCH_BYTES or monotonic() - self._since > BATCH_SECONDS:
+        if chunk.key:
+            self._end_gop(chunk)
+        elif self._size > BATCH_BYTES or monotonic() - self._since > BATCH_SECONDS:
             self._send()
         if chunk.key and self.transport.get_write_buffer_size() > BACKLOG:
             self.interrupted()
             return
-        if chunk.key and chunk.init is not None and chunk.init is not self._init:
-            self._init = chunk.init
-            self.transport.write(chunk.init.messages)
+        init = self._wanted(chunk)
+        if chunk.key and init is not None and init is not self._init:
+            self._init = init
+            self.transport.write(init.messages)
         self._waits_for_key = False
         if not self._frames:
             self._since = monotonic()
@@ -97,6 +103,18 @@ class Recorder(LiveViewer):
         self._frames.append(chunk)
         self._size += len(chunk.data)
 
+    def _wanted(self, chunk: Chunk) -> Init | None:
+        """What the recorded file begins with."""
+        return chunk.init
+
+    def _end_gop(self, key: Chunk) -> None:
+        """Send what came before a key frame."""
+        self._send()
+
+    def _sound(self) -> list[bytes]:
+        """Fragments of what was heard during the frames that are sent."""
+        return []
+
     def _send(self) -> None:
         frames = self._frames
         if not frames:
@@ -105,7 +123,9 @@ class Recorder(LiveViewer):
         flags |= batch.KEPT if self._kept else 0
         span = frames[0].ticks[0], frames[-1].ticks[1]
         head = batch.HEADER.pack(flags, batch.VERSION, len(frames), frames[0].at, *span)
-        parts = [bodies(chunk.live)[0] for chunk in frames if chunk.live]
+        parts: list[bytes | memoryview] = [bodies(chunk.live)[0] for chunk in frames if chunk.live]
+        # Behind the first picture, so that a GOP begins with it and its sound is read early.
+        parts[1:1] = self._sound()
         size = len(head) + sum(map(len, parts))
         self.transport.writelines([header(BINARY, size), head, *parts])
         self._gap = False
@@ -113,13 +133,70 @@ class Recorder(LiveViewer):
         frames.clear()
 
 
+class SoundRecorder(Recorder):
+    """Adds the sound: one fragment for each batch, so that it costs about as little as a picture."""
+
+    keeps_sound = True
+
+    def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
+        super().__init__(transport, on_gone)
+        self._tick = 0
+        self._row: list[tuple[int, bytes]] = []
+        self._number = 0
+
+    def interrupted(self) -> None:
+        super().interrupted()
+        self._row = []
+
+    def _wanted(self, chunk: Chunk) -> Init | None:
+        return chunk.heard.init if chunk.heard else chunk.init
+
+    def _end_gop(self, key: Chunk) -> None:
+        """What is heard before a key frame belongs before it, whenever it came."""
+        heard = key.heard
+        if heard is None or heard.init is not self._init:
+            super()._end_gop(key)
+            return
+        self._add(heard)
+        due, row = key.shown * heard.rate // heard.init.timescale, self._row
+        count, tick = 0, self._tick
+        while count < len(row) and tick < due:
+            tick += row[count][0]
+            count += 1
+        self._row = row[:count] if self._frames else []
+        super()._end_gop(key)
+        self._tick, self._row = tick, row[count:]
+
+    def _take(self, chunk: Chunk) -> None:
+        super()._take(chunk)
+        if not chunk.key and chunk.heard and chunk.heard.init is self._init:
+            self._add(chunk.heard)
+
+    def _add(self, heard: Heard) -> None:
+        if not self._row:
+            self._tick = heard.tick
+        self._row += heard.samples
+
+    def _sound(self) -> list[bytes]:
+        rows = [self._row[start : start + MOST_SAMPLES] for start in range(0, len(self._row), MOST_SAMPLES)]
+        self._row, made = [], []
+        for row in rows:
+            self._number = (self._number + 1) & 0xFFFFFFFF
+            made.append(fmp4_sound.fragment(self._number, self._tick, row))
+            self._tick += sum(lasts for lasts, _ in row)
+        return made
+
+
 class Keeper(LiveViewer):
     """Stands in for a recorder that is away, for a while."""
 
     patient = True
 
-    def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], kept: Kept) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], kept: Kept, sound: bool
+    ) -> None:
         super().__init__(transport, on_gone)
+        self.keeps_sound = sound
         self._kept = kept
         self._gap = False
         self._room = KEEP_BYTES

@@ -1,8 +1,8 @@
-"""Sound beside the pictures, for browsers that ask for it: `chunk.loud` and `chunk.loud_init`."""
+"""Sound beside the pictures: `chunk.loud` and `chunk.loud_init` for browsers, `chunk.heard` for recorders."""
 
 from services.media.interleaved import packets
 from services.mts import audio, fmp4_sound
-from services.mts.chunk import RTP, Chunk, Init, payload
+from services.mts.chunk import RTP, Chunk, Heard, Init, payload
 from services.mts.websocket import BINARY, message
 from services.runtime.rtsp import Track
 
@@ -37,8 +37,19 @@ class Sound:
 
     def mux(self, chunk: Chunk) -> None:
         """Add what was heard before the end of this picture; the picture's own form has been made."""
-        if chunk.live is None or chunk.init is None:
+        heard = self._hear(chunk)
+        if heard is None or chunk.live is None:
             return
+        chunk.loud_init = heard.init
+        chunk.loud = chunk.live + self._fragment(heard) if heard.samples else chunk.live
+
+    def keep(self, chunk: Chunk) -> None:
+        """The same for a recorder, which puts many samples into one fragment."""
+        chunk.heard = self._hear(chunk)
+
+    def _hear(self, chunk: Chunk) -> Heard | None:
+        if chunk.live is None or chunk.init is None:
+            return None
         now = int(chunk.shown * self._scale)
         self._tick = now if self._tick is None else self._tick
         begin, self._row = self._tick, []
@@ -46,8 +57,7 @@ class Sound:
             if channel == self._channel and len(packet) > 12:
                 self._take(packet, now)
         self._fill(now, _LATE, _FILLED)
-        chunk.loud_init = self._init(chunk.init)
-        chunk.loud = chunk.live + self._fragment(begin) if self._row else chunk.live
+        return Heard(self._init(chunk.init), begin, self._format.rate, self._row)
 
     def interrupted(self) -> None:
         """The camera was away: its clock says nothing any more."""
@@ -89,9 +99,9 @@ class Sound:
         self._row += [(lasts, self._format.silence)] * missing
         self._tick += lasts * missing
 
-    def _fragment(self, begin: int) -> bytes:
+    def _fragment(self, heard: Heard) -> bytes:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        return message(BINARY, fmp4_sound.fragment(self._sequence, begin, self._row))
+        return message(BINARY, fmp4_sound.fragment(self._sequence, heard.tick, heard.samples))
 
     def _init(self, silent: Init) -> Init:
         if self._inits is None or self._inits[0] is not silent:

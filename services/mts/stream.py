@@ -128,6 +128,8 @@ class Stream:
 
     def add_live(self, viewer: LiveViewer) -> None:
         """A browser joins; the first one starts the muxer at the last key frame."""
+        if viewer.keeps_sound and self._muxer and not self._muxer.kept:
+            self._muxer.keep(self._gop)
         if viewer.heir() and self._inherit(viewer):
             return
         if not viewer.patient:
@@ -151,8 +153,11 @@ class Stream:
         self.wanted_at = monotonic()
         if not self._lives:
             self._muxer, self._mux_from = None, 0
-        elif self._muxer and not any(live.loud for live in self._lives):
-            self._muxer.sound = None
+        elif self._muxer:
+            if not any(live.loud for live in self._lives):
+                self._muxer.sound = None
+            if not any(live.keeps_sound for live in self._lives):
+                self._muxer.kept = None
 
     def end(self) -> None:
         """The channel is gone: so are its viewers."""
@@ -189,6 +194,8 @@ class Stream:
             self._muxer = Muxer(self.tracks, self._mux_from)
             if any(live.loud for live in self._lives):
                 self._muxer.listen()
+            if any(live.keeps_sound for live in self._lives):
+                self._muxer.keep()
         self._muxer.mux(chunk)
 
     def _remember(self, chunk: Chunk) -> None:

@@ -83,6 +83,8 @@ class LiveViewer(Viewer):
 
     loud = False
     """Whether the sound is wanted too."""
+    keeps_sound = False
+    """Whether it records the sound."""
 
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)

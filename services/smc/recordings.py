@@ -88,7 +88,7 @@ def plan(session: Session, channel: str, account: Account) -> Plan:
 
 @unit_of_work
 def change_plan(session: Session, channel: str, wanted: dict[str, Any], account: Account) -> Plan:
-    """Plan a channel (`mode`, `week`, `pre`, `post`); its node follows within seconds. Audited.
+    """Plan a channel (`mode`, `week`, `pre`, `post`, `sound`); its node follows within seconds. Audited.
 
     Problem 422 for a plan that is none, 409 where the channel has no pictures.
     """
@@ -107,9 +107,9 @@ def _change(session: Session, row: models.Channel, wanted: dict[str, Any], accou
         live.carrying(session, row)
     row.plan = kept = row.plan or models.RecordingPlan(channel_id=row.id)
     kept.kind, kept.pre_seconds, kept.post_seconds = new.mode, new.pre, new.post
-    kept.week = new.as_dict()["week"]
+    kept.week, kept.sound = new.as_dict()["week"], new.sound
     kept.changed_at, kept.changed_by = clock.now(), account.name
-    told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
+    told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post, "sound": new.sound}
     told |= {"week": kept.week} if new.week != old.week else {}
     audit.write(session, "recording.plan", f"{row.name} ({row.id})", actor=account.name,
                 source=account.source, details=told)  # fmt: skip

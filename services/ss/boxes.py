@@ -3,7 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.media.plans import CONTINUOUS, KINDS
@@ -16,6 +16,15 @@ _FRAME = struct.Struct(">Q8xI8xIII")
 """From tfdt on: decode time, flags of trun, duration, size and flags of the sample."""
 _NTP_EPOCH = 2_208_988_800
 _PEEK = 256
+_SOUND_TRACK = (2).to_bytes(4, "big")
+_SOUND = struct.Struct(">Q8xII")
+"""From tfdt on: decode time, flags of trun, how many samples."""
+_SOUND_HEAD = 88
+_ENTRY = struct.Struct(">II")
+_MOST_SOUND = _SOUND_HEAD + 512 * _ENTRY.size + 8
+"""The head of a fragment of as many samples as DSS_MTS puts into one."""
+_EMPTY = 8
+"""So many zeros are the page of a file that a power cut left, and no sample of sound."""
 _MOST_HEAD = 256 * 1024
 
 
@@ -45,13 +54,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Frame:
-    """One fragment: where it begins and ends, its time in ticks; `at` only before a key frame, else 0."""
+    """One fragment: where it begins and ends, its time in ticks; `at` only before a key frame, else 0.
+
+    One of sound has ticks of its own track, and how many samples it holds; a picture has none.
+    """
 
     offset: int
     end: int
     tick: int
     duration: int
     at: int
+    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,9 +117,12 @@ def scan(file: Source) -> Scan:
                 gops.append(Gop(frame.offset, frame.at, frame.tick, 0))
             elif not gops:
                 raise TornError("it does not begin with a key frame")
+            end = frame.end
+            if frame.samples:
+                continue
             last = gops[-1]
             gops[-1] = Gop(last.offset, last.at, last.tick, last.frames + 1)
-            end, end_tick = frame.end, frame.tick + frame.duration
+            end_tick = frame.tick + frame.duration
     except TornError:
         pass
     return Scan(start, tuple(gops), end_tick, end)
@@ -114,18 +130,36 @@ def scan(file: Source) -> Scan:
 
 def frames(file: Source, start: int, size: int) -> Iterator[Frame]:
     """Fragment by fragment; TornError where they stop being whole."""
+    for frame in heads(file, start, size):
+        (_check_sound if frame.samples else _check_sample)(file, frame)
+        yield frame
+
+
+def heads(file: Source, start: int, size: int) -> Iterator[Frame]:
+    """The same by the heads of the fragments alone."""
     while start < size:
-        frame = _frame(file.read(_PEEK, start), start, size)
-        _check_sample(file, frame)
+        data = file.read(_PEEK, start)
+        if data[4:8] == b"free" and (free := int.from_bytes(data[:4], "big")) >= 8:
+            start += free
+            continue
+        if _is_sound(data):
+            data = file.read(_MOST_SOUND, start)
+        frame = _frame(data, start, size)
         yield frame
         start = frame.end
+
+
+def split(data: bytes | bytearray) -> tuple[list[Frame], list[Frame]]:
+    """The pictures and the sound of bytes; TornError where they stop being whole."""
+    found = list(parse(data))
+    return [one for one in found if not one.samples], [one for one in found if one.samples]
 
 
 def parse(data: bytes | bytearray) -> Iterator[Frame]:
     """The fragments of bytes; TornError where they stop being whole."""
     position, view = 0, memoryview(data)
     while position < len(data):
-        frame = _frame(view[position : position + _PEEK], position, len(data))
+        frame = _frame(view[position : position + _MOST_SOUND], position, len(data))
         yield frame
         position = frame.end
 
@@ -146,11 +180,82 @@ def retime(data: bytearray, frame: Frame, tick: int, duration: int | None = None
         data[where + 28 : where + 32] = duration.to_bytes(4, "big")
 
 
+def inside(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of boxes that stand behind each other; what is no whole one ends them."""
+    position = 0
+    while position + 8 <= len(data):
+        size = int.from_bytes(data[position : position + 4], "big")
+        if size < 8:
+            return
+        yield data[position + 4 : position + 8], data[position + 8 : position + size]
+        position += size
+
+
+def table(data: memoryview | bytearray, frame: Frame) -> list[tuple[int, int]]:
+    """Duration and size of each sample of a fragment of sound."""
+    begin = frame.offset + _SOUND_HEAD
+    return list(_ENTRY.iter_unpack(data[begin : begin + _ENTRY.size * frame.samples]))
+
+
+def sounds(data: memoryview, frame: Frame) -> list[tuple[int, memoryview]]:
+    """Duration and bytes of each sample of a fragment of sound."""
+    found, position = [], frame.offset + _SOUND_HEAD + _ENTRY.size * frame.samples + 8
+    for duration, size in table(data, frame):
+        found.append((duration, data[position : position + size]))
+        position += size
+    return found
+
+
+def heard(frame: Frame) -> int:
+    """Bytes of all samples of a fragment of sound."""
+    return frame.end - frame.offset - _SOUND_HEAD - _ENTRY.size * frame.samples - 8
+
+
+def stretch(data: bytearray, frame: Frame, ticks: int) -> None:
+    """Have the first sample of a fragment of sound last longer."""
+    begin = frame.offset + _SOUND_HEAD
+    lasts = int.from_bytes(data[begin : begin + 4], "big") + ticks
+    data[begin : begin + 4] = lasts.to_bytes(4, "big")
+
+
+def skip(data: bytearray, frame: Frame, count: int) -> Frame | None:
+    """Leave the first samples of a fragment of sound out, and have as many free bytes before what is left."""
+    whole = table(data, frame)
+    kept, gone = whole[count:], sum(size for _, size in whole[:count])
+    begin, head = frame.offset, _SOUND_HEAD + _ENTRY.size * len(kept)
+    if not kept:
+        data[begin : frame.end] = _free(frame.end - begin)
+        return None
+    rest = bytes(
+        data[begin + _SOUND_HEAD + _ENTRY.size * count : begin + _SOUND_HEAD + _ENTRY.size * len(whole)]
+    )
+    body = bytes(data[frame.end - sum(size for _, size in kept) : frame.end])
+    moof = bytearray(data[begin : begin + _SOUND_HEAD])
+    moof[0:4], moof[24:28] = head.to_bytes(4, "big"), (head - 24).to_bytes(4, "big")
+    moof[68:72] = (head - 68).to_bytes(4, "big")
+    moof[80:84], moof[84:88] = len(kept).to_bytes(4, "big"), (head + 8).to_bytes(4, "big")
+    mdat = (8 + len(body)).to_bytes(4, "big") + b"mdat" + body
+    free = gone + _ENTRY.size * count
+    data[begin : frame.end] = _free(free) + moof + rest + mdat
+    lasts = sum(ticks for ticks, _ in kept)
+    return replace(frame, offset=begin + free, duration=lasts, samples=len(kept))
+
+
+def _free(size: int) -> bytes:
+    return size.to_bytes(4, "big") + b"free" + bytes(size - 8)
+
+
+def _is_sound(data: bytes | memoryview) -> bool:
+    return data[44:48] == _SOUND_TRACK and data[4:8] == b"moof"
+
+
 def _moof(frame: Frame) -> int:
     return frame.offset + (STAMP_SIZE if frame.at else 0)
 
 
 def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
+    if _is_sound(data):
+        return _heard(data, offset, size)
     at = 0
     if bytes(data[4:8]) == b"prft":
         at = _arrival(int.from_bytes(data[16:24], "big"))
@@ -170,6 +275,23 @@ def _frame(data: bytes | memoryview, offset: int, size: int) -> Frame:
     return Frame(offset, end, tick, duration, at)
 
 
+def _heard(data: bytes | memoryview, offset: int, size: int) -> Frame:
+    """A fragment of sound: its table, and nothing but what the table says."""
+    if len(data) < _SOUND_HEAD:
+        raise TornError(f"the sound at {offset} is not whole")
+    tick, flags, count = _SOUND.unpack_from(data, 60)
+    moof = _SOUND_HEAD + _ENTRY.size * count
+    if flags != 0x301 or not count or len(data) < moof + 8 or bytes(data[moof + 4 : moof + 8]) != b"mdat":
+        raise TornError(f"no fragment of sound at {offset}")
+    samples = list(_ENTRY.iter_unpack(data[_SOUND_HEAD:moof]))
+    body = sum(size for _, size in samples)
+    told = int.from_bytes(data[:4], "big"), int.from_bytes(data[moof : moof + 4], "big")
+    end = offset + moof + 8 + body
+    if told != (moof, body + 8) or end > size:
+        raise TornError(f"the sound at {offset} is not whole")
+    return Frame(offset, end, tick, sum(lasts for lasts, _ in samples), 0, count)
+
+
 def _arrival(ntp: int) -> int:
     seconds, rest = ntp >> 32, ntp & 0xFFFFFFFF
     return (seconds - _NTP_EPOCH) * 1_000_000 + (rest * 1_000_000 + (1 << 31) >> 32)
@@ -185,3 +307,12 @@ def _check_sample(file: Source, frame: Frame) -> None:
         position += 4 + length
         if not length or position > frame.end:
             raise TornError(f"the picture at {frame.offset} is not whole")
+
+
+def _check_sound(file: Source, frame: Frame) -> None:
+    """No sample is all zeros, as pages are that a power cut left."""
+    data = file.read(frame.end - frame.offset, frame.offset)
+    whole = Frame(0, len(data), 0, 0, 0, frame.samples)
+    for _, sample in sounds(memoryview(data), whole):
+        if len(sample) >= _EMPTY and not any(sample):
+            raise TornError(f"the sound at {frame.offset} is not whole")

@@ -4,6 +4,7 @@ from services.ss import boxes, reader, samples
 from services.ss.boxes import Frame
 from services.ss.entry import SECOND, Entry
 from services.ss.reader import NEAR, Place, Reader
+from services.ss.sound import Row, audio, pictures, playable, silent
 
 YIELD = 20
 """A GOP is stretched or squeezed by at most this part of its length, which nobody sees."""
@@ -14,33 +15,59 @@ class ByClock:
 
     A camera's own clock runs a little fast or slow. Put one behind the other, its GOPs would leave the time
     of day by seconds in a day, each channel by others. Here each GOP ends when the next one came. With `keys`
-    a GOP is its key frame alone, shown as long as the whole GOP.
+    a GOP is its key frame alone, shown as long as the whole GOP. With `sound` there is what was heard too.
     """
 
-    def __init__(self, origin: int, keys: bool = False) -> None:
+    def __init__(self, origin: int, keys: bool = False, sound: bool = False) -> None:
         self._origin = origin
         self._keys = keys
+        self._sound = sound and not keys
+        self._row = Row()
+        self._head: tuple[int, boxes.Head] | None = None
         self._end: tuple[int, int] | None = None
 
     def head(self, entry: Entry) -> boxes.Head:
-        """The beginning of a file; raises OSError or boxes.TornError."""
-        return Reader(0).head(entry)
+        """The beginning of a file, as it is given here; raises OSError or boxes.TornError."""
+        head = self._whole(entry)
+        return head if self._sound and playable(head.init) else silent(head)
+
+    def heard(self, entry: Entry) -> str:
+        """The name of the sound that was recorded, whether it is given here or not; "" for none."""
+        found = audio(self._whole(entry).init)
+        return found.name if found else ""
+
+    def _whole(self, entry: Entry) -> boxes.Head:
+        if self._head is None or self._head[0] != entry.seq:
+            self._head = entry.seq, Reader(0).head(entry)
+        return self._head[1]
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew; raises OSError or boxes.TornError."""
-        data, frames = self._some(place)
+        data, frames, sounds = self._some(place)
         scale = place.entry.timescale
         start, due = self._start(place, scale), self._tick(place.end, scale)
         end = max(start + 1, due) if self._keys else _fitted(start, _length(frames), due, scale)
         self._end = (end, scale)
+        first = frames[0].tick
         _spread(data, frames, start, end)
+        if not sounds:
+            return data
+        if (rate := self._rate(place)) is None:
+            return pictures(data, sounds)
+        for one in sounds:
+            self._row.put(data, one, (start - first) * rate // scale + one.tick, rate)
         return data
 
-    def _some(self, place: Place) -> tuple[bytearray, list[Frame]]:
+    def _rate(self, place: Place) -> int | None:
+        """Ticks of the sound in a second; None where it is left out."""
+        found = audio(self.head(place.entry).init)
+        return found.rate if found else None
+
+    def _some(self, place: Place) -> tuple[bytearray, list[Frame], list[Frame]]:
         if not self._keys:
             return reader.whole(place)
         data, frames = samples.fragments(place, 0)
-        return bytearray(data[: frames[0].end]), frames[:1]
+        return bytearray(data[: frames[0].end]), frames[:1], []
 
     def _start(self, place: Place, scale: int) -> int:
         """Right behind the GOP before, or where the clock had it."""

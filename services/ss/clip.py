@@ -11,6 +11,7 @@ from services.ss.entry import SECOND
 from services.ss.library import Library
 from services.ss.reader import Place, Reader
 from services.ss.sealing import KeyMissingError
+from services.ss.sound import audio, without
 
 LONGEST = 6 * 3600 * SECOND
 
@@ -44,17 +45,25 @@ def plan(library: Library, channel: str, start: int, end: int) -> Clip:
     found = tuple(place for place in wanted if heads[place.entry.seq])
     if not found:
         raise _refused("clip-empty", "There is nothing to download.", _why(wanted), 404)
-    if len(inits := {head for head in heads.values() if head}) > 1:
+    if (init := _common({head for head in heads.values() if head})) is None:
         raise _refused("clip-mixed", "This span does not fit one file.",
-                       "The camera's picture format changed in it.", 409)  # fmt: skip
+                       "The camera's format changed in it.", 409)  # fmt: skip
     backwards = any(b.at < a.at for a, b in pairwise(found))
     if backwards:
         raise _refused("clip-clock", "This span does not fit one file.", "The clock was set back in it.", 409)
     held = sum(place.end - place.at for place in found)
     begin, stop = found[0].at, found[-1].end
-    init = inits.pop()
     size = len(init) + sum(place.bytes[1] for place in found)
     return Clip(found, init, begin, stop, size, max(0, stop - begin - held))
+
+
+def _common(inits: set[bytes]) -> bytes | None:
+    """What fits all files: pictures of one format, and sound of one where there is some; None if nothing."""
+    try:
+        loud = {init for init in inits if audio(init)}
+    except TornError:
+        return None
+    return (loud or inits).pop() if len({without(init) for init in inits}) == 1 and len(loud) < 2 else None
 
 
 def parts(clip: Clip) -> Iterator[bytes]:

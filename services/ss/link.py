@@ -43,7 +43,7 @@ class Link:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await link._loop.sock_connect(link._socket, (parts.hostname, parts.port))
             async with asyncio.timeout(ANSWER_SECONDS):
-                await link._shake_hands(parts.netloc, parts.path, headers)
+                await link._shake_hands(parts.netloc, f"{parts.path}?{parts.query}", headers)
         except BaseException:
             link.close()
             raise

@@ -64,7 +64,8 @@ class Plan:
         kinds = {channel: self.demands[channel].kind(now, tick) for channel in self.recorders}
         most = held.share(sum(kind is None for kind in kinds.values()))
         for channel, one in self.recorders.items():
-            one.wish = Wish(kinds[channel], self.demands[channel].plan.pre, most)
+            plan = self.demands[channel].plan
+            one.wish = Wish(kinds[channel], plan.pre, most, plan.sound)
 
     def _have(self, wanted: set[str]) -> None:
         for channel in self.recorders.keys() - wanted:
@@ -184,7 +185,7 @@ class Plan:
         return f"Nothing of {name} {done} since {since:%H:%M:%S} UTC: {one.problem}"
 
 
-def _source(channel: str) -> str:
+def _source(channel: str, sound: bool) -> str:
     """Where DSS_MTS gives a channel now; its port may change while this service runs."""
     port = config.load_service("mts").ports["http"]
-    return f"http://127.0.0.1:{port}/record/{channel}/{STREAM}"
+    return f"http://127.0.0.1:{port}/record/{channel}/{STREAM}{'?audio=1' if sound else ''}"

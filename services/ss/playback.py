@@ -30,11 +30,12 @@ MOST_INTERVALS = 20_000
 class Viewing:
     """What one browser sees. Requests are JSON objects with `do` and `id`; times are milliseconds since 1970.
 
-    `play` {at, origin, keys}: from the GOP that holds `at`, or the first after it; with `keys` the key frame
-    of each GOP alone, which then lasts as long. `more`: the next GOP. `timeline` {from, to}. `thumbnail`
-    {at}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too many are
-    wanted; or `init` {mime, timescale} and a binary init segment where the type changes, then `gop` {at, end}
-    and a binary GOP; or `end`: there is nothing more now.
+    `play` {at, origin, keys, sound}: from the GOP that holds `at`, or the first after it; with `keys` the key
+    frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it.
+    `more`: the next GOP. `timeline` {from, to}. `thumbnail` {at}. Answers: `timeline`; `thumbnail` {at, jpeg}
+    with base64, or null where there is none or too many are wanted; or `init` {mime, timescale, sound} and a
+    binary init segment where the type changes, `sound` names what is recorded of it, "" for none, then `gop`
+    {at, end} and a binary GOP; or `end`: there is nothing more now.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class Viewing:
 
     async def _play(self, asked: dict[str, Any]) -> None:
         begin, origin = moment(asked["at"]), moment(asked["origin"])
-        self._reader, self._init = ByClock(origin, asked.get("keys") is True), b""
+        keys, sound = (asked.get(word) is True for word in ("keys", "sound"))
+        self._reader, self._init = ByClock(origin, keys, sound), b""
         self._place = await asyncio.to_thread(reader.find, self._library, self._channel, begin)
         await self._answer(asked["id"])
 
@@ -110,7 +112,7 @@ class Viewing:
         if head.init != self._init:
             self._init = head.init
             told = {"type": "init", "id": id, "mime": head.mime, "timescale": head.timescale}
-            await self._socket.send_json(told)
+            await self._socket.send_json(told | {"sound": self._reader.heard(place.entry)})
             await self._socket.send_bytes(head.init)
         about = {"type": "gop", "id": id, "at": place.at / MILLI, "end": place.end / MILLI}
         await self._socket.send_json(about)

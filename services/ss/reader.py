@@ -7,6 +7,7 @@ from services.ss import boxes, storage
 from services.ss.boxes import Head
 from services.ss.entry import SECOND, Entry
 from services.ss.library import Library
+from services.ss.sound import Row, sound_rate
 
 NEAR = SECOND // 2
 """A GOP that begins this close to the end of the one before is put right behind it (microseconds)."""
@@ -90,14 +91,14 @@ def settled(library: Library, place: Place) -> Place | None:
     return None if growing else Place(now, place.number)
 
 
-def whole(place: Place) -> tuple[bytearray, list[boxes.Frame]]:
-    """A GOP as it was recorded; raises OSError or boxes.TornError."""
+def whole(place: Place) -> tuple[bytearray, list[boxes.Frame], list[boxes.Frame]]:
+    """A GOP as it was recorded, its pictures and its sound; raises OSError or boxes.TornError."""
     offset, size = place.bytes
     with storage.opened(place.entry) as file:
         data = bytearray(file.read(size, offset))
     if not size or len(data) != size:
         raise boxes.TornError(f"{place.entry.path} is shorter than it was")
-    return data, list(boxes.parse(data))
+    return data, *boxes.split(data)
 
 
 def init_of(entry: Entry) -> bytes | None:
@@ -116,6 +117,8 @@ class Reader:
         self._end: int | None = None
         self._end_tick = 0
         self._timescale = 0
+        self._row = Row()
+        self._rates: tuple[int, int] = (0, 0)
 
     def head(self, entry: Entry) -> Head:
         """The beginning of a file; raises OSError or boxes.TornError."""
@@ -124,7 +127,7 @@ class Reader:
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
-        data, frames = whole(place)
+        data, frames, sounds = whole(place)
         scale = place.entry.timescale
         base = (place.at - self._origin) * scale // SECOND
         if self._end is not None and scale == self._timescale and abs(place.at - self._end) <= NEAR:
@@ -132,10 +135,19 @@ class Reader:
         shift = max(0, base) - frames[0].tick
         for frame in frames:
             boxes.retime(data, frame, frame.tick + shift)
+        for one in sounds:
+            rate = self._rate(place.entry)
+            self._row.put(data, one, one.tick + shift * rate // scale, rate)
         last = frames[-1]
         self._timescale, self._end_tick = scale, last.tick + last.duration + shift
         self._end = place.at + (last.tick + last.duration - frames[0].tick) * SECOND // scale
         return data
+
+    def _rate(self, entry: Entry) -> int:
+        """Ticks of the sound of a file in a second."""
+        if self._rates[0] != entry.seq:
+            self._rates = entry.seq, sound_rate(self.head(entry).init)
+        return self._rates[1]
 
     @property
     def end_tick(self) -> int:

@@ -32,11 +32,15 @@ _NO_STREAM = (TimeoutError, ValueError, OSError)
 
 
 class Wish(NamedTuple):
-    """What a recorder is to do: write files of a `kind`, or, None, hold `pre` seconds in `most` bytes."""
+    """What a recorder is to do: write files of a `kind`, or, None, hold `pre` seconds in `most` bytes.
+
+    `sound`: with what is heard.
+    """
 
     kind: str | None = CONTINUOUS
     pre: float = 0.0
     most: int = LARGEST
+    sound: bool = False
 
 
 class Recorder:
@@ -75,14 +79,14 @@ class Recorder:
         """Bytes in memory that wait for an event."""
         return self._held.size
 
-    async def run(self, source: Callable[[], str]) -> None:
-        """Record until cancelled; the file is finished then."""
+    async def run(self, source: Callable[[bool], str]) -> None:
+        """Record from where `source` says, with sound or not, until cancelled; the file is finished then."""
         pause = RETRY_FIRST
         try:
             while True:
                 before = self.bytes
                 try:
-                    await self._once(source())
+                    await self._once(source)
                 except _NO_STREAM as reason:
                     self.problem = _said(reason)
                 await self.finish()
@@ -109,11 +113,13 @@ class Recorder:
             entry.path.unlink(missing_ok=True)
         return entry
 
-    async def _once(self, url: str) -> None:
+    async def _once(self, source: Callable[[bool], str]) -> None:
         self._behind = self._fresh = True
         init: dict[str, object] = {}
-        with closing(await Link.open(url, auth.bearer())) as link:
-            while True:
+        sound = self.wish.sound
+        with closing(await Link.open(source(sound), auth.bearer())) as link:
+            # Asked again for another one, DSS_MTS gives what it gave last once more, so nothing is lost.
+            while sound == self.wish.sound:
                 kind, data = await link.receive(SILENCE_SECONDS)
                 if kind == TEXT:
                     init = self._hear(json.loads(data))
@@ -214,6 +220,10 @@ class Recorder:
     def _open(self, disk: Disk, one: Batch, join: str) -> None:
         before = self._before
         seq = (before.seq if before else 0) + 1
+        if before is not None and join == JOINED and len(before.gops) == 1 and _again(before, one):
+            # Nothing would be left of it: the new file stands in its place, so that no number is missing.
+            self._end_before(before, one)
+            seq, join, before = before.seq, before.join, None
         init, mime, timescale = self._head
         first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, (), self._kind)
         made = Segment(first, segment.head(init, mime, timescale, self._kind))
@@ -230,7 +240,7 @@ class Recorder:
     def _end_before(self, before: Entry, one: Batch) -> None:
         """End the file before where this one begins; what both hold goes from the older one."""
         left: Entry | None = before
-        if before.gops and before.gops[-1].at >= one.at - 2:
+        if _again(before, one):
             # After a power cut in here the next start reads the file, instead of trusting an old entry.
             self._store.library.forget(before)
             left = segment.shorten(before)
@@ -255,6 +265,11 @@ class Recorder:
     def resume(self) -> None:
         """Go on behind what the last run recorded; blocking."""
         self._before = self._store.index.last(self.channel)
+
+
+def _again(before: Entry, one: Batch) -> bool:
+    """Whether the last GOP of a file is recorded once more."""
+    return bool(before.gops) and before.gops[-1].at >= one.at - 2
 
 
 def _said(reason: Exception) -> str:

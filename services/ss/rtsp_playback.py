@@ -13,7 +13,9 @@ from services.ss.boxes import TornError
 from services.ss.library import Library
 from services.ss.orders import Cursor, Order
 from services.ss.reader import Place, Reader
-from services.ss.samples import Sample
+from services.ss.rtsp_sound import SPEED, SoundLine
+from services.ss.samples import Heard, Sample
+from services.ss.sound import Audio, audio
 from services.ss.video import CLOCK_RATE, PAYLOAD_TYPE, Video, video
 
 LOG = logging.getLogger(__name__)
@@ -43,10 +45,14 @@ class Outlet(Protocol):
 class Playback:
     """Sends one order at a time; after each, `cursor` is where it stands."""
 
-    def __init__(self, library: Library, shown: Video, outlet: Outlet) -> None:
+    def __init__(
+        self, library: Library, shown: Video, outlet: Outlet, sound: SoundLine | None = None
+    ) -> None:
         self._library = library
         self._video = shown
         self._outlet = outlet
+        self._line = sound
+        self._heard: SoundLine | None = None
         self._task: asyncio.Task[None] | None = None
         self._next = 0
         self._said_bye = False
@@ -59,16 +65,25 @@ class Playback:
     def playing(self) -> bool:
         return self._task is not None
 
-    def take(self, order: Order, channel: int) -> tuple[int, int]:
-        """Make ready for an order, on a channel of the connection; its first sequence number and time."""
+    @property
+    def begins(self) -> list[tuple[int, int]]:
+        """The first sequence number and time of what comes next: of the pictures, and of the sound."""
+        found = [(self.packets.sequence, self.packets.time(self._next))]
+        line = self._line
+        return [*found, (line.packets.sequence, line.time(self._next))] if line else found
+
+    def take(self, order: Order, channel: int) -> None:
+        """Make ready for an order, on a channel of the connection."""
         self.stop()
         if self._said_bye:
             self.packets, self._said_bye = self._fresh(), False
+            self._line = SoundLine(self._line.heard, self._line.packets.channel) if self._line else None
         self.packets.channel = channel
         self.order, self.cursor = order, order.cursor
         self._axis = Axis(self._next, order.speed, order.cut)
         self._base = 0 if order.keys else -order.cursor.tick
-        return self.packets.sequence, self.packets.time(self._next)
+        if self._line:
+            self._line.begin()
 
     def start(self, on_end: Callable[[], None]) -> None:
         """Begin; `on_end` is called if it ends by itself."""
@@ -90,7 +105,8 @@ class Playback:
             await self._show_all(order)
             if order.last:
                 at = self.cursor.at if self.cursor else 0
-                self._outlet.write(self.packets.report(at, self._next, bye=True))
+                heard = self._line.report(at, self._next, bye=True) if self._line else b""
+                self._outlet.write(heard + self.packets.report(at, self._next, bye=True))
                 self._said_bye = True
         except Exception as reason:
             # uvloop raises RuntimeError for a transport that its peer closed in the same turn.
@@ -140,9 +156,13 @@ class Playback:
         """Send a GOP from the cursor on; False if the end lies in it, or its codec is not the one told."""
         try:
             place = await self._settled(cursor.place)
-            shown = await asyncio.to_thread(_format, place) if place else None
-            if place is None or shown is None:
+            if place is None:
                 return True
+            shown, heard = await asyncio.to_thread(_format, place)
+            # Sound of another kind than the player was told is left out; pictures of another end it.
+            self._heard = (
+                self._line if self._line and (heard, order.speed) == (self._line.heard, SPEED) else None
+            )
             return shown.codec == self._video.codec and await self._send_all(order, cursor, place, shown)
         except (OSError, TornError) as reason:
             LOG.info("a part of a recording is passed over: %s", reason)
@@ -163,15 +183,19 @@ class Playback:
         offset: int | None = 0
         while offset is not None:
             found, offset = await asyncio.to_thread(samples.read, place, offset, order.keys)
-            for here, one in enumerate(found, number):
-                now = Cursor(place, here, one.tick)
-                if here < first:
+            for one in found:
+                if isinstance(one, Heard):
+                    if self._heard:
+                        self._heard.take(one, self._base, self._axis)
+                    continue
+                now = Cursor(place, number, one.tick)
+                number += 1
+                if now.number < first:
                     continue
                 if order.over(place, now.at):
                     return False
                 await self._turn(self._axis.show(self._base + one.tick))
-                self._send(order, now, one, shown, here == first)
-            number += len(found)
+                self._send(order, now, one, shown, now.number == first)
         return True
 
     def _send(self, order: Order, now: Cursor, one: Sample, shown: Video, report: bool) -> None:
@@ -179,6 +203,9 @@ class Playback:
         ticks = self._base + one.tick
         stamp = self._axis.show(ticks + one.shift)
         lead = self.packets.report(now.at, stamp) if report else b""
+        if self._heard:
+            lead += self._heard.report(now.at, stamp) if report else b""
+            lead += self._heard.until(self._axis.show(ticks))
         self._outlet.write(lead + self.packets.frame(units, stamp))
         begin, end = (self._axis.show(when) for when in (ticks, ticks + one.duration))
         self._next = begin + _KEY_APART if order.keys else end
@@ -194,5 +221,6 @@ class Playback:
             await asyncio.sleep(0.02)
 
 
-def _format(place: Place) -> Video:
-    return video(Reader(0).head(place.entry).init)
+def _format(place: Place) -> tuple[Video, Audio | None]:
+    init = Reader(0).head(place.entry).init
+    return video(init), audio(init)

@@ -18,6 +18,8 @@ from services.ss.library import Library
 from services.ss.orders import Cursor, Order, near
 from services.ss.reader import Place, Reader
 from services.ss.rtsp_playback import Playback
+from services.ss.rtsp_sound import SoundLine, media
+from services.ss.sound import Audio, audio
 from services.ss.spans import Span
 from services.ss.video import CLOCK_RATE, Video, video
 
@@ -33,6 +35,7 @@ class Session:
     start: int
     end: int | None
     shown: Video
+    heard: Audio | None = None
 
 
 class Connection(rtsp_server.Connection):
@@ -55,6 +58,8 @@ class Connection(rtsp_server.Connection):
             raise Refusal(400, str(reason)) from reason
         self._asked = await asyncio.to_thread(_session, self._library, name[0], Span(start, end))
         self._tracks = [Track(self._asked.shown.media, 0)]
+        if self._asked.heard:
+            self._tracks.append(Track(media(self._asked.heard), 2))
 
     @property
     def tracks(self) -> list[Track]:
@@ -77,18 +82,20 @@ class Connection(rtsp_server.Connection):
         if playback.playing and not message.get("range") and not message.get("scale"):
             self._waiting = False
             return {}
+        if 0 not in self.chosen:
+            raise Refusal(455, "The pictures were not set up.")
         order, begin = await self._order(playback, message)
-        sequence, stamp = playback.take(order, self.chosen[0][1])
+        playback.take(order, self.chosen[0][1])
         self._waiting = True
         npt = message.get("range").strip().lower().startswith("npt")
         told = spans.told_npt(begin, order.end, self._asked.start) if npt else spans.told(begin, order.end)
         uri = message.request[1].partition("?")[0].rstrip("/")
-        track = "" if uri.rpartition("/")[2].startswith("trackID=") else "/trackID=0"
-        return {
-            "Range": told,
-            "Scale": f"{order.speed:g}",
-            "RTP-Info": f"url={uri}{track};seq={sequence};rtptime={stamp}",
-        }
+        base = uri.rpartition("/")[0] if uri.rpartition("/")[2].startswith("trackID=") else uri
+        info = (
+            f"url={base}/trackID={number};seq={sequence};rtptime={stamp}"
+            for number, (sequence, stamp) in enumerate(playback.begins)
+        )
+        return {"Range": told, "Scale": f"{order.speed:g}", "RTP-Info": ",".join(info)}
 
     def start(self) -> None:
         if self._playback and self._waiting:
@@ -104,7 +111,9 @@ class Connection(rtsp_server.Connection):
         return {"Range": spans.told(cursor.at)} if cursor else {}
 
     def _new(self) -> Playback:
-        return Playback(self._library, self._asked.shown, self.transport)
+        heard = self._asked.heard
+        line = SoundLine(heard, self.chosen[1][1]) if heard and 1 in self.chosen else None
+        return Playback(self._library, self._asked.shown, self.transport, line)
 
     def _ended(self) -> None:
         """Nobody waits for a word of a player while it plays; from now on that is different."""
@@ -172,10 +181,10 @@ def _session(library: Library, channel: str, wanted: Span) -> Session:
         raise Refusal(404)
     start = place.at if wanted.start is None else wanted.start
     try:
-        shown = video(Reader(0).head(place.entry).init)
+        init = Reader(0).head(place.entry).init
+        return Session(channel, start, wanted.end, video(init), audio(init))
     except (OSError, TornError) as reason:
         raise Refusal(404) from reason
-    return Session(channel, start, wanted.end, shown)
 
 
 def _newest(library: Library, channel: str) -> int:

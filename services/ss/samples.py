@@ -1,4 +1,4 @@
-"""The pictures of a GOP, taken out of the file as they were recorded; blocking."""
+"""The pictures and the sound of a GOP, taken out of the file as they were recorded; blocking."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,23 @@ class Sample:
     units: list[memoryview]
 
 
-def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample], int | None]:
-    """Some pictures from `offset` of a GOP on, and the offset of the next ones; None at its end.
+@dataclass(frozen=True)
+class Heard:
+    """Sound from `tick` of its own track on, samples with their durations; `begin`: the GOP's, in 90 kHz."""
+
+    tick: int
+    begin: int
+    samples: list[tuple[int, memoryview]]
+
+
+def key(place: Place) -> Sample:
+    """The key picture of a GOP; raises as `read`."""
+    data, frames = fragments(place, 0)
+    return _sample(data, frames[0], frames[0].tick, place.entry.timescale)
+
+
+def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample | Heard], int | None]:
+    """Some pictures and sound from `offset` of a GOP on, and the offset of the next ones; None at its end.
 
     With `keys` its key picture alone. Raises OSError, or boxes.TornError if the file is not as it was.
     """
@@ -30,7 +45,12 @@ def read(place: Place, offset: int, keys: bool = False) -> tuple[list[Sample], i
     frames = frames[:1] if keys else frames
     zero, scale = place.entry.gops[place.number].tick, place.entry.timescale
     after = offset + frames[-1].end
-    found = [_sample(data, frame, zero, scale) for frame in frames]
+    begin, view = zero * CLOCK_RATE // scale, memoryview(data)
+    found: list[Sample | Heard] = [
+        Heard(frame.tick, begin, boxes.sounds(view, frame)) if frame.samples
+        else _sample(data, frame, zero, scale)
+        for frame in frames
+    ]  # fmt: skip
     return found, None if keys or after >= place.bytes[1] else after
 
 

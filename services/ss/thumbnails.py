@@ -89,8 +89,7 @@ class Thumbnails:
 def _unit(place: Place) -> tuple[str, bytes]:
     """Codec and access unit of the key frame; raises OSError or TornError."""
     shown = video(Reader(0).head(place.entry).init)
-    (key, *_), _ = samples.read(place, 0, keys=True)
-    return shown.codec, annex_b([*chain.from_iterable(shown.sets), *key.units])
+    return shown.codec, annex_b([*chain.from_iterable(shown.sets), *samples.key(place).units])
 
 
 def _none(why: str) -> Problem:

@@ -1,10 +1,10 @@
 """What an init segment shows (ISO/IEC 14496-15 §5.3.3, §8.3.3), as a session description tells it."""
 
 import base64
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.runtime.sdp import Media
+from services.ss import boxes
 from services.ss.boxes import TornError
 
 PAYLOAD_TYPE = 96
@@ -41,23 +41,13 @@ def video(init: bytes) -> Video:
     try:
         inside = init
         for name in _WAY:
-            inside = next(body for kind, body in _boxes(inside) if kind == name)
-        entry, body = next(_boxes(inside[_STSD_HEAD:]))
+            inside = next(body for kind, body in boxes.inside(inside) if kind == name)
+        entry, body = next(boxes.inside(inside[_STSD_HEAD:]))
         wanted = {b"avc1": b"avcC", b"hvc1": b"hvcC"}[entry]
-        record = next(body for kind, body in _boxes(body[_VISUAL_HEAD:]) if kind == wanted)
+        record = next(body for kind, body in boxes.inside(body[_VISUAL_HEAD:]) if kind == wanted)
         return Video("H264", _avc(record)) if entry == b"avc1" else Video("H265", _hevc(record))
     except (StopIteration, KeyError, IndexError, ValueError) as error:
         raise TornError("its init segment shows neither H.264 nor H.265") from error
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 0
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        if size < 8:
-            return
-        yield data[position + 4 : position + 8], data[position + 8 : position + size]
-        position += size
 
 
 def _avc(record: bytes) -> tuple[tuple[bytes, ...], ...]:

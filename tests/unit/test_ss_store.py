@@ -350,7 +350,7 @@ async def test_a_camera_that_pauses_in_a_gop_goes_on_in_the_same_file_and_says_s
     service.add_routes([web.get("/record", mts)])
     async with TestClient(TestServer(service)) as node:
         with pytest.raises(ValueError, match="ended the stream"):
-            await bench.recorder._once(str(node.make_url("/record")))
+            await bench.recorder._once(lambda _: str(node.make_url("/record")))
     (path,) = bench.files()
     assert sum(gop.frames for gop in scanned(path).gops) == 25
     assert problems == ["No picture. It paused."]

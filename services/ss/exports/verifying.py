@@ -16,8 +16,8 @@ from services.ss.exports.pieces import Piece
 from services.ss.exports.results import BUFFER, At
 from services.ss.exports.window import Window
 
-Measure = tuple[int, Fraction, Fraction]
-"""Pictures, their duration and that of the longest one, seconds."""
+Measure = tuple[int, Fraction, Fraction, int]
+"""Pictures, their duration and that of the longest one, seconds; bytes of sound."""
 
 
 class VerifyError(Exception):
@@ -35,20 +35,25 @@ class Proof:
     sha256: str
 
 
-def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str) -> Proof:
-    """Read `size` bytes at `base` back; VerifyError if they are not the piece, OSError from the disk."""
+def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str, heard: int = 0) -> Proof:
+    """Read `size` bytes at `base` back; VerifyError if they are not the piece, OSError from the disk.
+
+    `heard`: how many bytes of sound are in it.
+    """
     results.forget(file)
     crc, sha256 = sums(Window(file, base, size))
     if form == "fmp4":
         found = _fragments(At(file, base + size), base, size, piece)
     else:
         found = _demuxed(Window(file, base, size))
-    frames, lasts, longest = found
+    frames, lasts, longest, sound = found
     wanted = Fraction(piece.ticks, piece.timescale)
     if frames != piece.frames:
         raise VerifyError(f"it holds {frames} pictures instead of {piece.frames}")
     if abs(lasts - wanted) > longest:
         raise VerifyError(f"it lasts {float(lasts):.3f} s instead of {float(wanted):.3f} s")
+    if sound != heard:
+        raise VerifyError(f"it holds {sound} bytes of sound instead of {heard}")
     return Proof(frames, round(float(lasts), 6), size, crc, sha256)
 
 
@@ -66,23 +71,29 @@ def _fragments(file: At, base: int, size: int, piece: Piece) -> Measure:
     head = len(piece.init)
     if file.read(head, base) != piece.init:
         raise VerifyError("its head is not what was recorded")
-    frames, first, end, longest = 0, None, 0, 0
+    frames, first, end, longest, heard = 0, None, 0, 0, 0
     try:
         for one in boxes.frames(file, base + head, base + size):
+            if one.samples:
+                heard += boxes.heard(one)
+                continue
             first = one.tick if first is None else first
             end, longest = one.tick + one.duration, max(longest, one.duration)
             frames += 1
     except TornError as error:
         raise VerifyError(f"it cannot be read back: {error}") from error
-    return frames, Fraction(end - (first or 0), piece.timescale), Fraction(longest, piece.timescale)
+    return frames, Fraction(end - (first or 0), piece.timescale), Fraction(longest, piece.timescale), heard
 
 
 def _demuxed(window: Window) -> Measure:
-    frames, first, end, longest = 0, None, Fraction(0), Fraction(0)
+    frames, first, end, longest, heard = 0, None, Fraction(0), Fraction(0), 0
     try:
         with av.open(window, "r") as made:
-            for packet in made.demux(video=0):
+            for packet in made.demux():
                 if not packet.size or packet.dts is None or packet.time_base is None:
+                    continue
+                if packet.stream.type == "audio":
+                    heard += packet.size
                     continue
                 at = packet.dts * packet.time_base
                 lasts = (packet.duration or 0) * packet.time_base
@@ -91,4 +102,4 @@ def _demuxed(window: Window) -> Measure:
                 frames += 1
     except FFmpegError as error:
         raise VerifyError(f"it cannot be read back: {error}") from error
-    return frames, end - (first or 0), longest
+    return frames, end - (first or 0), longest, heard

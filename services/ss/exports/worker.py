@@ -62,11 +62,11 @@ def run(task: dict[str, Any]) -> Proof:
     piece, offset = pieces.read(task["piece"]), int(task["offset"])
     with _result(Path(task["result"]), bool(task["anew"])) as file:
         file.truncate(offset)
-        size = _write(file, offset, piece, task)
+        size, heard = _write(file, offset, piece, task)
         file.flush()
         os.fsync(file.fileno())
         _tell(verifying=size)
-        return verify(file, offset, size, piece, task["format"])
+        return verify(file, offset, size, piece, task["format"], heard)
 
 
 def summed(path: Path) -> dict[str, Any]:
@@ -76,12 +76,13 @@ def summed(path: Path) -> dict[str, Any]:
         return {"sha256": sums(Window(file, 0))[1]}
 
 
-def _write(file: BinaryIO, offset: int, piece: Piece, task: dict[str, Any]) -> int:
+def _write(file: BinaryIO, offset: int, piece: Piece, task: dict[str, Any]) -> tuple[int, int]:
+    """Bytes of the file, and of the sound in it."""
     window = Window(file, offset)
     guard = _Guard(file, int(task["reserve"]))
-    writing.write(piece, task["format"], window, guard.wrote)
+    heard = writing.write(piece, task["format"], window, guard.wrote)
     guard.look()
-    return window.high
+    return window.high, heard
 
 
 def _result(path: Path, anew: bool) -> BinaryIO:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 from services.ss import boxes
 from services.ss.boxes import Frame, TornError
+from services.ss.exports.hearing import Samples, Track
 from services.ss.exports.pieces import Piece
 from services.ss.exports.window import Window
 from services.ss.reader import Place, whole
@@ -39,8 +42,11 @@ class _LateError(Exception):
     """A picture is shown before it is decoded, by so many ticks: all are to be shown later."""
 
 
-def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> None:
-    """Write it; `wrote` hears how many bytes of the recording went in. OSError, SourceGoneError."""
+def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> int:
+    """Write it; `wrote` hears how many bytes of the recording went in. OSError, SourceGoneError.
+
+    Returns how many bytes of sound there are in it.
+    """
     if form == "fmp4":
         return _fragments(piece, window, wrote)
     delay = 0
@@ -53,28 +59,36 @@ def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> None:
     raise SourceGoneError("its pictures are in no order that can be shown")
 
 
-def _fragments(piece: Piece, window: Window, wrote: Wrote) -> None:
+def _fragments(piece: Piece, window: Window, wrote: Wrote) -> int:
     window.write(piece.init)
-    zero = _first_tick(piece)
+    zero, track, heard = _first_tick(piece), Track(piece), 0
     for place in piece.places:
-        data, frames = _gop(place)
+        data, frames, sounds = _gop(place)
         for frame in frames:
             boxes.retime(data, frame, frame.tick - zero)
+        heard += sum(len(body) for one in track.placed(data, sounds) for _, body in one.parts)
         window.write(data)
         wrote(len(data))
+    return heard
 
 
-def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
-    room = _TABLE + len(piece.init) + _PER_FRAME * piece.frames
-    with av.open(window, "w", format="mp4", options={"moov_size": str(room)}) as made:
+def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> int:
+    track = Track(piece)
+    room = _TABLE + len(piece.init) + _PER_FRAME * (piece.frames + track.count())
+    with av.open(window, "w", format=track.form, options={"moov_size": str(room)}) as made:
         with av.open(io.BytesIO(piece.init + _gop(piece.places[0])[0])) as source:
             recorded = source.streams.video[0]
             stream = made.add_stream_from_template(recorded)
             # libav would call H.265 hev1, which Apple's players refuse.
             stream.codec_context.codec_tag = recorded.codec_context.codec_tag
-        base, zero = Fraction(1, piece.timescale), _first_tick(piece)
+            line = made.add_stream_from_template(source.streams.audio[0]) if track.audio else None
+        base, zero, heard = Fraction(1, piece.timescale), _first_tick(piece), 0
         for place in piece.places:
-            for one in pictures(place):
+            data, frames, sounds = _gop(place)
+            for sound in track.placed(data, sounds):
+                if line is not None and track.audio:
+                    heard += _mux_sound(made, line, sound, track.audio.rate)
+            for one in pictures(data, frames):
                 if one.shift + delay < 0:
                     raise _LateError(-one.shift)
                 packet = av.Packet(bytes(one.data))
@@ -84,22 +98,35 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> None:
                 packet.duration, packet.is_keyframe = one.duration, one.key
                 made.mux(packet)
             wrote(place.bytes[1])
+    return heard
 
 
-def pictures(place: Place) -> Iterator[Picture]:
-    """The pictures of a GOP as recorded; SourceGoneError."""
-    data, frames = _gop(place)
+def _mux_sound(made: OutputContainer, line: AudioStream, sound: Samples, rate: int) -> int:
+    """Returns how many bytes went in."""
+    tick = sound.tick
+    for lasts, body in sound.parts:
+        packet = av.Packet(bytes(body))
+        packet.stream, packet.time_base = line, Fraction(1, rate)
+        packet.dts = packet.pts = tick
+        packet.duration, packet.is_keyframe = lasts, True
+        made.mux(packet)
+        tick += lasts
+    return sum(len(body) for _, body in sound.parts)
+
+
+def pictures(data: bytearray, frames: list[Frame]) -> Iterator[Picture]:
+    """The pictures of a GOP as recorded."""
     view = memoryview(data)
     for frame in frames:
         shift, sample = boxes.sample(view, frame)
         yield Picture(frame.tick, shift, frame.duration, bool(frame.at), sample)
 
 
-def _gop(place: Place) -> tuple[bytearray, list[Frame]]:
-    """A GOP and its fragments as they were when it was planned; SourceGoneError."""
+def _gop(place: Place) -> tuple[bytearray, list[Frame], list[Frame]]:
+    """A GOP, its pictures and its sound as they were when it was planned; SourceGoneError."""
     name, gop = place.entry.path.name, place.entry.gops[place.number]
     try:
-        data, frames = whole(place)
+        data, frames, sounds = whole(place)
     except FileNotFoundError as error:
         raise SourceGoneError(f"{name} was deleted to make room") from error
     except OSError as error:
@@ -109,7 +136,7 @@ def _gop(place: Place) -> tuple[bytearray, list[Frame]]:
         raise SourceGoneError(f"{name} is not as it was") from error
     if len(frames) != gop.frames or frames[0].tick != gop.tick:
         raise SourceGoneError(f"{name} is not as it was")
-    return data, frames
+    return data, frames, sounds
 
 
 def _first_tick(piece: Piece) -> int:
