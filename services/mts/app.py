@@ -54,7 +54,8 @@ async def build(context: Context) -> None:
         udp.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures), *talk.routes(desk, gate)])
+    context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
+    context.app.add_routes(talk.routes(desk, gate))
     context.app.cleanup_ctx.extend([peers.lifetime, lifetime])
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

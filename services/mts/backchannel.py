@@ -60,7 +60,7 @@ class Line:
             return cls(client, media)
 
     def send(self, sound: bytes, time: int, first: bool) -> bool:
-        """Send G.711 that begins at an RTP time; `first` after silence. False where the camera reads nothing."""
+        """Send G.711 of an RTP time; `first` after silence. False where the camera reads nothing."""
         if self._transport.get_write_buffer_size() > MOST_UNSENT:
             return False
         self._sequence = (self._sequence + 1) & 0xFFFF
@@ -93,7 +93,7 @@ class _Ear(asyncio.Protocol):
 
 
 def asked(origin: Origin) -> Origin:
-    """The address that offers the back channel: Dahua's cameras have it where they are asked in ONVIF's words."""
+    """The address that offers it: Dahua's cameras do so where they are asked in ONVIF's words."""
     if "/cam/realmonitor?" not in origin.url or "proto=" in origin.url:
         return origin
     return replace(origin, url=f"{origin.url}&unicast=true&proto=Onvif")

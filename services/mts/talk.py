@@ -1,7 +1,7 @@
 """A browser's voice to a camera: WebSocket `GET /talk/<channel>?token=`; `GET /talks/<channel>` for main.
 
-The first message is `{"type":"ready","codec":"PCMU"|"PCMA","rate":8000}`; then the browser sends G.711 in binary
-messages of 20 to 60 ms. A refusal is a note as of live pictures, about "talk", and the end.
+The first message is `{"type":"ready","codec":"PCMU"|"PCMA","rate":8000}`; then the browser sends G.711 in
+binary messages of 20 to 60 ms. A refusal is a note as of live pictures, about "talk", and the end.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ async def _kept_alive(line: Line) -> None:
 
 
 async def _refuse(socket: web.WebSocketResponse, problem: Problem) -> None:
-    said = {"type": "note", "about": "talk", "what": problem.what, "why": problem.why, "remedy": problem.remedy}
+    words = {"what": problem.what, "why": problem.why, "remedy": problem.remedy}
     with contextlib.suppress(ConnectionError):
-        await socket.send_str(json.dumps(said))
+        await socket.send_str(json.dumps({"type": "note", "about": "talk"} | words))
         await socket.close(code=WSCloseCode.GOING_AWAY)

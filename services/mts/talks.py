@@ -107,7 +107,8 @@ class Desk:
         except NoBackChannelError as reason:
             raise Problem(
                 "talk-unable", "This camera cannot be talked to.", str(reason),
-                "Switch its audio output and its ONVIF service on, or take a camera with a loudspeaker.", status=409,
+                "Switch its audio output and its ONVIF service on, or take a camera with a loudspeaker.",
+                status=409,
             ) from reason  # fmt: skip
         except RtspError as reason:
             if backchannel.refused(reason):
@@ -154,4 +155,3 @@ def away(why: str) -> Problem:
     """The camera gives no session."""
     return Problem("talk-away", "The camera cannot be talked to now.", why,
                    "Check the device on the Devices page.", status=502)  # fmt: skip
-

@@ -4,8 +4,8 @@ usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus|surr
                      [talk=FILE] [talk-alaw=FILE]
                      [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
-Prints "ready" when it listens. With a file it has an ONVIF back channel, GStreamer's own, and keeps there what it hears:
-samples of 16 bits, 8000 a second, each where its RTP time puts it.
+Prints "ready" when it listens. With a file it has an ONVIF back channel, GStreamer's own, and
+keeps there what it hears: samples of 16 bits, 8000 a second, each where its RTP time puts it.
 """
 
 import sys
