@@ -163,6 +163,9 @@ async def test_every_method_of_rtsp_refuses_whoever_has_no_token_of_its_own(
     name, gate, _, door = service
     path = f"recording/{CHANNEL}" if name == "ss" else f"live/{CHANNEL}/main"
     for what, text in wrong(SCOPES[name], gate).items():
+        if (name, what) == ("talk", "one for mts"):
+            # Talk has no door of its own there: this one is the relay's, for pictures.
+            continue
         one, heard = door(), Heard()
         one.connection_made(cast(asyncio.BaseTransport, heard))
         transport = "Transport: RTP/AVP/TCP;interleaved=0-1\r\n"

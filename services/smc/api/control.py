@@ -36,6 +36,9 @@ class PtzPreset:
     preset: Annotated[int, Number(1, 255)]
 
 
+Order = PtzMove | PtzStop | PtzPreset
+
+
 @operation("POST", "/channels/<id>/talk", answer=TalkAnswer, permission=talk.PERMISSION, problems=PROBLEMS)
 def open_talk(call: Call, id: str) -> TalkAnswer:
     """Get a one-time token to talk to a camera, and where to go with it."""
@@ -48,7 +51,7 @@ def ptz_state(call: Call, id: str) -> PtzState:
     return ptz.state(call.session, id, call.account)
 
 
-@operation("POST", "/channels/<id>/ptz", body=PtzMove | PtzStop | PtzPreset, answer=PtzAnswer,
+@operation("POST", "/channels/<id>/ptz", body=Order, answer=PtzAnswer,
            permission=ptz.PERMISSION, problems=PROBLEMS)  # fmt: skip
 def ptz_order(call: Call, id: str) -> PtzAnswer:
     """Move a camera, end that, or use its presets."""
