@@ -55,7 +55,7 @@ def ptz_state(channel: str) -> ResponseReturnValue:
 @blueprint.post("/live/<channel>/ptz")
 def ptz_order(channel: str) -> ResponseReturnValue:
     """Move a camera: JSON as of `/api/v1/channels/<id>/ptz`."""
-    asked = schema.read(control.Order, request.get_json(force=True, silent=True))
+    asked = schema.read(control.PtzOrder, request.get_json(force=True, silent=True))
     return jsonify(asdict(ptz.order(work.session(), channel, asdict(asked), guard.account())))
 
 

@@ -18,6 +18,8 @@ Code = Literal[
     "zoom-in", "zoom-out", "focus-near", "focus-far",
 ]  # fmt: skip
 
+USED = {"move": ("code", "speed"), "go": ("preset",), "save": ("preset",), "stop": ()}
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -67,10 +69,14 @@ def _state(channel: str, found: dict[str, Any]) -> PtzState:
 def order(session: Session, channel: str, asked: dict[str, Any], account: Account) -> PtzAnswer:
     """Do what `asked` says (interfaces.md §6); a move is audited when it begins, not while it goes on."""
     row, node = _place(session, channel, account)
-    found = _ask(node, "POST", row, asked)
+    used = {"do": asked["do"]} | {name: asked[name] for name in USED[asked["do"]]}
+    if None in used.values():
+        raise Problem("order-wrong", "The order cannot be understood.", "A move needs its `code`.",
+                      "Correct it and try again.", status=422)  # fmt: skip
+    found = _ask(node, "POST", row, used)
     answer = peers.parsed(node.name, lambda: PtzAnswer(row.id, str(found["moving"]), float(found["ends_in"])))
     if found.get("began"):
-        _note(session, row, account, asked)
+        _note(session, row, account, used)
     return answer
 
 
@@ -99,6 +105,6 @@ def _number(value: Any) -> float | None:  # noqa: ANN401 - what a node sent
 
 @unit_of_work
 def _note(session: Session, row: models.Channel, account: Account, asked: dict[str, Any]) -> None:
-    details = {key: value for key, value in asked.items() if key != "do" and value is not None}
+    details = {key: value for key, value in asked.items() if key != "do"}
     audit.write(session, f"ptz.{asked['do']}", f"{row.name} ({row.id})", actor=account.name,
                 source=account.source, details=details)  # fmt: skip

@@ -13,30 +13,16 @@ PROBLEMS = (404, 409, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class PtzMove:
-    """Move on: order it again each second; without that it ends after 2.5 seconds, and always after 10."""
+class PtzOrder:
+    """`move` takes `code` and `speed`, `go` and `save` take `preset`, `stop` takes nothing.
 
-    do: Literal["move"]
-    code: ptz.Code
+    A move is ordered again each second; without that it ends after 2.5 seconds, and always after 10.
+    """
+
+    do: Literal["move", "stop", "go", "save"]
+    code: ptz.Code | None = None
     speed: Annotated[int, Number(1, 8)] = 4
-
-
-@dataclass(frozen=True)
-class PtzStop:
-    """End the move that goes on."""
-
-    do: Literal["stop"]
-
-
-@dataclass(frozen=True)
-class PtzPreset:
-    """Go to a preset, or save where the camera looks as one."""
-
-    do: Literal["go", "save"]
-    preset: Annotated[int, Number(1, 255)]
-
-
-Order = PtzMove | PtzStop | PtzPreset
+    preset: Annotated[int, Number(1, 255)] = 1
 
 
 @operation("POST", "/channels/<id>/talk", answer=TalkAnswer, permission=talk.PERMISSION, problems=PROBLEMS)
@@ -51,7 +37,7 @@ def ptz_state(call: Call, id: str) -> PtzState:
     return ptz.state(call.session, id, call.account)
 
 
-@operation("POST", "/channels/<id>/ptz", body=Order, answer=PtzAnswer,
+@operation("POST", "/channels/<id>/ptz", body=PtzOrder, answer=PtzAnswer,
            permission=ptz.PERMISSION, problems=PROBLEMS)  # fmt: skip
 def ptz_order(call: Call, id: str) -> PtzAnswer:
     """Move a camera, end that, or use its presets."""
