@@ -93,7 +93,9 @@ def test_a_camera_without_loudspeaker_says_so_before_anybody_speaks(
     expect(told).to_contain_text("This camera cannot be talked to.", timeout=10000)
 
 
-def test_the_pad_moves_while_it_is_held_and_stops_when_let_go(page: Page, portal: Portal, channel: str) -> None:
+def test_the_pad_moves_while_it_is_held_and_stops_when_let_go(
+    page: Page, portal: Portal, channel: str
+) -> None:
     moves = portal.site.agents["main-a"].moves
     page.goto(f"{portal.url}/live?size=1&c={channel}")
     page.get_by_role("button", name="Move the camera of picture 1").click()
