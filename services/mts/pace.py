@@ -6,7 +6,7 @@ from time import monotonic
 
 PACKET = 160
 """Samples of 8 kHz G.711, a byte each: 20 ms."""
-FIRST = 3 * PACKET
+FIRST_SECONDS = 0.06
 MOST = 25 * PACKET
 KEPT = 5 * PACKET
 _SECONDS = 0.02
@@ -36,15 +36,16 @@ class Pace:
         if len(self._waiting) > MOST:
             self.dropped += len(self._waiting) - KEPT
             del self._waiting[:-KEPT]
-        if len(self._waiting) >= FIRST:
-            self._came.set()
+        self._came.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             await self._came.wait()
-            await self._burst()
             self._came.clear()
+            # What comes next may be late; the end of what was said has nothing behind it.
+            await asyncio.sleep(FIRST_SECONDS)
+            await self._burst()
 
     async def _burst(self) -> None:
         due, first = monotonic(), True
