@@ -25,7 +25,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), fullscreen=(self)",
+    "Permissions-Policy": (
+        "camera=(), microphone=(self), geolocation=(), payment=(), usb=(), fullscreen=(self)"
+    ),
     "Strict-Transport-Security": "max-age=31536000",
 }
 A_YEAR = "public, max-age=31536000, immutable"

@@ -260,6 +260,7 @@ def main_files(files: NodeFiles, mariadb: MariaDb, redis_server: RedisServer) ->
     cached = {"host": "127.0.0.1", "port": redis_server.port, "user": "dss"}
     files.service("smc", {"http": ports.free_port(), "portal": 9001}, {"database": database, "redis": cached})
     files.service("mts", {"http": 9101, "rtsp": 9100, "rtsps": 9102})
+    files.service("dms", {"http": 9200})
     files.service("ss", {"http": 9321, "rtsp": 9320, "rtsps": 9322})
     files.service("nginx", {"https": 443, "http": 80})
     (files.etc / "catalog.json").write_text("[]")

@@ -23,7 +23,7 @@ def main(name: str, variant: str, register_at: str = "") -> None:
     if register_at:
         _register(device, register_at)
     threading.Thread(target=server(device).serve_forever, daemon=True).start()
-    rtsp.serve(variant, name, USER, PASSWORD, device.realm, device.time)
+    rtsp.serve(variant, name, USER, PASSWORD, device.realm, device.time, look=device.head.now)
 
 
 def _register(device: Device, where: str) -> None:

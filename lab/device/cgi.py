@@ -1,14 +1,15 @@
-"""The part of the Dahua-style HTTP interface that identifies a camera and sets its clock."""
+"""The part of the Dahua-style HTTP interface that identifies a camera, sets its clock and moves it."""
 
 import calendar
 import hashlib
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from lab.device.digest import Digest
+from lab.device.head import Head
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -21,6 +22,7 @@ class Device:
     user: str
     password: str
     offset: float = 0.0
+    head: Head = field(default_factory=Head)
 
     @property
     def serial(self) -> str:
@@ -41,6 +43,8 @@ def answer(device: Device, path: str, query: dict[str, str]) -> str | None:
     action = query.get("action")
     if path == "/cgi-bin/global.cgi":
         return _clock(device, action, query)
+    if path == "/cgi-bin/ptz.cgi":
+        return device.head.answer(action or "", query)
     if path == "/cgi-bin/devVideoInput.cgi":
         return "result=1\r\n" if action == "getCollect" else None
     bodies = {

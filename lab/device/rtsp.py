@@ -21,6 +21,7 @@ PATH = "/cam/realmonitor"
 ROLE = "viewer"
 EPOCH = 1767225600  # 2026-01-01; pictures are numbered from here, so that a restart never goes back
 PEER_MILLISECONDS = 5000
+Look = Callable[[], tuple[float, float, float]]
 BEHIND_LIMIT = 1.0  # seconds after which a starved camera gives frames up instead of catching up
 
 
@@ -88,9 +89,9 @@ class Feed:
 class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
     """Makes the pipeline for `subtype` of a URL; one pipeline serves all viewers of it."""
 
-    def __init__(self, variant: str, name: str, device_time: Callable[[], float]) -> None:
+    def __init__(self, variant: str, name: str, device_time: Callable[[], float], look: Look | None) -> None:
         super().__init__()
-        self.variant, self.name, self.device_time = variant, name, device_time
+        self.variant, self.name, self.device_time, self.look = variant, name, device_time, look
         self._generation = 0
         self.set_shared(True)
         self.set_latency(0)
@@ -138,7 +139,8 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         for stream in self.streams.values():
             source = media.get_element().get_by_name_recurse_up(f"feed{stream.width}")
             if source is not None:
-                feed = Feed(source, stream, Scene(stream.width, stream.height, self.name), self.device_time)
+                scene = Scene(stream.width, stream.height, self.name, self.look)
+                feed = Feed(source, stream, scene, self.device_time)
                 media.connect("unprepared", lambda *_, feed=feed: feed.stop())
                 threading.Thread(target=feed.run, daemon=True).start()
 
@@ -196,13 +198,14 @@ def serve(
     realm: str,
     device_time: Callable[[], float],
     port: int = 554,
+    look: Look | None = None,
 ) -> None:
     """Serve RTSP until the process ends."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(str(port))
     server.set_auth(_auth(user, password, realm))
-    factory = Factory(variant, name, device_time)
+    factory = Factory(variant, name, device_time, look)
     permissions = GstRtspServer.RTSPPermissions()
     for what in ("access", "construct"):
         permissions.add_permission_for_role(ROLE, f"media.factory.{what}", True)

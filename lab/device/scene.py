@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from lab import counter
 from lab.device.font import line_height, write
@@ -12,7 +13,11 @@ NOISE_SHARE = 8  # the noise patch is an eighth of the picture wide and high
 class Scene:
     """Makes I420 pictures of one size; cheap, because only the lines that change are touched."""
 
-    def __init__(self, width: int, height: int, name: str) -> None:
+    def __init__(
+        self, width: int, height: int, name: str, look: Callable[[], tuple[float, float, float]] | None = None
+    ) -> None:
+        """`look` says pan, tilt (degrees) and zoom, written into the picture; without it none are."""
+        self._look = look
         self.width, self.height, self.name = width, height, name
         self._picture = bytearray(_background(width, height))
         self._view = memoryview(self._picture)
@@ -30,6 +35,9 @@ class Scene:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(device_time))
         self._text(f"{stamp}.{int(device_time * 1000) % 1000:03d}  #{number:08d}", 0)
         self._text(self.name.upper(), 1)
+        if self._look:
+            pan, tilt, zoom = self._look()
+            self._text(f"P{pan:06.1f} T{tilt:05.1f} Z{zoom:04.1f}", 2)
         self._move(number)
         return self._view
 

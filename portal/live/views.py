@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from portal import guard, work
 from portal.live import wall
-from services.smc import devices, layouts, live
+from services.smc import devices, layouts, live, ptz, talk
+from services.smc.api import control, schema
 
 blueprint = Blueprint("live", __name__)
 
@@ -37,6 +38,25 @@ def open_channel(channel: str) -> ResponseReturnValue:
 def snapshot(channel: str) -> ResponseReturnValue:
     """A one-time token for one JPEG: {"token", "expires_in", "path", …} of `services.smc.live`."""
     return jsonify(asdict(live.snapshot(work.session(), channel, guard.account())))
+
+
+@blueprint.post("/live/<channel>/talk")
+def open_talk(channel: str) -> ResponseReturnValue:
+    """A one-time token to talk to a camera: {"token", "ws", "codec", …} of `services.smc.talk`."""
+    return jsonify(asdict(talk.open(work.session(), channel, guard.account())))
+
+
+@blueprint.get("/live/<channel>/ptz")
+def ptz_state(channel: str) -> ResponseReturnValue:
+    """Where a camera looks, and its presets: `services.smc.ptz.PtzState`."""
+    return jsonify(asdict(ptz.state(work.session(), channel, guard.account())))
+
+
+@blueprint.post("/live/<channel>/ptz")
+def ptz_order(channel: str) -> ResponseReturnValue:
+    """Move a camera: JSON as of `/api/v1/channels/<id>/ptz`."""
+    asked = schema.read(control.PtzOrder, request.get_json(force=True, silent=True))
+    return jsonify(asdict(ptz.order(work.session(), channel, asdict(asked), guard.account())))
 
 
 @blueprint.post("/live/layouts")

@@ -16,9 +16,9 @@ async function order(address, token, otherwise, body) {
   throw { what, why, remedy, final: answer.status >= 400 && answer.status < 500 && answer.status !== 409 };
 }
 
-/** The right to see something. */
-export async function permission(address, token, otherwise) {
-  const answer = await order(address, token, otherwise);
+/** The right to see something, or the answer to an order in JSON. */
+export async function permission(address, token, otherwise, body) {
+  const answer = await order(address, token, otherwise, body);
   return answer.json().catch(() => ({}));
 }
 

@@ -3,6 +3,7 @@
 
 import { Arrangement, wide } from "./arrange.js";
 import { Cameras } from "./cameras.js";
+import { Control } from "./control.js";
 import { Layouts } from "./layouts.js";
 import { Tile, tileOf } from "./tile.js";
 
@@ -50,6 +51,7 @@ function start() {
   const arrangement = new Arrangement(wall, changed, say);
   tileOf(arrangement.marked).fill();
   new Cameras(arrangement, changed);
+  new Control(wall, say);
   listen(changed);
   watch(tiles);
   linkSizes();

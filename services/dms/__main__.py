@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from services.dms import control
 from services.dms.api import Api
 from services.dms.assignment import Poller
+from services.dms.moves import Moves
 from services.dms.refusals import Refusals
 from services.dms.watch import Watch
 from services.runtime import app, auth, config
@@ -24,13 +26,18 @@ async def build(context: Context) -> None:
     watch = Watch(bus, refusals)
     poller = Poller(context.node, peers, context.health, state / "assignment.json", watch.assign)
 
+    moves = Moves(state / "moves.json", Refusals(state / "ptz-refusals.json"))
+    moves.refusals.recall()
+
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         poller.recall()
+        await moves.recall(lambda channel: control.find(poller, channel))
         yield
+        await moves.close()
         watch.close()
 
     context.app.cleanup_ctx.extend([bus.lifetime, peers.lifetime, lifetime])
-    context.app.add_routes(Api(poller, watch).routes())
+    context.app.add_routes([*Api(poller, watch).routes(), *control.routes(poller, moves)])
     context.background("assignment", poller.run)
 
 

@@ -131,17 +131,10 @@ class Checker:
             return
         self._asked_at = clock.monotonic()
         try:
-            self._info = await dahua.info(*self._interface())
+            self._info = await dahua.info(*registered.way(device))
             self._remark = ""
         except (dahua.RefusedError, dahua.SilentError) as error:
             self._remark = f"{error}." if device.kind == "register" else f"{error}; its picture is available."
-
-    def _interface(self) -> tuple[str, int, str, str]:
-        """Host, port, user and password of the device's HTTP interface, or of the way to it."""
-        device = self.device
-        if device.kind == "register":
-            return registered.interface(device.id)
-        return device.host, device.port, device.username, device.password
 
     async def _note_refusal(self) -> State:
         await asyncio.to_thread(self.refusals.note, self.device)

@@ -4,6 +4,7 @@ from typing import Any
 
 import aiohttp
 
+from services.dms.devices import Device
 from services.runtime import auth, config
 
 HOST, SECONDS = "127.0.0.1", 3.0
@@ -21,9 +22,11 @@ async def state(device: str) -> tuple[str, str]:
     return str(found["state"]), str(found.get("reason") or "")
 
 
-def interface(device: str) -> tuple[str, int, str, str]:
-    """Host, port, user and password by which its HTTP interface is reached through DSS_ARS."""
-    return HOST, _port(), device, config.credential("node-token")
+def way(device: Device) -> tuple[str, int, str, str]:
+    """Host, port, user and password of a device's HTTP interface, or of the way to it through DSS_ARS."""
+    if device.kind == "register":
+        return HOST, _port(), device.id, config.credential("node-token")
+    return device.host, device.port, device.username, device.password
 
 
 async def _ask(device: str) -> dict[str, Any] | None:

@@ -8,18 +8,21 @@ from services.media.assignment import Assignment
 from services.media.gate import Gate
 from services.media.pictures import Pictures
 from services.media.rtsp_udp import Ports
-from services.mts import live, rtsp_server, snapshot
+from services.mts import live, rtsp_server, snapshot, talk
 from services.mts.hub import Hub
 from services.mts.source import Patience
+from services.mts.talks import Desk, Reports
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
+from services.runtime.http import Peers
 
 
 async def build(context: Context) -> None:
     """Put DSS_MTS together.
 
     Settings in seconds: `sub_idle_seconds` (30), `stall_seconds` (5), `refused_seconds` (600: pause after a
-    refused password). `converted_streams` (4): how many are converted for browsers at once, 0 for none.
+    refused password), `talk_seconds` (600: the longest), `talk_silence_seconds` (5). `talks` (8) at once.
+    `converted_streams` (4): how many are converted for browsers at once, 0 for none.
     """
     settings = context.service.settings
     patience = Patience(
@@ -30,7 +33,9 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
-    pictures, udp = Pictures(), Ports()
+    pictures, udp, peers = Pictures(), Ports(), Peers()
+    reports = Reports(context.node, peers)
+    desk = Desk(hub, reports.add, settings)
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
@@ -43,13 +48,16 @@ async def build(context: Context) -> None:
         for server in servers:
             server.close()
         # Not wait_closed(): it would wait for players that are connected and silent.
+        await desk.close()
         await hub.close()
         await pictures.close()
         udp.close()
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
-    context.app.cleanup_ctx.append(lifetime)
+    context.app.add_routes(talk.routes(desk, gate))
+    context.app.cleanup_ctx.extend([peers.lifetime, lifetime])
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))
     context.background("sweep", hub.sweep_often)
+    context.background("talks", reports.run)

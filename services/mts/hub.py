@@ -15,7 +15,7 @@ from services.runtime.errors import Problem
 
 LOG = logging.getLogger(__name__)
 
-WARM = "main"
+WARM, SMALL = "main", "sub"
 CONVERTED_SECONDS = 10.0
 """So long a converted stream stays without a viewer."""
 _POLL_SECONDS = 0.01
@@ -49,7 +49,7 @@ class Hub:
         self.streams: dict[Key, Stream] = {}
         self._channels: dict[str, Channel] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
-        self._refusals = Refusals()
+        self.refusals = Refusals()
         self._patience = patience
         self._idle = idle
         self._places = Places(places)
@@ -81,6 +81,15 @@ class Hub:
         stream = self._start((channel, name))
         stream.wanted_at = monotonic()
         return stream
+
+    def camera(self, channel: str) -> Origin:
+        """Where a channel's smallest stream comes from; Problem (404) when it has none."""
+        origin = self._origin((channel, SMALL)) or self._origin((channel, WARM))
+        if origin is None:
+            what = "There is no such camera on this node."
+            raise Problem("stream-unknown", what, f"Channel {channel!r} has no stream here.",
+                          "Open the channel again from the portal.", status=404)  # fmt: skip
+        return origin
 
     async def ready(self, stream: Stream) -> None:
         """Wait until the camera plays; raises Problem (503) with the camera's own reason when it does not."""
@@ -137,7 +146,7 @@ class Hub:
     def _source(self, stream: Stream) -> Source:
         channel, name = stream.key
         if name != converted.NAME:
-            return Source(stream, self._refusals, self._patience)
+            return Source(stream, self.refusals, self._patience)
         return Converted(
             stream, self._patience, self._places, lambda: self.open(channel, self._converts(channel))
         )

@@ -26,6 +26,7 @@ _READ = 64 * 1024
 _MAX_WAITING = rtsp_message.MAX_HEAD + rtsp_message.MAX_BODY + 4 * 65536
 _AGENT = "dss"
 _MAX_CHALLENGES = 3
+_REQUIRING = ("DESCRIBE", "SETUP", "PLAY")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ class Client:
         *,
         timeout: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        require: str = "",
     ) -> None:
+        """`require`: a feature that the camera must have for this session (RFC 2326 §12.32)."""
+        self._require = require
         self.address = address(url)
         self.session = ""
         self.session_timeout = 60.0
@@ -175,12 +179,14 @@ class Client:
 
     async def request(self, method: str, uri: str = "", headers: dict[str, str] | None = None) -> Message:
         """Send one request and return its 2xx answer, proving who we are when asked to."""
-        target = uri or self._base
-        answer = await self._exchange(method, target, headers or {})
+        target, asked = uri or self._base, dict(headers or {})
+        if self._require and method in _REQUIRING:
+            asked["Require"] = self._require
+        answer = await self._exchange(method, target, asked)
         for _ in range(_MAX_CHALLENGES):
             if answer.status != 401 or not self._may_prove(answer):
                 break
-            answer = await self._exchange(method, target, headers or {})
+            answer = await self._exchange(method, target, asked)
         checked = _checked(answer, method)
         # A proof that was accepted once is right: many cameras let a nonce age without saying `stale`.
         self._proved = False
@@ -238,9 +244,10 @@ class Client:
         self._keep_session(answer)
         return answer.get("transport")
 
-    async def play(self) -> None:
-        """Start the tracks that are set up."""
-        answer = await self.request("PLAY", self._aggregate, {"Session": self.session, "Range": "npt=0.000-"})
+    async def play(self, span: str = "npt=0.000-") -> None:
+        """Start the tracks that are set up; `span` is the Range that is asked for, "" for none."""
+        headers = {"Session": self.session} | ({"Range": span} if span else {})
+        answer = await self.request("PLAY", self._aggregate, headers)
         self._keep_session(answer)
 
     def hand_over(self, protocol: asyncio.BaseProtocol) -> tuple[asyncio.Transport, bytes]:

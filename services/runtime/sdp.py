@@ -16,7 +16,10 @@ class SdpError(ValueError):
 
 @dataclass(frozen=True)
 class Media:
-    """One m= section. Codec is upper case as in rtpmap: H264, H265, MPEG4-GENERIC, PCMU, PCMA, OPUS, …"""
+    """One m= section. Codec is upper case as in rtpmap: H264, H265, MPEG4-GENERIC, PCMU, PCMA, OPUS, …
+
+    It is that of the first payload type; `payload_types` has all of them.
+    """
 
     kind: str
     payload_type: int
@@ -26,6 +29,7 @@ class Media:
     fmtp: dict[str, str] = field(default_factory=dict)
     control: str = ""
     direction: str = ""
+    payload_types: tuple[int, ...] = ()
 
     @property
     def parameter_sets(self) -> list[bytes]:
@@ -93,7 +97,8 @@ def _media(pairs: list[tuple[str, str]]) -> Media:
         return Media(words[0] if words else "", -1, "", 0)
     payload = int(words[3])
     codec, rate, channels = STATIC.get(payload, ("", 0, 1))
-    media = Media(words[0].lower(), payload, codec, rate, channels, control=_attribute(pairs, "control"))
+    control, types = _attribute(pairs, "control"), tuple(_number(word) for word in words[3:])
+    media = Media(words[0].lower(), payload, codec, rate, channels, control=control, payload_types=types)
     for kind, value in pairs[1:]:
         if kind == "a":
             media = _with_attribute(media, value)

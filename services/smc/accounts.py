@@ -19,13 +19,15 @@ QUESTIONS = 3
 INITIALISED = "initialised"
 
 PERMISSIONS = frozenset(
-    {"live.view", "devices.view", "devices.manage", "nodes.view", "nodes.manage", "services.control",
-     "network.view", "network.manage", "audit.view", "accounts.manage", "recordings.view",
-     "recordings.export"}
+    {"live.view", "live.talk", "live.ptz", "devices.view", "devices.manage", "nodes.view", "nodes.manage",
+     "services.control", "network.view", "network.manage", "audit.view", "accounts.manage",
+     "recordings.view", "recordings.export"}
 )  # fmt: skip
 ROLES: dict[str, frozenset[str]] = {
     "administrator": PERMISSIONS,
-    "operator": frozenset({"live.view", "recordings.view", "devices.view", "nodes.view"}),
+    "operator": frozenset(
+        {"live.view", "live.talk", "live.ptz", "recordings.view", "devices.view", "nodes.view"}
+    ),
 }
 
 

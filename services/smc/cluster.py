@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import devices, models, places, store
+from services.smc import devices, models, places, store, talk
 from services.smc.api.route import show_problem
 
 blueprint = Blueprint("cluster", __name__, url_prefix="/cluster")
@@ -47,6 +47,15 @@ def where() -> Response:
     with store.session() as session:
         found = places.where(session, **{name: asked[name] for name in names})
     return jsonify(asdict(found))
+
+
+@blueprint.post("/talks")
+def talk_ended() -> Response:
+    """A talk through the calling node's DSS_MTS is over; `services.smc.talk.ended` writes it down."""
+    node = _caller()
+    with store.session() as session:
+        talk.ended(session, node, request.get_json(silent=True))
+    return jsonify({})
 
 
 def _assignment(session: Session, node: str) -> dict[str, object]:

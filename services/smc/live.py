@@ -76,7 +76,7 @@ def snapshot(
 ) -> SnapshotAnswer:
     """A token for `account` to get one picture of `channel`; else as `open`."""
     token, stream, node = _permitted(session, "live.snapshot", channel, account, via, stream)
-    path = f"{_prefix(node)}/snapshot/{channel}?stream={stream}&token={token}"
+    path = f"{prefix(node)}/snapshot/{channel}?stream={stream}&token={token}"
     return SnapshotAnswer(token, VALID, channel, stream, node.name, path)
 
 
@@ -147,13 +147,13 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: st
     rtsp, rtsps = players(node, path)
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
-        ws=f"{_prefix(node)}/{path}",
-        mp4=f"{_prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
+        ws=f"{prefix(node)}/{path}",
+        mp4=f"{prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
         rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
 
 
-def _prefix(node: nodes.Node) -> str:
+def prefix(node: nodes.Node) -> str:
     """Where DSS_NGINX of main has the node's DSS_MTS."""
     return "/mts" if node.name == config.load_node().name else f"/nodes/{node.name}/mts"
 

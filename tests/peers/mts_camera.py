@@ -1,9 +1,11 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
 usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus|surround] [udp] [at=ADDRESS]
+                     [talk=FILE] [talk-alaw=FILE]
                      [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
-Prints "ready" when it listens.
+Prints "ready" when it listens. With a file it has an ONVIF back channel, GStreamer's own, and
+keeps there what it hears: samples of 16 bits, 8000 a second, each where its RTP time puts it.
 """
 
 import sys
@@ -50,11 +52,21 @@ def pipeline(words: list[str]) -> str:
     return f"( {picture} ! videoconvert ! {video} {audio} )"
 
 
+def ear(file: str, alaw: bool) -> str:
+    """The launch line of what hears; `audiorate` fills the holes that RTP times tell of."""
+    name, payload, word = ("PCMA", 8, "alaw") if alaw else ("PCMU", 0, "mulaw")
+    depay = f"rtp{name.lower()}depay"
+    caps = f"application/x-rtp,media=audio,payload={payload},clock-rate=8000,encoding-name={name}"
+    kept = f"filesink location={file} sync=false async=false buffer-mode=unbuffered"
+    return f'( capsfilter name=depay_backchannel caps="{caps}" ! {depay} ! {word}dec ! audiorate ! {kept} )'
+
+
 def main() -> None:
     """Serve until killed."""
     port, password, words = sys.argv[1], sys.argv[2], sys.argv[3:]
     Gst.init(None)
-    server = GstRtspServer.RTSPServer()
+    heard = next((w.partition("=") for w in words if w.startswith("talk")), None)
+    server = GstRtspServer.RTSPOnvifServer() if heard else GstRtspServer.RTSPServer()
     server.set_address(next((w[3:] for w in words if w.startswith("at=")), "127.0.0.1"))
     server.set_service(port)
     auth = GstRtspServer.RTSPAuth()
@@ -63,9 +75,12 @@ def main() -> None:
     allowed.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
     auth.add_digest("admin", password, allowed)
     server.set_auth(auth)
-    factory = GstRtspServer.RTSPMediaFactory()
+    factory = GstRtspServer.RTSPOnvifMediaFactory() if heard else GstRtspServer.RTSPMediaFactory()
     factory.set_launch(pipeline(words))
-    factory.set_shared(True)
+    factory.set_shared(not heard)
+    if heard:
+        factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia)
+        factory.set_backchannel_launch(ear(heard[2], "alaw" in heard[0]))
     if "udp" in words:
         factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     allow = "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"

@@ -79,9 +79,12 @@ RECORDING = {"channel": "c", "mode": "event", "manual": False, "asked": None, "w
              "event_seconds": 1.5, "problem": ""}  # fmt: skip
 INTERVAL = {"start": 1.0, "end": 2.0, "after": "gap", "kind": "event", "locked": True}
 
+PTZ = {"began": True, "moving": "up", "ends_in": 2.5, "pan": 1.5, "tilt": None, "zoom": 1.0,
+       "presets": [{"id": 1, "name": "Gate"}]}  # fmt: skip
+
 
 class Agent(BaseHTTPRequestHandler):
-    """The local node agent and DSS_SS, which have every service, task, change, backup and export."""
+    """The local node agent and services, which have every service, task, change, backup and export."""
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -99,6 +102,7 @@ class Agent(BaseHTTPRequestHandler):
             "recording": RECORDING, "events": RECORDING | {"accepted": True},
             "locks": {"locks": [LOCK]} if self.command == "GET" else LOCK,
             "recorded": {"covered": 1, "intervals": [INTERVAL]},
+            "talks": {"channel": "c", "codec": "PCMU"}, "ptz": PTZ,
         }  # fmt: skip
         ordered = self.command == "POST" and part in {"services", "backups"}
         body = json.dumps({"task": "t1"} if ordered else answers[part]).encode()
@@ -114,9 +118,10 @@ class Agent(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def agent(platform: "Platform") -> Iterator[None]:
-    """Main's agent and DSS_SS on their ports."""
+    """Main's agent and the services that it passes orders to, on their ports."""
     services = (
-        json.loads((platform.files.etc / "services" / f"{id}.json").read_text()) for id in ("smc", "ss")
+        json.loads((platform.files.etc / "services" / f"{id}.json").read_text())
+        for id in ("smc", "ss", "mts", "dms")
     )
     with ExitStack() as stack:
         for one in services:

@@ -40,7 +40,8 @@ class Camera:
 
     def __init__(self) -> None:
         self.port, self.http_port = free_port(), free_port()
-        self.http = cgi_server(LabDevice("cam-1", "admin", PASSWORD), self.http_port)
+        self.device = LabDevice("cam-1", "admin", PASSWORD)
+        self.http = cgi_server(self.device, self.http_port)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from services.render import File
 
 GB = 1024**3
+PTZ = {"pan": 1.0, "tilt": 2.0, "zoom": 3.0, "presets": [{"id": 7, "name": "Gate"}], "ends_in": 2.5}
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Agent:
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     streams: Callable[[], list[dict[str, Any]]] | None = None
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moves: list[dict[str, Any]] = field(default_factory=list)
 
     def beat(self) -> dict[str, Any]:
         """The agent's beat (interfaces.md section 4)."""
@@ -117,6 +119,10 @@ class Agent:
             return 200, {"size": 9, "tag": "t"}
         if "exports" in parts[:3]:
             return self.export(method, parts[parts.index("exports") :], body or {})
+        if "ptz" in parts[:3]:
+            self.moves.extend([body] if body else [])
+            moving = str((body or {}).get("code") or "")
+            return 200, PTZ | {"moving": moving, "began": bool(moving)}
         if parts == ["drift"]:
             return 200, self.drift
         if parts[0] == "changes":

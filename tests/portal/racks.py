@@ -25,6 +25,7 @@ def fit(made: mts_rack.Rack, site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
     made.ports = ports(site, "mts")
     key = (site.platform.files.credentials / "media-key").read_bytes()
     made.media_key = load_pem_private_key(key, None)
+    made.node_token = (site.platform.files.credentials / "node-token").read_text().strip()
     made.folder.mkdir()
 
 

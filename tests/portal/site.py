@@ -66,6 +66,7 @@ def configure_main(files: NodeFiles, agent: int, https: int, free_port: Callable
     smc = json.loads((files.etc / "services" / "smc.json").read_text())
     files.service("smc", smc["ports"] | {"http": agent, "portal": free_port()}, smc["settings"])
     files.service("ars", {"http": agent})
+    files.service("dms", {"http": agent})
     files.service("nginx", {"https": https, "http": 80})
     files.service("mts", {name: free_port() for name in ("http", "rtsp", "rtsps")})
     files.service("ss", {name: free_port() for name in ("http", "rtsp", "rtsps")})

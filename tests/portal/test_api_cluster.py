@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from portal import create_app
 from services.media.plans import Plan
-from services.smc import devices, nodes
+from services.smc import audit, devices, nodes
 from services.smc.accounts import Account
 
 if TYPE_CHECKING:
@@ -96,3 +96,20 @@ def test_where_a_stream_is_main_alone_is_told_and_never_a_node_that_is_away(
     headers = {"X-DSS-Node": node, "Authorization": "Bearer node-secret"}
     answer = client.post("/cluster/where", json=asked, headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+
+
+def test_the_end_of_a_talk_is_audited_when_the_node_of_the_camera_tells_it(
+    client: FlaskClient, platform: "Platform"
+) -> None:
+    with platform.session() as session:
+        known = next(one for one in devices.listing(session) if one.name == "A")
+    told = {"user": "ann", "channel": known.channels[0].id, "seconds": 3.5, "why": "The browser left."}
+    for node, body, status in (
+        ("other", told, 404), (known.node, {"user": "ann"}, 422),
+        (known.node, told | {"seconds": "nan"}, 422), (known.node, told, 200),
+    ):  # fmt: skip
+        headers = {"X-DSS-Node": node, "Authorization": "Bearer node-secret"}
+        assert client.post("/cluster/talks", json=body, headers=headers).status_code == status
+    with platform.session() as session:
+        [row] = audit.listing(session, action="talk.end")
+    assert (row.actor, row.details["seconds"], row.details["why"]) == ("ann", 3.5, "The browser left.")

@@ -6,6 +6,7 @@ from services.smc.api import (
     bookmarks,
     certificates,
     changes,
+    control,
     devices,
     dmz,
     document,
@@ -21,7 +22,7 @@ from services.smc.api import (
 from services.smc.api.route import blueprint
 
 __all__ = [
-    "accounts", "audit", "blueprint", "bookmarks", "certificates", "changes", "devices", "dmz", "document",
-    "exports",
+    "accounts", "audit", "blueprint", "bookmarks", "certificates", "changes", "control", "devices", "dmz",
+    "document", "exports",
     "layouts", "nodes", "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip
