@@ -8,7 +8,8 @@ from services.media.assignment import Assignment
 from services.media.gate import Gate
 from services.media.pictures import Pictures
 from services.media.rtsp_udp import Ports
-from services.mts import live, rtsp_server, snapshot
+from services.mts import hls, live, rtsp_server, snapshot
+from services.mts.hls_sessions import Sessions
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.runtime import auth, config, tls
@@ -30,7 +31,7 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
-    pictures, udp = Pictures(), Ports()
+    pictures, udp, sessions = Pictures(), Ports(), Sessions()
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
 
@@ -49,7 +50,9 @@ async def build(context: Context) -> None:
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
+    context.app.add_routes(hls.routes(hub, gate, sessions))
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))
     context.background("sweep", hub.sweep_often)
+    context.background("sessions", sessions.sweep_often)
