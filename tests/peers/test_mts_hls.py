@@ -40,7 +40,7 @@ def test_blocking_reloads_give_part_after_part_without_a_missing_frame(rack: Rac
     init = piece(url, now.rows[0].map)
     data = b"".join(piece(url, part["URI"]) for row in now.rows for part in row.parts)
     began, asked = time.monotonic(), 0
-    while time.monotonic() - began < 3:
+    while time.monotonic() - began < 2:
         hinted, before = now.hint, now
         now = playlist(url, now.next())
         asked += 1
@@ -51,7 +51,7 @@ def test_blocking_reloads_give_part_after_part_without_a_missing_frame(rack: Rac
         assert hinted in fresh
         data += b"".join(piece(url, name) for name in fresh)
     # Each reload waited for its part instead of answering at once.
-    assert asked < 14
+    assert asked < 10
     shown = times(init + data)
     assert {round(later - earlier, 3) for earlier, later in pairwise(shown)} == {0.04}
     whole = now.whole[-1]
@@ -105,14 +105,14 @@ def test_ffmpeg_decodes_every_frame(rack: Rack, kind: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("element", ["hlsdemux", "hlsdemux2"])
-def test_gstreamer_plays(rack: Rack, element: str) -> None:
+def test_gstreamer_plays(rack: Rack) -> None:
     url = rack.http("/hls/one/main/index.m3u8")
-    source = f"souphttpsrc location={url} ! {element}" + (" ! qtdemux" if element == "hlsdemux" else "")
-    tail = "h264parse ! avdec_h264 ! identity eos-after=100 ! fakesink"
-    words = ["gst-launch-1.0", "-q", *f"{source} ! {tail}".split()]
+    # uridecodebin3 takes hlsdemux2.
+    pipeline = f"uridecodebin3 uri={url} ! videoconvert ! identity eos-after=100 ! fakesink"
+    words = ["gst-launch-1.0", *pipeline.split()]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "ERROR" in done.stderr) == (0, False), done.stderr
+    assert "EOS" in done.stdout
 
 
 @pytest.mark.full
