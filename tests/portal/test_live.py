@@ -195,4 +195,5 @@ def test_a_browser_without_media_source_plays_hls_by_itself(
     rack.camera(channel)
     choose(page, portal, channel)
     wait_for(page, "state", lambda state: state == "playing")
-    assert "/mts/hls/" in page.locator("video").get_attribute("src")
+    wait_for(page, "frames", lambda text: int(text) > 0)
+    page.locator("video[src*='/mts/hls/']").wait_for(state="attached", timeout=15_000)
