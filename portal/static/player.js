@@ -14,6 +14,7 @@ const SILENCE = 6000; // milliseconds without data before the connection is made
 const RETRY = [500, 1000, 2000, 4000];
 
 const Source = window.ManagedMediaSource ?? window.MediaSource;
+const LIST_TYPE = "application/vnd.apple.mpegurl";
 
 const CODECS = [
   [/hvc1|hev1/, "H.265"],
@@ -76,7 +77,8 @@ export class Player {
     if (!this.closed) this.listen(answer);
   }
 
-  listen({ ws, token }) {
+  listen({ ws, token, hls }) {
+    if (!Source && hls && this.video.canPlayType(LIST_TYPE)) return this.openList(hls);
     const url = new URL(ws, location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (!url.searchParams.has("token")) url.searchParams.set("token", token);
@@ -95,6 +97,16 @@ export class Player {
       }
     };
     socket.onclose = () => socket === this.socket && this.retry();
+  }
+
+  /** Where Media Source is missing (iPhones): the element plays HLS by itself. */
+  openList(path) {
+    const url = new URL(path, location.href);
+    if (this.loud) url.searchParams.set("audio", "1");
+    this.listed = true;
+    this.video.src = url.href;
+    this.awaitFrame();
+    this.start();
   }
 
   onText(message) {
@@ -137,6 +149,10 @@ export class Player {
     this.source = null;
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = null;
+    if (!this.listed) return;
+    this.listed = false;
+    this.video.removeAttribute("src");
+    this.video.load();
   }
 
   // --- media ------------------------------------------------------------------------------------------
@@ -253,21 +269,21 @@ export class Player {
   }
 
   onVideoError = () => {
-    if (this.source) this.retry();
+    if (this.source || this.listed) this.retry();
   };
 
   // --- figures ----------------------------------------------------------------------------------------
 
   /** Frame counts start at zero with each new source; the sum goes on. */
   keepCounts() {
-    const quality = this.source ? this.video.getVideoPlaybackQuality?.() : null;
+    const quality = this.source || this.listed ? this.video.getVideoPlaybackQuality?.() : null;
     this.before += quality?.totalVideoFrames ?? 0;
     this.droppedBefore += quality?.droppedVideoFrames ?? 0;
     this.source = null;
   }
 
   measure() {
-    const quality = this.source ? this.video.getVideoPlaybackQuality?.() : null;
+    const quality = this.source || this.listed ? this.video.getVideoPlaybackQuality?.() : null;
     const now = performance.now();
     Object.assign(this.video.dataset, {
       frames: this.before + (quality?.totalVideoFrames ?? 0),

@@ -8,7 +8,8 @@ from services.media.assignment import Assignment
 from services.media.gate import Gate
 from services.media.pictures import Pictures
 from services.media.rtsp_udp import Ports
-from services.mts import live, rtsp_server, snapshot, talk
+from services.mts import hls, live, rtsp_server, snapshot, talk
+from services.mts.hls_sessions import Sessions
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.mts.talks import Desk, Reports
@@ -21,7 +22,7 @@ async def build(context: Context) -> None:
     """Put DSS_MTS together.
 
     Settings in seconds: `sub_idle_seconds` (30), `stall_seconds` (5), `refused_seconds` (600: pause after a
-    refused password), `talk_seconds` (600: the longest), `talk_silence_seconds` (5). `talks` (8) at once.
+    refused password), `talk_seconds` (600: the longest), `talk_silence_seconds` (5); `talks` (8) at once.
     `converted_streams` (4): how many are converted for browsers at once, 0 for none.
     """
     settings = context.service.settings
@@ -33,7 +34,7 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)
-    pictures, udp, peers = Pictures(), Ports(), Peers()
+    pictures, udp, peers, sessions = Pictures(), Ports(), Peers(), Sessions()
     reports = Reports(context.node, peers)
     desk = Desk(hub, reports.add, settings)
     ports, hosts = context.service.ports, context.service.listen
@@ -55,9 +56,10 @@ async def build(context: Context) -> None:
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
-    context.app.add_routes(talk.routes(desk, gate))
+    context.app.add_routes([*hls.routes(hub, gate, sessions), *talk.routes(desk, gate)])
     context.app.cleanup_ctx.extend([peers.lifetime, lifetime])
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))
     context.background("sweep", hub.sweep_often)
+    context.background("sessions", sessions.sweep_often)
     context.background("talks", reports.run)

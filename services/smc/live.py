@@ -29,10 +29,10 @@ class Urls:
 
 @dataclass(frozen=True)
 class LiveAnswer:
-    """`ws` (WebSocket) and `mp4` (an endless file) are paths on the portal's own origin.
+    """`ws` (WebSocket), `mp4` (an endless file) and `hls` (a playlist) are paths on the portal's own origin.
 
     They and the URLs hold the token already. It works once, for one of them, within `expires_in` seconds.
-    `&audio=1` behind `ws` or `mp4` asks for the sound too. `gateway` is DSS_MGW's RTSP address for
+    `&audio=1` behind one of these asks for the sound too. `gateway` is DSS_MGW's RTSP address for
     decoders on the LAN, with a token of its own: it sends them on to where the stream is by then.
     """
 
@@ -45,6 +45,7 @@ class LiveAnswer:
     rtsp: Urls
     rtsps: Urls
     mp4: str
+    hls: str
     gateway: str | None = None
 
 
@@ -149,6 +150,7 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: st
         token, VALID, channel, stream, node.name,
         ws=f"{prefix(node)}/{path}",
         mp4=f"{prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
+        hls=f"{prefix(node)}/hls/{channel}/{stream}/index.m3u8?token={token}",
         rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
 

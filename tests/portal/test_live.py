@@ -186,3 +186,14 @@ def test_four_pictures_run_at_once_and_stand_in_the_address(
     else:
         raise AssertionError(page.evaluate(f"{videos}.map((v) => ({{...v.dataset}}))"))
     assert page.url.count(channel) == 4
+
+
+def test_a_browser_without_media_source_plays_hls_by_itself(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource;")
+    rack.camera(channel)
+    choose(page, portal, channel)
+    wait_for(page, "state", lambda state: state == "playing")
+    wait_for(page, "frames", lambda text: int(text) > 0)
+    page.locator("video[src*='/mts/hls/']").wait_for(state="attached", timeout=15_000)

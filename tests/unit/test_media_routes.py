@@ -19,8 +19,9 @@ from services.media.rtsp_server import Connection, Limits
 from services.mgw import api as mgw
 from services.mgw import rtsp_server as mgw_rtsp
 from services.mgw.where import Where
-from services.mts import live, snapshot, talk
+from services.mts import hls, live, snapshot, talk
 from services.mts import rtsp_server as mts_rtsp
+from services.mts.hls_sessions import Sessions
 from services.mts.hub import Hub
 from services.mts.source import Patience
 from services.mts.talks import Desk
@@ -91,6 +92,7 @@ async def service(
     if name == "mts":
         hub = Hub(Patience(), 1)
         app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, Pictures())])
+        app.add_routes(hls.routes(hub, gate, Sessions()))
         door: Callable[[], Connection] = lambda: mts_rtsp.Connection(hub, gate, limits, None)  # noqa: E731
     elif name == "talk":
         hub = Hub(Patience(), 1)

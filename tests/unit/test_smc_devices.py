@@ -252,6 +252,7 @@ def test_live_gives_a_token_that_media_services_accept(site: "Platform") -> None
     assert (answer.rtsp.wan, answer.expires_in) == (None, 30)
     assert parse_qs(urlsplit(answer.ws).query) == {"token": [answer.token]}
     assert answer.mp4 == f"/mts/live/{one.channels[1].id}/sub.mp4?token={answer.token}"
+    assert answer.hls == f"/mts/hls/{one.channels[1].id}/sub/index.m3u8?token={answer.token}"
 
 
 def test_a_snapshot_is_permitted_as_live_is_and_written_down_as_itself(site: "Platform") -> None:

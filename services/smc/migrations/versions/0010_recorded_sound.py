@@ -5,7 +5,7 @@ Revision: 0012, after 0009.
 
 from alembic import op
 
-revision = "0012"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
