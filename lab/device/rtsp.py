@@ -15,6 +15,8 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - versions come first
 
+from lab.device import playback  # noqa: E402
+from lab.device.card import Card  # noqa: E402
 from lab.device.scene import Scene  # noqa: E402
 
 PATH = "/cam/realmonitor"
@@ -196,23 +198,35 @@ def serve(
     realm: str,
     device_time: Callable[[], float],
     port: int = 554,
+    card: Card | None = None,
+    kept: str = "0",
 ) -> None:
-    """Serve RTSP until the process ends."""
+    """Serve RTSP until the process ends; a `card` keeps the stream of subtype `kept`, and gives it back."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(str(port))
     server.set_auth(_auth(user, password, realm))
     factory = Factory(variant, name, device_time)
+    _mount(server, PATH, factory)
+    server.connect("client-connected", lambda _, client: _guard(factory, client))
+    if card:
+        player = playback.Factory(card)
+        _mount(server, playback.PATH, player)
+        server.connect("client-connected", lambda _, client: player.listen(client))
+    if not server.attach(None):
+        sys.exit(f"port {port} is taken")
+    if card:
+        card.record(f"rtsp://127.0.0.1:{port}{PATH}?channel=1&subtype={kept}", user, password)
+    GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
+    GLib.MainLoop().run()
+
+
+def _mount(server: Any, path: str, factory: Any) -> None:  # noqa: ANN401
     permissions = GstRtspServer.RTSPPermissions()
     for what in ("access", "construct"):
         permissions.add_permission_for_role(ROLE, f"media.factory.{what}", True)
     factory.set_permissions(permissions)
-    server.get_mount_points().add_factory(PATH, factory)
-    server.connect("client-connected", lambda _, client: _guard(factory, client))
-    if not server.attach(None):
-        sys.exit(f"port {port} is taken")
-    GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
-    GLib.MainLoop().run()
+    server.get_mount_points().add_factory(path, factory)
 
 
 def _auth(user: str, password: str, realm: str) -> Any:  # noqa: ANN401

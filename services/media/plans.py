@@ -33,6 +33,7 @@ class Plan:
     """When a channel is recorded; `week`, Monday first, counts in mode weekly only.
 
     `pre` and `post`: seconds that are recorded before an event and after its end. `zone` is an IANA name.
+    `fetch`: what is missing is fetched from the camera's own storage, where it has one.
     """
 
     mode: str = OFF
@@ -40,6 +41,7 @@ class Plan:
     pre: int = PRE
     post: int = POST
     zone: str = "UTC"
+    fetch: bool = True
 
     def at(self, moment: datetime) -> str | None:
         """What the plan alone asks for at a moment with a zone: continuous, event or, None, nothing."""
@@ -78,7 +80,8 @@ def read(row: dict[str, Any]) -> Plan:
 
 def checked(data: dict[str, Any]) -> Plan:
     """A plan of its JSON form; ValueError, KeyError or TypeError says what is wrong with it."""
-    plan = Plan(str(data["mode"]), week(data["week"]), int(data["pre"]), int(data["post"]), str(data["zone"]))
+    plan = Plan(str(data["mode"]), week(data["week"]), int(data["pre"]), int(data["post"]), str(data["zone"]),
+                bool(data.get("fetch", True)))  # fmt: skip
     if plan.mode not in MODES:
         raise ValueError(f"{plan.mode[:32]!r} is none of {', '.join(MODES)}")
     _within("pre", plan.pre, LEAST_PRE, MOST_PRE)

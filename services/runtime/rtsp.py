@@ -238,9 +238,10 @@ class Client:
         self._keep_session(answer)
         return answer.get("transport")
 
-    async def play(self) -> None:
-        """Start the tracks that are set up."""
-        answer = await self.request("PLAY", self._aggregate, {"Session": self.session, "Range": "npt=0.000-"})
+    async def play(self, more: dict[str, str] | None = None) -> None:
+        """Start the tracks that are set up; `more` are headers such as Speed."""
+        headers = {"Session": self.session, "Range": "npt=0.000-"} | (more or {})
+        answer = await self.request("PLAY", self._aggregate, headers)
         self._keep_session(answer)
 
     def hand_over(self, protocol: asyncio.BaseProtocol) -> tuple[asyncio.Transport, bytes]:

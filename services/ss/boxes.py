@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.media.plans import CONTINUOUS, KINDS
-from services.ss.entry import Gop
+from services.ss.entry import CAMERA, Gop
 
 STAMP_SIZE = 32
 _SHIFTED = 104
@@ -25,13 +25,14 @@ class TornError(ValueError):
 
 @dataclass(frozen=True)
 class Head:
-    """What a file begins with: the init segment, what it shows, how long that is, why it was recorded."""
+    """What a file begins with: the init segment, what it shows, timescale, kind and source."""
 
     init: bytes
     mime: str
     timescale: int
     size: int
     kind: str = CONTINUOUS
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class Scan:
     size: int
 
 
-def note(mime: str, timescale: int, kind: str = CONTINUOUS) -> bytes:
-    """The `free` box behind the init segment: type, timescale, and why it was recorded."""
-    text = json.dumps({"mime": mime, "timescale": timescale, "kind": kind}).encode()
+def note(mime: str, timescale: int, kind: str = CONTINUOUS, source: str = "") -> bytes:
+    """The `free` box behind the init segment: type, timescale, why it was recorded, where it was fetched."""
+    said = {"mime": mime, "timescale": timescale, "kind": kind} | ({"source": source} if source else {})
+    text = json.dumps(said).encode()
     return (8 + len(text)).to_bytes(4, "big") + b"free" + text
 
 
@@ -79,7 +81,8 @@ def head(file: int) -> Head:
         # Files of earlier releases do not say it, and were recorded continuously.
         why = about.get("kind")
         mime, timescale = str(about["mime"]), int(about["timescale"])
-        return Head(init, mime, timescale, position, why if why in KINDS else CONTINUOUS)
+        source = CAMERA if about.get("source") == CAMERA else ""
+        return Head(init, mime, timescale, position, why if why in KINDS else CONTINUOUS, source)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TornError("it does not say what it holds") from error
 

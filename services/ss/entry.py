@@ -8,6 +8,9 @@ from pathlib import Path
 
 from services.media.plans import CONTINUOUS
 
+CAMERA = "camera"
+"""The `source` of footage that was fetched from the camera's own storage afterwards."""
+MOST_SPARE, SPARE_SECONDS = 4096, 30
 JOINED, GAP, CLOCK = "c", "g", "s"
 """How a file follows the one before: without a gap, after a gap, after somebody set the clock."""
 PER_FOLDER = 1000
@@ -33,7 +36,8 @@ class Gop:
 class Entry:
     """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files.
 
-    `kind` is why it was recorded: continuous, event or manual.
+    `kind` is why it was recorded: continuous, event or manual. `source` is CAMERA for what was fetched, else
+    empty.
     """
 
     channel: str
@@ -46,6 +50,7 @@ class Entry:
     timescale: int
     gops: tuple[Gop, ...]
     kind: str = CONTINUOUS
+    source: str = ""
 
     @property
     def path(self) -> Path:
@@ -55,6 +60,18 @@ class Entry:
     def ended(self, end: int) -> "Entry":
         """The same, with another end."""
         return replace(self, end=max(end, self.start))
+
+
+def spare(gap: int) -> int:
+    """How many numbers stay free in a gap of so many microseconds, for what may be fetched into it."""
+    return min(MOST_SPARE, 4 + max(0, gap) // (SPARE_SECONDS * SECOND))
+
+
+def joins(earlier: Entry, later: Entry) -> bool:
+    """Whether a file follows another one without a gap; fetched footage closes what a name tells of."""
+    if CAMERA in (earlier.source, later.source) and later.join != CLOCK:
+        return abs(later.start - earlier.end) <= SECOND // 2
+    return later.join == JOINED and later.seq == earlier.seq + 1
 
 
 def place(channel: str, seq: int, start: int, join: str) -> str:

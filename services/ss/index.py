@@ -17,14 +17,18 @@ CREATE TABLE IF NOT EXISTS files (
   channel TEXT NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   size INTEGER NOT NULL, root TEXT NOT NULL, "join" TEXT NOT NULL, timescale INTEGER NOT NULL,
   gops BLOB NOT NULL, kind TEXT NOT NULL DEFAULT 'continuous', locked INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (channel, seq)) WITHOUT ROWID;
+  source TEXT NOT NULL DEFAULT '', PRIMARY KEY (channel, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_start ON files (channel, start);
 CREATE INDEX IF NOT EXISTS by_age ON files (root, start);
 """
-ADDED = ("kind TEXT NOT NULL DEFAULT 'continuous'", "locked INTEGER NOT NULL DEFAULT 0")
+ADDED = (
+    "kind TEXT NOT NULL DEFAULT 'continuous'",
+    "locked INTEGER NOT NULL DEFAULT 0",
+    "source TEXT NOT NULL DEFAULT ''",
+)
 """Columns that the table of an earlier release lacks."""
 DELETABLE = "CREATE INDEX IF NOT EXISTS deletable ON files (root, start) WHERE locked = 0"
-COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind'
+COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, source'
 LONGEST = 3600 * 1_000_000
 """No file is longer, in microseconds: bounds the search for those that reach into a span."""
 
@@ -47,9 +51,9 @@ class Index:
         with self._lock, self._base:
             # Asked in here: a lock made meanwhile is either heard now, or marks these rows afterwards.
             rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
-                     e.kind, self._locked(e)) for e in entries]  # fmt: skip
+                     e.kind, e.source, self._locked(e)) for e in entries]  # fmt: skip
             self._base.executemany(
-                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 rows,
             )
 
@@ -70,6 +74,11 @@ class Index:
     def last(self, channel: str) -> Entry | None:
         """The newest file of a channel."""
         return self._one("channel = ? ORDER BY seq DESC", channel)
+
+    def gaps(self, channel: str, after: int, count: int) -> list[Entry]:
+        """Recorded files that follow a gap, the first `count` of them above number `after`."""
+        where = """channel = ? AND seq > ? AND "join" = 'g' AND source = '' ORDER BY seq LIMIT ?"""
+        return self._rows(where, channel, after, count)
 
     def following(self, channel: str, seq: int) -> Entry | None:
         """The file recorded next after number `seq`."""
@@ -164,8 +173,8 @@ class Index:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    channel, seq, start, end, size, root, join, timescale, gops, kind = row
-    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind)
+    channel, seq, start, end, size, root, join, timescale, gops, kind, source = row
+    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind, source)
 
 
 def _add_columns(base: sqlite3.Connection) -> None:

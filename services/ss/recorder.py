@@ -15,7 +15,7 @@ from services.media.plans import CONTINUOUS
 from services.runtime import auth
 from services.ss import segment
 from services.ss.disks import Disk
-from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
+from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry, spare
 from services.ss.held import LARGEST, Held
 from services.ss.link import TEXT, Link, LinkError
 from services.ss.segment import Segment
@@ -214,6 +214,8 @@ class Recorder:
     def _open(self, disk: Disk, one: Batch, join: str) -> None:
         before = self._before
         seq = (before.seq if before else 0) + 1
+        if before is not None and join == GAP:
+            seq += spare(one.at - before.end)
         init, mime, timescale = self._head
         first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, (), self._kind)
         made = Segment(first, segment.head(init, mime, timescale, self._kind))

@@ -84,7 +84,8 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
     last = found.gops[-1]
     end = last.at + (found.end_tick - last.tick) * SECOND // found.head.timescale
     head = found.head
-    return Entry(channel, seq, start, end, found.size, root, join, head.timescale, found.gops, head.kind)
+    return Entry(channel, seq, start, end, found.size, root, join, head.timescale, found.gops, head.kind,
+                 head.source)  # fmt: skip
 
 
 def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:
