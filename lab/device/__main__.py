@@ -26,7 +26,7 @@ def main(name: str, variant: str, register_at: str = "") -> None:
     coder = variant.removesuffix(CARD)
     device = Device(name, USER, PASSWORD)
     if coder != variant:
-        device.card = Card(Path(tempfile.mkdtemp(prefix="card-")), device.time)
+        device.card = Card(Path(tempfile.mkdtemp(prefix="card-")))
     if register_at:
         _register(device, register_at)
     threading.Thread(target=server(device).serve_forever, daemon=True).start()

@@ -1,23 +1,15 @@
 """The camera's own storage: it records its main stream, finds what it has, and forgets the oldest."""
 
 import struct
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 FILE_SECONDS = 20
 FORMAT, PLAYBACK_FORMAT = "%Y-%m-%d %H:%M:%S", "%Y_%m_%d_%H_%M_%S"
 _RECORD = struct.Struct(">QBI")
 """Of each picture: the camera's time in microseconds since 1970, whether it is a key picture, its bytes."""
-_PULL = (
-    "rtspsrc name=source protocols=tcp latency=0 ! application/x-rtp,media=video ! rtph264depay ! "
-    "h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! "
-    "appsink name=sink sync=false max-buffers=500"
-)
 
 
 @dataclass(frozen=True)
@@ -32,16 +24,11 @@ class Picture:
 class Card:
     """Files of pictures in a folder, each named after the time of its first one; `keep` files at most."""
 
-    def __init__(self, folder: Path, device_time: Callable[[], float], keep: int = 1000) -> None:
+    def __init__(self, folder: Path, keep: int = 1000) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.keep = folder, keep
-        self._device_time = device_time
         self._file: BinaryIO | None = None
         self._began = 0
-
-    def record(self, url: str, user: str, password: str) -> None:
-        """Keep the camera's own stream, as it is given to everybody, until the process ends."""
-        threading.Thread(target=self._run, args=(url, user, password), daemon=True).start()
 
     def files(self, start: float, end: float) -> list[tuple[float, float]]:
         """Start and end of each file that has something of a span, seconds by the camera's clock."""
@@ -76,32 +63,8 @@ class Card:
     def _end(self, path: Path) -> float:
         return max((one.at for one in _read(path)), default=int(path.stem)) / 1e6
 
-    def _run(self, url: str, user: str, password: str) -> None:
-        while True:
-            try:
-                self._once(url, user, password)
-            except OSError as error:
-                print(f"card: {error}", file=sys.stderr, flush=True)
-            time.sleep(0.5)
-
-    def _once(self, url: str, user: str, password: str) -> None:
-        from gi.repository import Gst
-
-        pipeline = Gst.parse_launch(_PULL)
-        source, sink = pipeline.get_by_name("source"), pipeline.get_by_name("sink")
-        for name, value in (("location", url), ("user-id", user), ("user-pw", password)):
-            source.set_property(name, value)
-        pipeline.set_state(Gst.State.PLAYING)
-        zero = 0
-        while (sample := sink.emit("try-pull-sample", 10 * Gst.SECOND)) is not None:
-            buffer = sample.get_buffer()
-            zero = zero or round(self._device_time() * 1e6) - buffer.pts // 1000
-            key = not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT)
-            self._keep(Picture(zero + buffer.pts // 1000, key, _bytes(buffer)))
-        pipeline.set_state(Gst.State.NULL)
-        self._file = None
-
-    def _keep(self, one: Picture) -> None:
+    def keep_one(self, one: Picture) -> None:
+        """Write a picture behind the ones before it."""
         if self._file is None or (one.key and one.at - self._began > FILE_SECONDS * 1e6):
             if not one.key:
                 return
@@ -110,10 +73,6 @@ class Card:
                 path.unlink()
         self._file.write(_RECORD.pack(one.at, one.key, len(one.data)) + one.data)
         self._file.flush()
-
-
-def _bytes(buffer: Any) -> bytes:  # noqa: ANN401 - GStreamer has no types
-    return bytes(buffer.extract_dup(0, buffer.get_size()))
 
 
 def _read(path: Path) -> Iterator[Picture]:

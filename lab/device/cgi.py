@@ -88,10 +88,10 @@ def _find(device: Device, card: Card, action: str | None, query: dict[str, str])
     if action == "findNextFile":
         now, found[:] = found[: int(query["count"])], found[int(query["count"]) :]
         lines = [f"found={len(now)}"]
-        for n, (start, end) in enumerate(now):
-            lines += [f"items[{n}].Channel=1", f"items[{n}].StartTime={_text(start)}",
-                      f"items[{n}].EndTime={_text(end)}", f"items[{n}].Type=dav",
-                      f"items[{n}].FilePath=/mnt/sd/{start:.0f}.dav"]  # fmt: skip
+        for n, (first, last) in enumerate(now):
+            lines += [f"items[{n}].Channel=1", f"items[{n}].StartTime={_text(first)}",
+                      f"items[{n}].EndTime={_text(last)}", f"items[{n}].Type=dav",
+                      f"items[{n}].FilePath=/mnt/sd/{first:.0f}.dav"]  # fmt: skip
         return "\r\n".join([*lines, ""])
     return "OK\r\n"
 

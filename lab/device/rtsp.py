@@ -17,6 +17,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - vers
 
 from lab.device import playback  # noqa: E402
 from lab.device.card import Card  # noqa: E402
+from lab.device.encoder import LIVE, Encoder  # noqa: E402
 from lab.device.scene import Scene  # noqa: E402
 
 PATH = "/cam/realmonitor"
@@ -94,6 +95,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         super().__init__()
         self.variant, self.name, self.device_time = variant, name, device_time
         self._generation = 0
+        self.encoders: dict[str, Encoder] = {}
         self.set_shared(True)
         self.set_latency(0)
         self.connect("media-configure", self._configure)
@@ -130,16 +132,35 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         if self.variant == "h264-paced":
             words = words.replace("name=pay0", "name=packets")
         name = f"feed{stream.width}"
+        if self._encoder(stream):
+            return f"{LIVE.format(name=name)} ! {pay}"
         video = f"appsrc name={name} is-live=true format=time max-buffers=4 block=true caps={caps} ! {words}"
         if self.variant not in AUDIO:
             return video
         sound = f"audiotestsrc is-live=true wave=ticks volume=0.2 ! audioconvert ! {AUDIO[self.variant]}"
         return f"{video} {sound}"
 
+    def record(self, subtype: str, card: Card) -> None:
+        """Keep one stream on a card, from now on."""
+        stream = self.streams[subtype]
+        described = self._description(stream).partition(" ! rtph264pay")[0]
+        words = described.replace(f"name=feed{stream.width}", "name=raw")
+        made = Encoder(card, self.device_time)
+        scene = Scene(stream.width, stream.height, self.name)
+        made.start(words, lambda raw: Feed(raw, stream, scene, self.device_time).run())
+        self.encoders[subtype] = made
+
+    def _encoder(self, stream: Stream) -> Encoder | None:
+        return next((self.encoders[key] for key in self.encoders if self.streams[key] is stream), None)
+
     def _configure(self, _: Any, media: Any) -> None:  # noqa: ANN401
         for stream in self.streams.values():
             source = media.get_element().get_by_name_recurse_up(f"feed{stream.width}")
-            if source is not None:
+            encoder = self._encoder(stream)
+            if source is not None and encoder:
+                encoder.join(source)
+                media.connect("unprepared", lambda *_, one=encoder, at=source: one.leave(at))
+            elif source is not None:
                 feed = Feed(source, stream, Scene(stream.width, stream.height, self.name), self.device_time)
                 media.connect("unprepared", lambda *_, feed=feed: feed.stop())
                 threading.Thread(target=feed.run, daemon=True).start()
@@ -216,7 +237,7 @@ def serve(
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
     if card:
-        card.record(f"rtsp://127.0.0.1:{port}{PATH}?channel=1&subtype={kept}", user, password)
+        factory.record(kept, card)
     GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
     GLib.MainLoop().run()
 

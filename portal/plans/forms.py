@@ -48,7 +48,8 @@ def wanted(form: Mapping[str, str]) -> dict[str, Any]:
     for name, text in seconds.items():
         if not re.fullmatch(r"\d{1,4}", text):
             raise ValueError(f"{name} is not a number of seconds")
-    return {"mode": form.get("mode", ""), "week": week, **{name: int(t) for name, t in seconds.items()}}
+    return {"mode": form.get("mode", ""), "week": week, **{name: int(t) for name, t in seconds.items()},
+            "fetch": bool(form.get("fetch"))}  # fmt: skip
 
 
 def cells(day: tuple[WeekSpan, ...]) -> list[str]:

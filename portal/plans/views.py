@@ -26,7 +26,13 @@ MODES = {
 def page(channel: str) -> ResponseReturnValue:
     """The plan of a channel as a week that can be changed by mouse, keys and text."""
     plan = recordings.plan(work.session(), channel, guard.account())
-    shown = {"mode": plan.mode, "pre": plan.pre, "post": plan.post, "days": forms.rows(plan)}
+    shown = {
+        "mode": plan.mode,
+        "pre": plan.pre,
+        "post": plan.post,
+        "fetch": plan.fetch,
+        "days": forms.rows(plan),
+    }
     return render_template("plans/page.html", form=shown, wrong="", **_frame(channel, plan))
 
 
@@ -98,7 +104,7 @@ def _again(channel: str, why: str) -> str:
         row | {kind: request.form.get(f"{kind}-{n}", "") for kind in (plans.CONTINUOUS, plans.EVENT)}
         for n, row in names
     ]
-    form = {key: request.form.get(key, "") for key in ("mode", "pre", "post")} | {"days": days}
+    form = {key: request.form.get(key, "") for key in ("mode", "pre", "post", "fetch")} | {"days": days}
     return render_template("plans/page.html", form=form, wrong=why, **_frame(channel, plan))
 
 

@@ -301,7 +301,7 @@ def plan_of(row: models.Channel) -> plans.Plan:
         return plans.Plan()
     mode = kept.kind if kept.kind in plans.MODES else plans.OFF
     return plans.Plan(mode, plans.week(kept.week) if kept.week else plans.NO_WEEK,
-                      kept.pre_seconds, kept.post_seconds, _zone(config.root()))  # fmt: skip
+                      kept.pre_seconds, kept.post_seconds, _zone(config.root()), kept.fetch)  # fmt: skip
 
 
 @lru_cache(maxsize=8)

@@ -64,7 +64,7 @@ class Entry:
 
 def spare(gap: int) -> int:
     """How many numbers stay free in a gap of so many microseconds, for what may be fetched into it."""
-    return min(MOST_SPARE, 4 + max(0, gap) // (SPARE_SECONDS * SECOND))
+    return min(MOST_SPARE, 16 + max(0, gap) // (SPARE_SECONDS * SECOND))
 
 
 def joins(earlier: Entry, later: Entry) -> bool:

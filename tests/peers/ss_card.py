@@ -23,7 +23,7 @@ PROGRAM = (
     "rtsp_port, http_port, folder, offset, keep = sys.argv[1:6]\n"
     f"device = Device('cam', 'admin', '{PASSWORD}', float(offset))\n"
     "if folder:\n"
-    "    device.card = Card(Path(folder), device.time, int(keep))\n"
+    "    device.card = Card(Path(folder), int(keep))\n"
     "threading.Thread(target=server(device, int(http_port)).serve_forever, daemon=True).start()\n"
     f"rtsp.serve('h264', 'cam', 'admin', '{PASSWORD}', 'Lab', device.time, int(rtsp_port),\n"
     "           card=device.card, kept='1')\n"

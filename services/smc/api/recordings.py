@@ -49,12 +49,16 @@ def _no_week() -> list[list[DaySpan]]:
 
 @dataclass(frozen=True)
 class RecordingPlan:
-    """A whole plan: `week`, Monday first, is for mode weekly; `pre` and `post`: seconds around an event."""
+    """A whole plan: `week`, Monday first, is for mode weekly; `pre` and `post`: seconds around an event.
+
+    `fetch`: what is missing is fetched from the camera's own storage, where it has one.
+    """
 
     mode: Mode
     week: WeekOfSpans = field(default_factory=_no_week)
     pre: Annotated[int, Number(plans.LEAST_PRE, plans.MOST_PRE)] = plans.PRE
     post: Annotated[int, Number(plans.LEAST_POST, plans.MOST_POST)] = plans.POST
+    fetch: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class PlanAnswer:
     pre: int
     post: int
     zone: str
+    fetch: bool
 
 
 @dataclass(frozen=True)

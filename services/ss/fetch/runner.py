@@ -24,6 +24,8 @@ from services.ss.store import Store
 LOG = logging.getLogger(__name__)
 
 TURN_SECONDS = 1.0
+BORDER = 5 * SECOND
+"""About two GOPs: so much may stay missing where the camera's recording is not the stream that we have."""
 OVERLAP, CHUNK = 6 * SECOND, 600 * SECOND
 """What is asked for around a gap, so that its borders are found; the longest span of one replay."""
 SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
@@ -143,15 +145,25 @@ class Fetcher:
                     self._give_up(job, NOTHING)
                     return
                 reached = await self._replay(hole, place, rest[0], offset)
+                if reached >= hole.end:
+                    break
                 # A piece that gave nothing is not asked for again.
                 job = self._owed.change(job, reached=max(reached, job.reached + SECOND), tries=0, why="")
-        self._owed.done(job)
+        await asyncio.to_thread(self._close, job)
 
-    def _hole(self, job: Job) -> Hole | None:
+    def _close(self, job: Job) -> None:
+        """Nothing more is to be had: what is still missing, beyond a GOP at each border, is told."""
+        hole = self._hole(job, heal=False)
+        if hole is None or hole.end - hole.start <= BORDER:
+            self._owed.done(job)
+        else:
+            self._give_up(job, NOTHING)
+
+    def _hole(self, job: Job, heal: bool = True) -> Hole | None:
         after = self._store.index.following(job.channel, job.seq - 1)
         if after is None or after.seq != job.seq:
             return None
-        return splice.holes_left(self._store, after, job.start, job.end, job.kind)
+        return splice.left(self._store, after, job.start, job.end, job.kind, heal)
 
     async def _replay(self, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
         """Fetch a piece; up to which moment that closed the gap, or was in vain."""
@@ -174,7 +186,7 @@ class Fetcher:
             await asyncio.shield(disk.run(made.finish))
         LOG.info("%d bytes of channel %s were fetched", made.written, hole.after.channel)
         # Where the camera ended early it has nothing more of this piece.
-        return max(made.reached, min(end, hole.end) if not made.complete else made.reached)
+        return hole.end if made.complete else max(made.reached, min(end, hole.end))
 
     def _now(self, job: Job) -> Job:
         """The job as it has become."""

@@ -31,9 +31,9 @@ class Hole:
     kind: str
 
 
-def holes_left(store: Store, after: Entry, start: int, end: int, kind: str) -> Hole | None:
+def left(store: Store, after: Entry, start: int, end: int, kind: str, heal: bool = True) -> Hole | None:
     """What is still missing of [start, end) before a file; None if nothing is, or what was before is gone."""
-    before = _healed(store, after)
+    before = _healed(store, after) if heal else store.library.preceding(after.channel, after.seq)
     if before is None:
         return None
     low, high = max(start, before.end), min(end, after.start)
@@ -48,7 +48,7 @@ def _healed(store: Store, after: Entry) -> Entry | None:
     earlier = store.library.preceding(after.channel, before.seq)
     if earlier and earlier.gops and earlier.gops[-1].at >= before.start - 2:
         _shorten(store, earlier, before.start)
-    if len(before.gops) > 1:
+    if len(before.gops) > 1 or after.start - before.end <= TOUCH:
         return before
     # It may be the part of a GOP, of which the whole comes again.
     store.library.forget(before)
@@ -59,8 +59,8 @@ def _healed(store: Store, after: Entry) -> Entry | None:
 def _shorten(store: Store, entry: Entry, at: int) -> None:
     """Take off its last GOP, which another file now holds from `at` on."""
     store.library.forget(entry)
-    if left := segment.shorten(entry):
-        store.library.note(left.ended(at))
+    if shorter := segment.shorten(entry):
+        store.library.note(shorter.ended(at))
 
 
 def print_of(entry: Entry, number: int) -> bytes:
@@ -106,11 +106,10 @@ class Splice:
         at = self._zero + group.media
         if (self._back and group.print == self._back) or at > self._hole.end - TOUCH:
             self.complete = True
-            self._reached = self._hole.end
             return
         length = (group.end - group.first) * SECOND // group.timescale
         if at + length > self._hole.end + TOUCH and self._hole.end == self._hole.after.start:
-            self.complete = not self._back
+            # It would overlap: whether it is the last one shows with the next one.
             return
         if at < self._hole.start - TOUCH and not self._shorten:
             return
@@ -136,8 +135,8 @@ class Splice:
     @property
     def _long(self) -> float:
         """Seconds of a file: so many that the numbers of the gap are enough."""
-        left = max(1, self._hole.after.seq - self._seq - 2)
-        return max(self._store.file_seconds, (self._hole.end - self._reached) / SECOND / left * 2)
+        free = max(1, self._hole.after.seq - self._seq - 2)
+        return max(self._store.file_seconds, (self._hole.end - self._reached) / SECOND / free * 2)
 
     def _apart(self, group: Group) -> bool:
         """Whether the pictures differ, or some are missing in between."""
@@ -173,9 +172,9 @@ class Splice:
         if self._shorten:
             self._shorten = False
             _shorten(self._store, self._hole.before, entry.start)
-        end = at or (self._hole.end if self.complete else min(entry.end, self._hole.end))
-        joins = abs(end - entry.end) <= SECOND
-        self._store.library.note(replace(entry, end=end) if joins else entry)
+        end = at or (self._hole.end if self.complete else entry.end)
+        near = abs(end - entry.end) <= SECOND // 2
+        self._store.library.note(replace(entry, end=min(end if near else entry.end, self._hole.end)))
 
 
 class NumbersError(Exception):
