@@ -29,6 +29,9 @@ from services.runtime.health import Health
 from services.runtime.live_token import LiveToken, sign_live
 from services.ss import api as ss
 from services.ss import control
+from services.ss.fetch.owed import Owed
+from services.ss.fetch.runner import Fetcher
+from services.ss.fetch.runner import Limits as FetchLimits
 from services.ss import rtsp_server as ss_rtsp
 from services.ss.exports import api as exports
 from services.ss.exports import collecting
@@ -93,8 +96,9 @@ async def service(
         store = Store([str(tmp_path / "recordings")], tmp_path, Quota(None, None), health)
         closing.append(store.close)
         plan = Plan(store, health, 15)
+        fetcher = Fetcher(store, plan, Owed(tmp_path), health, FetchLimits())
         app.add_routes(
-            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan)]
+            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan, fetcher)]
         )
         shelf = Shelf(store.disks.all[0], limits_of({}))
         app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))

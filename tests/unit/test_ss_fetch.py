@@ -1,9 +1,11 @@
 """Fetched footage fits into a gap whatever the camera gives: nothing twice, nothing torn, all of it known."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from services.media.plans import EVENT, WEEKLY, Plan, WeekSpan
 from services.ss import timeline
 from services.ss.entry import CAMERA, GAP, SECOND, Entry, joins, spare
@@ -37,7 +39,7 @@ async def gapped(bench: Bench, seconds: float = 20) -> Entry:
     for n in range(3):
         await bench.feed(bench.camera.gop(50, gap=n == 0))
     await bench.recorder.finish()
-    (after,) = [one for one in bench.store.index.gaps(CHANNEL, 1, 9)]
+    (after,) = list(bench.store.index.gaps(CHANNEL, 1, 9))
     return after
 
 
@@ -56,8 +58,12 @@ def fill(
 
 def sources(bench: Bench) -> list[tuple[float, float, str, str]]:
     found = bench.store.library.within(CHANNEL, 0, NOON * 2)
-    return [(round((one.start - NOON) / SECOND, 1), round((one.end - NOON) / SECOND, 1), one.after, one.source)
-            for one in timeline.intervals(found, 0, NOON * 2)]  # fmt: skip
+    shown = timeline.intervals(found, 0, NOON * 2)
+    return [(_seconds(one.start), _seconds(one.end), one.after, one.source) for one in shown]
+
+
+def _seconds(at: int) -> float:
+    return round((at - NOON) / SECOND, 1)
 
 
 async def test_a_gop_that_was_cut_short_is_replaced_by_the_whole_of_it(bench: Bench) -> None:
@@ -68,7 +74,8 @@ async def test_a_gop_that_was_cut_short_is_replaced_by_the_whole_of_it(bench: Be
     fill(bench, after, groups, 0, (groups[1].print, b"back"))
     before, filled, behind = sources(bench)
     assert before == (0, 4, "gap", "")
-    assert filled[0] == 4 and filled[2:] == ("join", CAMERA)
+    assert filled[0] == 4
+    assert filled[2:] == ("join", CAMERA)
     assert behind[3] == ""
 
 
@@ -76,9 +83,9 @@ async def test_without_a_picture_that_is_known_again_nothing_overlaps(bench: Ben
     after = await gapped(bench)
     fill(bench, after, [group(n, 2 * n) for n in range(20)], NOON, (b"", b""))
     found = sources(bench)
-    assert all(one[1] <= other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
     assert found[1][3] == CAMERA
-    missing = sum(other[0] - one[1] for one, other in zip(found, found[1:], strict=False))
+    missing = sum(other[0] - one[1] for one, other in itertools.pairwise(found))
     assert missing <= 4
 
 
@@ -103,7 +110,9 @@ async def test_a_rebuilt_index_knows_what_was_fetched(bench: Bench) -> None:
 
 
 def test_gaps_leave_numbers_free_for_what_comes_between() -> None:
-    assert spare(0) > 4 and spare(3600 * SECOND) >= 120 and spare(10**15) == 4096
+    assert spare(0) > 4
+    assert spare(3600 * SECOND) >= 120
+    assert spare(10**15) == 4096
     one = Entry("c", 1, 0, SECOND, 1, "/r", GAP, RATE, ())
     assert not joins(one, replace(one, seq=2, start=SECOND, join=GAP))
     assert joins(one, replace(one, seq=9, start=SECOND, join=GAP, source=CAMERA))
