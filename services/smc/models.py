@@ -186,7 +186,7 @@ class RecordingPlan(Base):
     week: Mapped[list[list[dict[str, Any]]] | None] = mapped_column(JSON(none_as_null=True))
     pre_seconds: Mapped[int] = mapped_column(default=plans.PRE, server_default=str(plans.PRE))
     post_seconds: Mapped[int] = mapped_column(default=plans.POST, server_default=str(plans.POST))
-    fetch: Mapped[bool] = mapped_column(default=True, server_default="1")
+    fetch: Mapped[bool] = mapped_column("fetch_missing", default=True, server_default="1")
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(64))
 

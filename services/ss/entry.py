@@ -68,10 +68,14 @@ def spare(gap: int) -> int:
 
 
 def joins(earlier: Entry, later: Entry) -> bool:
-    """Whether a file follows another one without a gap; fetched footage closes what a name tells of."""
-    if CAMERA in (earlier.source, later.source) and later.join != CLOCK:
-        return abs(later.start - earlier.end) <= SECOND // 2
-    return later.join == JOINED and later.seq == earlier.seq + 1
+    """Whether a file follows another one without a gap; fetched footage closes what a name tells of.
+
+    A number is missing where a file of one GOP was replaced by the whole of it.
+    """
+    near = abs(later.start - earlier.end) <= SECOND // 2
+    if CAMERA in (earlier.source, later.source):
+        return near and later.join != CLOCK
+    return later.join == JOINED and (near or later.seq == earlier.seq + 1)
 
 
 def place(channel: str, seq: int, start: int, join: str) -> str:

@@ -1,5 +1,6 @@
 """A node whose clock is set by an hour, while it records and while DSS_SS is away: real processes."""
 
+import itertools
 import subprocess
 import time
 from pathlib import Path
@@ -39,5 +40,5 @@ def test_a_clock_that_is_set_by_an_hour_costs_no_picture_and_overwrites_nothing(
         assert losses([number for path in store.files("one") for number in numbers(path)]) == []
         assert all(path.stat().st_size == size for path, size in kept.items())
         assert [one["after"] for one in found] == ["gap", "clock", "clock"]
-        for earlier, later in zip(found, found[1:], strict=False):
+        for earlier, later in itertools.pairwise(found):
             assert later["start"] - earlier["end"] == pytest.approx(hours * 3_600_000, abs=1500)

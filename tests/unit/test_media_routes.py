@@ -29,15 +29,15 @@ from services.runtime.health import Health
 from services.runtime.live_token import LiveToken, sign_live
 from services.ss import api as ss
 from services.ss import control
-from services.ss.fetch.owed import Owed
-from services.ss.fetch.runner import Fetcher
-from services.ss.fetch.runner import Limits as FetchLimits
 from services.ss import rtsp_server as ss_rtsp
 from services.ss.exports import api as exports
 from services.ss.exports import collecting
 from services.ss.exports.runner import Runner
 from services.ss.exports.shelf import Shelf
 from services.ss.exports.shelf import limits as limits_of
+from services.ss.fetch.owed import Owed
+from services.ss.fetch.runner import Fetcher
+from services.ss.fetch.runner import Limits as FetchLimits
 from services.ss.plan import Plan
 from services.ss.retention import Quota
 from services.ss.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from services.media.plans import EVENT, WEEKLY, Plan, WeekSpan
 from services.ss import timeline
-from services.ss.entry import CAMERA, GAP, SECOND, Entry, joins, spare
+from services.ss.entry import CAMERA, GAP, JOINED, SECOND, Entry, joins, spare
 from services.ss.fetch import splice
 from services.ss.fetch.minutes import within
 from services.ss.fetch.owed import GAVE_UP, Owed
@@ -143,3 +143,20 @@ def test_of_a_week_only_the_minutes_that_are_recorded_always_are_owed() -> None:
     day = (WeekSpan(600, 660, "continuous"), WeekSpan(660, 700, "event"))
     found = within(Plan(WEEKLY, (day,) * 7), noon + 630 * 60 * SECOND, noon + 1440 * 60 * SECOND)
     assert [(a - noon, b - noon) for a, b in found] == [(630 * 60 * SECOND, 660 * 60 * SECOND)]
+
+
+async def test_on_a_disk_that_touches_its_reserve_nothing_is_begun_and_nothing_is_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = await gapped(bench)
+    before = sources(bench)
+    monkeypatch.setattr(bench.store.disks.all[0], "free", lambda: 0)
+    with pytest.raises(splice.FullError, match="no room that recording could spare"):
+        fill(bench, after, [group(n, 2 * n) for n in range(4)], 0, (group(1, 2).print, b""))
+    assert sources(bench) == before
+
+
+def test_a_file_whose_only_gop_came_again_leaves_no_gap_behind() -> None:
+    one = Entry("c", 3, 0, SECOND, 1, "/r", GAP, RATE, ())
+    assert joins(one, replace(one, seq=5, start=SECOND, join=JOINED))
+    assert not joins(one, replace(one, seq=5, start=3 * SECOND, join=JOINED))

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """A column with a value for every row, whose writers need not know of it."""
-    op.execute("ALTER TABLE recording_plans ADD COLUMN IF NOT EXISTS fetch BOOL NOT NULL DEFAULT 1")
+    op.execute("ALTER TABLE recording_plans ADD COLUMN IF NOT EXISTS fetch_missing BOOL NOT NULL DEFAULT 1")
 
 
 def downgrade() -> None:
