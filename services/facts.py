@@ -21,7 +21,9 @@ RENDERED = (
     *("dss_backup_key", "dss_backup_path", "dss_backup_keep", "dss_backup_time"),
     *("dss_lan_networks", "dss_password_profile", "dss_timezone"),
     *("dss_recording_paths", "dss_recording_days", "dss_recording_gigabytes"),
+    "dss_recording_encryption",
     *("dss_export_days", "dss_export_gigabytes"),
+    "dss_converted_streams",
 )
 """Variables of the inventory that the rendering, or a change at run time, reads by their own names."""
 PORTAL_CERTIFICATE = "portal_certificate"

@@ -29,6 +29,15 @@ KEYS = (
         "[/mnt/disk1/recordings, /mnt/disk2/recordings]",
     ),
     row(
+        "dss_recording_encryption",
+        "bool",
+        NODES,
+        False,
+        "Whether new recordings and exports are encrypted on their disks. What lies there stays as it is, "
+        "and all of it stays readable.",
+        "true",
+    ),
+    row(
         "dss_recording_days",
         "number",
         NODES,
@@ -61,6 +70,15 @@ KEYS = (
         "Gigabytes that exports may take on the first folder for recordings; recordings leave them free. If "
         "absent: a twentieth of that disk, 50 GB at most.",
         "200",
+    ),
+    row(
+        "dss_converted_streams",
+        "number",
+        NODES,
+        4,
+        "Camera streams that the node converts at once for browsers that cannot decode H.265; 0 for none. "
+        "Each takes up to one core, behind everything else.",
+        "8",
     ),
     row(
         "dss_portal_certificate",

@@ -144,6 +144,7 @@ export class Player {
   begin(mime) {
     this.video.dataset.mime = mime;
     if (!Source) return this.give("unsupported", noMedia());
+    if (this.loud && !Source.isTypeSupported(mime) && Source.isTypeSupported(silentType(mime))) return this.hush(mime);
     if (!Source.isTypeSupported(mime)) return this.give("unsupported", noCodec(mime));
     this.keepCounts();
     this.queue = [];
@@ -157,6 +158,13 @@ export class Player {
     this.video.src = this.url;
     source.addEventListener("sourceopen", () => source === this.source && this.openBuffer(mime), { once: true });
     this.awaitFrame();
+  }
+
+  /** Pictures without their sound, because that is all that this browser decodes. */
+  hush(mime) {
+    this.loud = false;
+    this.tell("mute", noSound(mime));
+    this.retry();
   }
 
   openBuffer(mime) {
@@ -273,6 +281,12 @@ export class Player {
   }
 }
 
+const silentType = (mime) => mime.replace(/,[^,"]*"$/, '"');
+const noSound = (mime) => ({
+  what: "This picture has no sound here.",
+  why: `This browser cannot decode ${mime}.`,
+  remedy: "Use a browser with that decoder.",
+});
 const noMedia = () => ({
   what: "This browser cannot show live pictures.",
   why: "It has no Media Source Extensions.",
@@ -281,7 +295,8 @@ const noMedia = () => ({
 const noCodec = (mime) => ({
   what: `This browser cannot decode ${codecName(mime)}.`,
   why: `The camera sends ${mime}.`,
-  remedy: "Choose the other stream, set the camera to H.264, or use a browser with that decoder.",
+  remedy: "Choose the other stream, set the camera to H.264, use a browser with that decoder, or have it converted.",
+  convertible: true,
 });
 const tooSlow = () => ({
   what: "This computer cannot keep up.",

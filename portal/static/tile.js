@@ -14,6 +14,9 @@ const LOOKS = { playing: "ok", connecting: "busy", waiting: "bad", refused: "bad
 const OTHERWISE = { what: "The picture was refused.", remedy: "It is tried again by itself." };
 const tiles = new WeakMap();
 
+const CONVERTED = "converted"; // the stream that the server makes for browsers that cannot decode the camera's
+const RATE_SPAN = 3000; // milliseconds over which its pictures are counted
+
 /** The tile that an element is part of. */
 export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
 
@@ -64,7 +67,7 @@ export class Tile {
     return [...channels].map((channel) => this.options.get(channel).cloneNode(true));
   }
 
-  /** Show a camera, "" for none; `choice` is auto, main or sub. */
+  /** Show a camera, "" for none; `choice` is auto, main, sub or converted. */
   set(channel, choice = "auto") {
     this.offer(channel);
     this.part("stream").value = choice;
@@ -181,7 +184,7 @@ export class Tile {
     title.textContent = problem?.what ?? WORDS[state] ?? "";
     const rest = document.createElement("span");
     rest.textContent = [problem?.why, problem?.remedy].filter(Boolean).join(" ");
-    box.replaceChildren(title, rest);
+    box.replaceChildren(title, rest, ...(problem?.convertible ? [this.conversion()] : []));
     box.hidden = state === "playing" || (state === "stopped" && !problem);
     this.part("snapshot").disabled = !["playing", "unsupported"].includes(state);
     const button = this.part("sound");
@@ -189,6 +192,32 @@ export class Tile {
     button.disabled = state !== "playing";
     button.setAttribute("aria-pressed", this.loud);
     this.tell();
+  }
+
+  /** The button that has the pictures converted; the choice is one of the tile's streams, so that it is kept with it. */
+  conversion() {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "btn", textContent: "Show a converted picture" });
+    button.addEventListener("click", () => {
+      this.part("stream").value = CONVERTED;
+      this.part("stream").dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    return button;
+  }
+
+  /** What a converted picture says of itself: it has fewer pictures than the camera sends. */
+  rate() {
+    const { stream, frames = "0" } = this.part("video").dataset;
+    const now = performance.now();
+    const since = this.counted;
+    if (stream !== CONVERTED || since?.video !== this.part("video")) {
+      this.counted = { video: this.part("video"), frames, now };
+      return;
+    }
+    if (now - since.now < RATE_SPAN || this.state !== "playing") return;
+    const each = Math.round(((frames - since.frames) * 1000) / (now - since.now));
+    this.part("which").textContent = `converted, about ${each} pictures a second`;
+    this.counted = { video: since.video, frames, now };
   }
 
   /** With sound, or without; a stream has it only for who asks. */
@@ -207,6 +236,7 @@ export class Tile {
   }
 
   tell() {
+    this.rate();
     const [state, look] = this.channel ? this.age() : ["", ""];
     const text = state && this.part("video").dataset.mute ? `${state}, no sound` : state;
     const part = this.part("age");

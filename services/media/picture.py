@@ -5,16 +5,14 @@ input ends or nothing has come for so long. A decoder that is led astray by what
 memory, ends this process and nothing else. `services.media.pictures` is the other end.
 """
 
-import contextlib
 import io
-import os
-import resource
 import select
 import struct
 import sys
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from services.media.worker import exactly, step_back
 
 if TYPE_CHECKING:
     from av import VideoCodecContext, VideoFrame
@@ -26,11 +24,8 @@ ANSWER = struct.Struct(">BI")
 CODECS = {"H264": b"h264", "H265": b"hevc"}
 MAX_UNIT = 8 * 1024 * 1024
 MAX_WIDTH = 8192
-_MEMORY = 1 << 30
 _PIXELS = 36_000_000
 _QUALITY = 3
-_NICE = 15
-"""How far it steps back behind relaying and recording."""
 
 
 def jpeg(codec: str, unit: bytes, width: int = 0, height: int = 0) -> bytes:
@@ -67,11 +62,11 @@ def _encoded(frame: "VideoFrame") -> bytes:
 def _serve(requests: int, answers: BinaryIO, idle: float) -> None:
     reader = io.FileIO(requests, closefd=False)
     while select.select([requests], [], [], idle)[0]:
-        head = _exactly(reader, REQUEST.size)
+        head = exactly(reader, REQUEST.size)
         if head is None:
             return
         codec, width, height, size = REQUEST.unpack(head)
-        unit = _exactly(reader, min(size, MAX_UNIT))
+        unit = exactly(reader, min(size, MAX_UNIT))
         if unit is None:
             return
         answers.write(_answer(codec.decode(), unit, width, height))
@@ -86,27 +81,9 @@ def _answer(codec: str, unit: bytes, width: int, height: int) -> bytes:
     return ANSWER.pack(good, len(body)) + body
 
 
-def _exactly(reader: io.FileIO, size: int) -> bytes | None:
-    """So many bytes; None when the other end has gone."""
-    parts = bytearray()
-    while len(parts) < size:
-        data = reader.read(size - len(parts))
-        if not data:
-            return None
-        parts += data
-    return bytes(parts)
-
-
 def main() -> None:
     """Serve until idle."""
-    # A unit's sandbox may refuse either; its own limits hold then.
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
-    # Where memory runs out, it is this process that goes, not the one that records.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    with contextlib.suppress(OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    step_back()
     _serve(sys.stdin.fileno(), sys.stdout.buffer, float(sys.argv[1]))
 
 

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Iterable
 
+from services.media import worker
 from services.media.picture import ANSWER, CODECS, MAX_UNIT, REQUEST
 
 LOG = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ def annex_b(units: Iterable[bytes | memoryview]) -> bytes:
 
 
 async def _started() -> Process:
-    words = (sys.executable, "-OO", "-m", "services.media.picture", str(IDLE_SECONDS))
-    # It decodes what strangers send: nothing of this service's environment is for it.
-    known = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=known)
+    words = worker.command("services.media.picture", str(IDLE_SECONDS))
+    return await asyncio.create_subprocess_exec(
+        *words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=worker.environment()
+    )

@@ -19,13 +19,14 @@ async def build(context: Context) -> None:
     """Put DSS_MTS together.
 
     Settings in seconds: `sub_idle_seconds` (30), `stall_seconds` (5), `refused_seconds` (600: pause after a
-    refused password).
+    refused password). `converted_streams` (4): how many are converted for browsers at once, 0 for none.
     """
     settings = context.service.settings
     patience = Patience(
         stall=float(settings.get("stall_seconds", 5)), refused=float(settings.get("refused_seconds", 600))
     )
-    hub = Hub(patience, idle=float(settings.get("sub_idle_seconds", 30)))
+    idle = float(settings.get("sub_idle_seconds", 30))
+    hub = Hub(patience, idle, int(settings.get("converted_streams", 4)))
     gate = Gate(context.node.name)
     dms = config.load_service("dms").ports["http"]
     assignment = Assignment(hub.take, gate, context.health, lambda: dms)

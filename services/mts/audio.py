@@ -1,8 +1,8 @@
-"""RTP payloads of sound to samples: AAC (RFC 3640, modes AAC-hbr and AAC-lbr) and Opus (RFC 7587)."""
+"""RTP payloads of sound to samples: AAC (RFC 3640, AAC-hbr and AAC-lbr), Opus (7587), G.711, L16 (3551)."""
 
 from abc import ABC, abstractmethod
 
-from services.mts import fmp4_sound
+from services.mts import flac, fmp4_sound
 from services.runtime.sdp import Media
 
 NAMES = {"MPEG4-GENERIC": "AAC", "PCMU": "G.711 (PCMU)", "PCMA": "G.711 (PCMA)", "OPUS": "Opus", "L16": "L16"}
@@ -10,6 +10,8 @@ _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 
 _MODES = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
 _SPECTRAL_BAND = (5, 29)
 _MAX_DESCRIBED = 64
+_HIGHEST = 48_000
+_SHORTEST = 16
 _LONGEST = 1 << 16
 """Ticks that a sample lasts at the most: one of 8 kHz on a clock of 90 kHz has 11,520."""
 
@@ -110,12 +112,41 @@ class Opus(Format):
         return [payload]
 
 
+class Plain(Format):
+    """G.711 and L16: the samples themselves, as FLAC, which every browser plays; a packet is a frame."""
+
+    codec = "flac"
+
+    def __init__(self, media: Media) -> None:
+        self._codec, self._channels, self.rate = media.codec, media.channels, media.clock_rate
+        if self._channels not in (1, 2) or not _RATES[-1] <= self.rate <= _HIGHEST:
+            raise FormatError(f"its {NAMES[self._codec]} has {self._channels} channels at {self.rate} Hz")
+        self.entry = fmp4_sound.flac_entry(
+            flac.stream_info(self.rate, self._channels), self.rate, self._channels
+        )
+        self._lasts(self.rate // 50)
+
+    def samples(self, payload: bytes, timestamp: int) -> list[bytes]:
+        plain = payload if self._codec == "L16" else flac.expanded(self._codec, payload)
+        count = len(plain) // (2 * self._channels)
+        if not _SHORTEST <= count <= flac.MOST:
+            return []
+        if count != self.duration:
+            self._lasts(count)
+        return [flac.frame(flac.parted(plain[: 2 * self._channels * count], self._channels))]
+
+    def _lasts(self, count: int) -> None:
+        self.duration, self.silence = count, flac.silence(count, self._channels)
+
+
 def format_of(media: Media) -> Format:
     """How to give this track to browsers; raises FormatError."""
     if media.codec == "MPEG4-GENERIC":
         return Aac(media)
     if media.codec == "OPUS":
         return Opus(media)
+    if media.codec in ("PCMU", "PCMA", "L16"):
+        return Plain(media)
     raise FormatError(f"it sends {NAMES.get(media.codec, media.codec)}, which no browser plays as it is")
 
 

@@ -1,4 +1,4 @@
-"""The second track of fragmented MP4: AAC (ISO/IEC 14496-1, -14) and Opus in ISOBMFF."""
+"""The second track of fragmented MP4: AAC (ISO/IEC 14496-1, -14), Opus and FLAC in ISOBMFF."""
 
 import struct
 
@@ -22,6 +22,12 @@ def opus_entry(channels: int) -> bytes:
     return _audible(
         b"Opus", 48_000, channels, box(b"dOps", struct.pack(">BBHIhB", 0, channels, 0, 48_000, 0, 0))
     )
+
+
+def flac_entry(stream_info: bytes, rate: int, channels: int) -> bytes:
+    """The `fLaC` sample entry with its `dfLa`: the one metadata block that is needed, marked as the last."""
+    block = b"\x80" + len(stream_info).to_bytes(3, "big") + stream_info
+    return _audible(b"fLaC", rate, channels, full(b"dfLa", 0, block))
 
 
 def added(segment: bytes, entry: bytes, timescale: int) -> bytes:

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from services.mts import converted
+from services.mts.converted import Converted, Places
 from services.mts.source import Patience, Refusals, Source
-from services.mts.stream import Key, Origin, Stream
+from services.mts.stream import BUSY, Key, Origin, Stream
+from services.mts.websocket import NO_PLACE, WAIT
 from services.runtime.errors import Problem
 
 LOG = logging.getLogger(__name__)
 
 WARM = "main"
+CONVERTED_SECONDS = 10.0
+"""So long a converted stream stays without a viewer."""
 _POLL_SECONDS = 0.01
 _SWEEP_SECONDS = 2.0
 
@@ -39,13 +44,15 @@ def channel_of(item: dict[str, Any]) -> Channel:
 class Hub:
     """Owns every stream and its source task."""
 
-    def __init__(self, patience: Patience, idle: float) -> None:
+    def __init__(self, patience: Patience, idle: float, places: int = 4) -> None:
+        """`idle`: seconds that a stream stays unwatched; `places`: how many are converted at once."""
         self.streams: dict[Key, Stream] = {}
         self._channels: dict[str, Channel] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._refusals = Refusals()
         self._patience = patience
         self._idle = idle
+        self._places = Places(places)
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """As `assign`, from the rows of `GET /channels`; raises KeyError or TypeError when one is none."""
@@ -67,6 +74,10 @@ class Hub:
             what = "There is no such stream on this node."
             raise Problem("stream-unknown", what, f"Channel {channel!r} has no stream {name!r} here.",
                           "Open the channel again from the portal.", status=404)  # fmt: skip
+        if name == converted.NAME and not self._places.most:
+            raise Problem("converting-off", "This picture is not converted here.",
+                          "This node is set to convert none (`converted_streams`).",
+                          "Choose another stream, or use a browser that decodes it.", status=503)  # fmt: skip
         stream = self._start((channel, name))
         stream.wanted_at = monotonic()
         return stream
@@ -76,6 +87,8 @@ class Hub:
         until = monotonic() + 2 * self._patience.handshake
         while stream.state == "connecting" and monotonic() < until:
             await asyncio.sleep(_POLL_SECONDS)
+        if stream.state == BUSY:
+            raise Problem("converting-busy", NO_PLACE, stream.reason, WAIT, status=503)
         if not stream.tracks:
             what, remedy = "The camera gives no picture now.", "Check the device on the Devices page."
             raise Problem("stream-not-playing", what, stream.reason, remedy, status=503)
@@ -84,7 +97,8 @@ class Hub:
         """Let go of on-demand streams that nobody has watched for a while; say which give no picture."""
         now = monotonic()
         for key, stream in list(self.streams.items()):
-            if key[1] != WARM and not stream.viewers and now - stream.wanted_at > self._idle:
+            idle = min(self._idle, CONVERTED_SECONDS) if key[1] == converted.NAME else self._idle
+            if key[1] != WARM and not stream.viewers and now - stream.wanted_at > idle:
                 LOG.info("stream %s/%s is let go: nobody watches", *key)
                 self._stop(key)
             else:
@@ -105,15 +119,28 @@ class Hub:
 
     def _origin(self, key: Key) -> Origin | None:
         channel = self._channels.get(key[0])
-        return channel.origins.get(key[1]) if channel else None
+        name = self._converts(key[0]) if key[1] == converted.NAME else key[1]
+        return channel.origins.get(name) if channel else None
+
+    def _converts(self, channel: str) -> str:
+        """Which stream of a channel is converted: the smaller one where there is one."""
+        return "sub" if self._origin((channel, "sub")) else WARM
 
     def _start(self, key: Key) -> Stream:
         origin = self._origin(key)
         if key not in self.streams and origin is not None:
             self.streams[key] = Stream(key, origin)
-            source = Source(self.streams[key], self._refusals, self._patience)
+            source = self._source(self.streams[key])
             self._tasks[key] = asyncio.create_task(source.run(), name="/".join(key))
         return self.streams[key]
+
+    def _source(self, stream: Stream) -> Source:
+        channel, name = stream.key
+        if name != converted.NAME:
+            return Source(stream, self._refusals, self._patience)
+        return Converted(
+            stream, self._patience, self._places, lambda: self.open(channel, self._converts(channel))
+        )
 
     def _stop(self, key: Key) -> None:
         self._tasks.pop(key).cancel()

@@ -10,13 +10,15 @@ from services.mts.chunk import RTP, Chunk
 from services.mts.intake import Tail
 from services.mts.mux import Muxer
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
-from services.mts.websocket import no_picture
+from services.mts.websocket import no_picture, no_place
 from services.runtime import rtsp
 from services.runtime.rtsp import Track
 
 MAX_GOP_BYTES = 16 * 1024 * 1024
 MAX_GOP_FRAMES = 1500
 
+BUSY = "busy"
+"""The state of a converted stream that waits for others to end."""
 WHY = {
     "connecting": "It has not been reached yet.",
     "online": "It is connected, but has sent nothing for some seconds.",
@@ -160,7 +162,8 @@ class Stream:
     def tell(self) -> None:
         """Called each few seconds: browsers hear why no frame has come since the last call."""
         if self.frames == self._told:
-            said = no_picture(WHY.get(self.state, WHY["online"]))
+            known = WHY.get(self.state, WHY["online"])
+            said = no_place(self.reason) if self.state == BUSY else no_picture(known)
             for live in self._lives:
                 live.tell(said)
         self._told = self.frames

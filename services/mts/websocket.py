@@ -37,9 +37,18 @@ def no_picture(why: str) -> bytes:
     return _note("No picture from the camera.", why, remedy, "picture")
 
 
+NO_PLACE = "No more pictures can be converted now."
+WAIT = "It comes by itself as soon as another one ends; a browser that decodes H.265 needs none."
+
+
+def no_place(why: str) -> bytes:
+    """A message for people: the node converts as many streams as it may."""
+    return _note(NO_PLACE, why, WAIT, "picture")
+
+
 def no_sound(why: str) -> bytes:
     """A message for people: there is a picture, but no sound."""
-    remedy = "Set the camera's sound to AAC or Opus; players that use RTSP hear it as it is."
+    remedy = "Set it to AAC of one or two channels, G.711 or Opus; players that use RTSP hear it as it is."
     return _note("This picture has no sound here.", why, remedy, "sound")
 
 

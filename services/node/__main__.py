@@ -156,6 +156,15 @@ def backup(_args: argparse.Namespace) -> int:
     return 0
 
 
+def recording_key(args: argparse.Namespace) -> int:
+    """list and new."""
+    from services.node import recording_keys
+
+    found = recording_keys.listing() if args.action == "list" else [recording_keys.renew().as_json()]
+    print("\n".join(found))
+    return 0
+
+
 def password(args: argparse.Namespace) -> int:
     """Set a new password for an account of the platform; it is asked for, or read from standard input."""
     from services.node import password as passwords
@@ -228,6 +237,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true")
     _release_words(add("release", release, "releases on this node, and changing between them"))
     add("backup", backup, "write an encrypted backup of this node now")
+    one = add("recording-key", recording_key, "keys for encrypted recordings: list them, use a new one")
+    one.add_argument("action", choices=("list", "new"))
     one = add("password", password, "on main: set a new password for an account of the platform")
     one.add_argument("account")
     one = add("support", support, "collect logs, states and settings, without secrets, into one file")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
-from services import sealed
+from services import recording_keys, sealed
 from services.node import backup_record, files, units
 from services.node.backup_record import Run
 from services.node.report import Report
@@ -161,10 +161,17 @@ def restore_files(archive: Path, check: bool = False) -> Report:
                 assert content is not None
                 if not check:
                     _folder(files.ETC / parts[1])
-                    files.write(files.ETC / parts[1] / parts[2], content.read(), member.mode & 0o777)
+                    _put(files.ETC / parts[1] / parts[2], content.read(), member.mode & 0o777)
                 report.add(f"{parts[1]}/{parts[2]}")
         report.add("certificate of the portal", _restore_choice(source, check))
     return report
+
+
+def _put(path: Path, data: bytes, mode: int) -> None:
+    # A host that has recorded since keeps its own keys, too: nothing else can read those recordings.
+    if path.name == recording_keys.NAME:
+        data = recording_keys.united(path, data)
+    files.write(path, data, mode)
 
 
 def _restore_choice(source: tarfile.TarFile, check: bool) -> bool:

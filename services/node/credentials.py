@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from services import recording_keys
 from services.node import files
 from services.node.report import Report
 
@@ -29,7 +30,11 @@ def _signing_key() -> str:
     )
 
 
-EVERY_NODE: dict[str, Callable[[], str]] = {"node-token": _word}
+def _recording_key() -> str:
+    return recording_keys.written([recording_keys.new()])
+
+
+EVERY_NODE: dict[str, Callable[[], str]] = {"node-token": _word, recording_keys.NAME: _recording_key}
 ON_MAIN: dict[str, Callable[[], str]] = {
     "db-smc": _word,
     "redis": _word,

@@ -16,7 +16,7 @@ from services.smc.accounts import Account
 from services.smc.store import unit_of_work
 
 SIZES = (1, 4, 9, 16, 25, 36)
-STREAMS = ("auto", "main", "sub")
+STREAMS = ("auto", "main", "sub", "converted")
 MOST = 32
 LONGEST_NAME = 64
 CHANNEL = re.compile(r"[A-Za-z0-9-]{1,20}")
@@ -135,7 +135,10 @@ def _check(name: str, size: int, tiles: Sequence[Tile]) -> None:
         _wrong(f"{len(tiles)} tiles are more than {size}.", "Give at most one for each picture.")
     for one in tiles:
         if (one.channel and not CHANNEL.fullmatch(one.channel)) or one.stream not in STREAMS:
-            _wrong("A tile names no channel, or no stream.", "Give a channel's id, and auto, main or sub.")
+            _wrong(
+                "A tile names no channel, or no stream.",
+                f"Give a channel's id, and one of {', '.join(STREAMS)}.",
+            )
 
 
 def _wrong(why: str, remedy: str) -> None:

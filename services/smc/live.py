@@ -14,6 +14,8 @@ from services.smc.accounts import Account
 
 VALID = 30
 STREAMS = ("main", "sub")
+CONVERTED = "converted"
+"""Small H.264 that a node makes of any camera."""
 GATEWAY_SCOPE = "gateway/"
 
 
@@ -84,12 +86,16 @@ def _permitted(
     """A token, the stream it is for, and the node that has it; written to the audit log."""
     account.need("live.view")
     row = known(session, channel)
-    if stream not in row.streams.split(","):
-        stream = "main"
+    stream = offered(row, stream)
     node = ready(session, carrying(session, row).node)
     audit.write(session, action, f"{row.name} ({channel})", actor=account.name, source=account.source,
                 details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
     return token_for(account.name, channel, node.name), stream, node
+
+
+def offered(row: models.Channel, stream: str) -> str:
+    """That stream of a channel; its main stream where it has none of the name."""
+    return stream if stream in (*row.streams.split(","), CONVERTED) else STREAMS[0]
 
 
 def known(session: Session, channel: str, lock: bool = False) -> models.Channel:

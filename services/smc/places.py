@@ -64,7 +64,7 @@ def where(session: Session, channel: str, stream: str, asker: str, user: str = "
     """
     row = live.known(session, channel)
     account = _account(session, user) if user else None
-    stream = stream if stream in row.streams.split(",") else live.STREAMS[0]
+    stream = live.offered(row, stream)
     found = {one.name: one for one in (nodes.get(session, live.carrying(session, row).node),)}
     chosen = choose([_candidate(one) for one in found.values()])
     node = found[chosen.node]

@@ -64,7 +64,8 @@ def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list
             }
             for one in plan.recorders.values()
         ]
-        return web.json_response({"recorders": rows, "folders": store.facts()})
+        encryption = await asyncio.to_thread(store.encryption)
+        return web.json_response({"recorders": rows, "folders": store.facts(), "encryption": encryption})
 
     return [
         web.get("/play/{channel}", play),

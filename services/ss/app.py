@@ -12,7 +12,7 @@ from services.media.gate import Gate
 from services.media.rtsp_server import Limits
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
-from services.ss import api, control, retention, rtsp_server
+from services.ss import api, control, retention, rtsp_server, sealing
 from services.ss.exports import api as exports_api
 from services.ss.exports import collecting, shelf
 from services.ss.exports.runner import Runner
@@ -31,11 +31,13 @@ async def build(context: Context) -> None:
     """Put DSS_SS together.
 
     Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (none: no
-    limit), `alarm_seconds`, `file_seconds` (60), `export_days` (7), `export_gigabytes` (a share of the disk),
+    limit), `encryption` (of new files), `alarm_seconds`, `file_seconds` (60), `export_days` (7),
+    `export_gigabytes` (a share of the disk),
     `fetch_speed` (2), `fetch_devices` (2), `fetch_retry_seconds` (10).
     """
     settings = context.service.settings
     roots = [str(one) for one in settings.get("folders") or [context.node.install_path / "recordings"]]
+    sealing.use(bool(settings.get("encryption")))
     store = Store(roots, config.state_dir(), retention.quota(settings), context.health)
     store.file_seconds = float(settings.get("file_seconds", store.file_seconds))
     await asyncio.to_thread(store.recover)

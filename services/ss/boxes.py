@@ -1,10 +1,10 @@
 """Reading recorded files back: fragments in the layout of services.mts.fmp4, checked to the last sample."""
 
 import json
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.media.plans import CONTINUOUS, KINDS
 from services.ss.entry import CAMERA, Gop
@@ -17,6 +17,15 @@ _FRAME = struct.Struct(">Q8xI8xIII")
 _NTP_EPOCH = 2_208_988_800
 _PEEK = 256
 _MOST_HEAD = 256 * 1024
+
+
+class Source(Protocol):
+    """The bytes of a file, as storage.Plain gives them."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, size: int, offset: int) -> bytes: ...
 
 
 class TornError(ValueError):
@@ -63,15 +72,15 @@ def note(mime: str, timescale: int, kind: str = CONTINUOUS, source: str = "") ->
     return (8 + len(text)).to_bytes(4, "big") + b"free" + text
 
 
-def head(file: int) -> Head:
-    """The beginning of an open file; TornError if it is not whole."""
+def head(file: Source) -> Head:
+    """The beginning of a file; TornError if it is not whole."""
     position, init = 0, b""
     for kind in (b"ftyp", b"moov", b"free"):
-        begin = os.pread(file, 8, position)
+        begin = file.read(8, position)
         size = int.from_bytes(begin[:4], "big")
         if begin[4:] != kind or not 8 < size < _MOST_HEAD:
             raise TornError("it does not begin with a whole init segment")
-        box = os.pread(file, size, position)
+        box = file.read(size, position)
         if len(box) != size:
             raise TornError("it ends inside its init segment")
         init += box if kind != b"free" else b""
@@ -87,9 +96,9 @@ def head(file: int) -> Head:
         raise TornError("it does not say what it holds") from error
 
 
-def scan(file: int) -> Scan:
+def scan(file: Source) -> Scan:
     """Read every fragment's header, and the samples' own lengths; stops at the first that is not whole."""
-    start, size = head(file), os.fstat(file).st_size
+    start, size = head(file), file.size
     gops: list[Gop] = []
     end, end_tick = start.size, 0
     try:
@@ -106,10 +115,10 @@ def scan(file: int) -> Scan:
     return Scan(start, tuple(gops), end_tick, end)
 
 
-def frames(file: int, start: int, size: int) -> Iterator[Frame]:
+def frames(file: Source, start: int, size: int) -> Iterator[Frame]:
     """Fragment by fragment; TornError where they stop being whole."""
     while start < size:
-        frame = _frame(os.pread(file, _PEEK, start), start, size)
+        frame = _frame(file.read(_PEEK, start), start, size)
         _check_sample(file, frame)
         yield frame
         start = frame.end
@@ -169,13 +178,13 @@ def _arrival(ntp: int) -> int:
     return (seconds - _NTP_EPOCH) * 1_000_000 + (rest * 1_000_000 + (1 << 31) >> 32)
 
 
-def _check_sample(file: int, frame: Frame) -> None:
+def _check_sample(file: Source, frame: Frame) -> None:
     """Each NAL unit of the sample has a length, and together they fill it: pages of zeros do not."""
-    data = os.pread(file, _PEEK, frame.offset)
+    data = file.read(_PEEK, frame.offset)
     base = STAMP_SIZE if frame.at else 0
     position = frame.offset + base + int.from_bytes(data[base : base + 4], "big") + 8
     while position < frame.end:
-        length = int.from_bytes(os.pread(file, 4, position), "big")
+        length = int.from_bytes(file.read(4, position), "big")
         position += 4 + length
         if not length or position > frame.end:
             raise TornError(f"the picture at {frame.offset} is not whole")

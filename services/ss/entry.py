@@ -18,7 +18,9 @@ SECOND, MILLI = 1_000_000, 1000
 LATEST = 2**62
 """Microseconds; the latest moment since 1970 leaves some room for sums in what the index can hold."""
 CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})(\d{6})Z-([cgs])\.mp4")
+PLAIN, SEALED = ".mp4", ".sealed"
+"""How names end; releases that cannot decrypt leave alone what they do not know."""
+_NAME = re.compile(r"(\d{8})-(\d{8}T\d{6})(\d{6})Z-([cgs])(?:\.mp4|\.sealed)")
 _GOP = struct.Struct(">IIIH")
 
 
@@ -36,8 +38,9 @@ class Gop:
 class Entry:
     """One file, from `start` to before `end` (microseconds since 1970); `seq` counts the channel's files.
 
-    `kind` is why it was recorded: continuous, event or manual. `source` is CAMERA for what was fetched, else
-    empty.
+    `kind` is why it was recorded: continuous, event or manual. `parts` is the table of an encrypted one (see
+    storage.Sealed), else empty; `size` and offsets count what is in it. Without GOPs it cannot be read now.
+    `source` is CAMERA for what was fetched, else empty.
     """
 
     channel: str
@@ -50,12 +53,15 @@ class Entry:
     timescale: int
     gops: tuple[Gop, ...]
     kind: str = CONTINUOUS
+    parts: bytes = b""
     source: str = ""
 
     @property
     def path(self) -> Path:
         """Where it lies."""
-        return Path(self.root) / place(self.channel, self.seq, self.start, self.join)
+        return Path(self.root) / place(
+            self.channel, self.seq, self.start, self.join, SEALED if self.parts else PLAIN
+        )
 
     def ended(self, end: int) -> "Entry":
         """The same, with another end."""
@@ -78,11 +84,11 @@ def joins(earlier: Entry, later: Entry) -> bool:
     return later.join == JOINED and (near or later.seq == earlier.seq + 1)
 
 
-def place(channel: str, seq: int, start: int, join: str) -> str:
+def place(channel: str, seq: int, start: int, join: str, suffix: str = PLAIN) -> str:
     """Path below a storage folder; 1000 files share a folder, so that listing the newest one is quick."""
     seconds, rest = divmod(start, SECOND)
     day = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
-    return f"{channel}/{seq // PER_FOLDER:05d}/{seq:08d}-{day}{rest:06d}Z-{join}.mp4"
+    return f"{channel}/{seq // PER_FOLDER:05d}/{seq:08d}-{day}{rest:06d}Z-{join}{suffix}"
 
 
 def named(name: str) -> tuple[int, int, str] | None:

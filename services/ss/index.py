@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from services.recording_keys import ID_SIZE
 from services.ss.entry import Entry, pack, unpack
 
 LOG = logging.getLogger(__name__)
@@ -17,18 +18,18 @@ CREATE TABLE IF NOT EXISTS files (
   channel TEXT NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   size INTEGER NOT NULL, root TEXT NOT NULL, "join" TEXT NOT NULL, timescale INTEGER NOT NULL,
   gops BLOB NOT NULL, kind TEXT NOT NULL DEFAULT 'continuous', locked INTEGER NOT NULL DEFAULT 0,
-  source TEXT NOT NULL DEFAULT '', PRIMARY KEY (channel, seq)) WITHOUT ROWID;
+  parts BLOB NOT NULL DEFAULT x'', source TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (channel, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_start ON files (channel, start);
 CREATE INDEX IF NOT EXISTS by_age ON files (root, start);
 """
-ADDED = (
-    "kind TEXT NOT NULL DEFAULT 'continuous'",
-    "locked INTEGER NOT NULL DEFAULT 0",
-    "source TEXT NOT NULL DEFAULT ''",
-)
+ADDED = ("kind TEXT NOT NULL DEFAULT 'continuous'", "locked INTEGER NOT NULL DEFAULT 0",
+         "parts BLOB NOT NULL DEFAULT x''", "source TEXT NOT NULL DEFAULT ''")  # fmt: skip
 """Columns that the table of an earlier release lacks."""
 DELETABLE = "CREATE INDEX IF NOT EXISTS deletable ON files (root, start) WHERE locked = 0"
-COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, source'
+COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, parts, source'
+READABLE = "gops <> x''"
+"""Of the others nothing is known but that they take room: their key is missing, or they are damaged."""
 LONGEST = 3600 * 1_000_000
 """No file is longer, in microseconds: bounds the search for those that reach into a span."""
 
@@ -51,9 +52,9 @@ class Index:
         with self._lock, self._base:
             # Asked in here: a lock made meanwhile is either heard now, or marks these rows afterwards.
             rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
-                     e.kind, e.source, self._locked(e)) for e in entries]  # fmt: skip
+                     e.kind, e.parts, e.source, self._locked(e)) for e in entries]  # fmt: skip
             self._base.executemany(
-                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 rows,
             )
 
@@ -82,20 +83,21 @@ class Index:
 
     def following(self, channel: str, seq: int) -> Entry | None:
         """The file recorded next after number `seq`."""
-        return self._one("channel = ? AND seq > ? ORDER BY seq", channel, seq)
+        return self._one(f"channel = ? AND seq > ? AND {READABLE} ORDER BY seq", channel, seq)
 
     def preceding(self, channel: str, seq: int) -> Entry | None:
         """The file before number `seq`."""
-        return self._one("channel = ? AND seq < ? ORDER BY seq DESC", channel, seq)
+        return self._one(f"channel = ? AND seq < ? AND {READABLE} ORDER BY seq DESC", channel, seq)
 
     def within(self, channel: str, start: int, end: int) -> list[Entry]:
         """Files that have something of [start, end), as they were recorded."""
-        where = 'channel = ? AND start > ? AND start < ? AND "end" > ? ORDER BY seq'
+        where = f'channel = ? AND start > ? AND start < ? AND "end" > ? AND {READABLE} ORDER BY seq'
         return self._rows(where, channel, start - LONGEST, end, start)
 
     def amount(self, channel: str, start: int, end: int) -> int:
         """About how many bytes [start, end) takes: of a file that reaches out of it, its share."""
         query = 'SELECT size, start, "end" FROM files WHERE channel = ? AND start > ? AND start < ?'
+        query += f" AND {READABLE}"
         with self._lock:
             rows = self._base.execute(query, (channel, start - LONGEST, end)).fetchall()
         shares = (
@@ -107,7 +109,7 @@ class Index:
 
     def next_start(self, channel: str, moment: int) -> Entry | None:
         """The file that begins first after a moment."""
-        return self._one("channel = ? AND start > ? ORDER BY start", channel, moment)
+        return self._one(f"channel = ? AND start > ? AND {READABLE} ORDER BY start", channel, moment)
 
     def oldest(self, root: str, count: int) -> list[Entry]:
         """The oldest files of a storage folder that are not locked."""
@@ -126,10 +128,16 @@ class Index:
             return [row[0] for row in self._base.execute("SELECT DISTINCT channel FROM files")]
 
     def numbers(self, channel: str, low: int, high: int) -> dict[int, str]:
-        """Which files of [low, high) are known, with the storage folder of each."""
-        query = "SELECT seq, root FROM files WHERE channel = ? AND seq >= ? AND seq < ?"
+        """Which files of [low, high) are known and can be read, with the storage folder of each."""
+        query = f"SELECT seq, root FROM files WHERE channel = ? AND seq >= ? AND seq < ? AND {READABLE}"  # noqa: S608
         with self._lock:
             return dict(self._base.execute(query, (channel, low, high)).fetchall())
+
+    def by_key(self) -> dict[str, int]:
+        """How many files need each key, by its id in hex; "" for those that are not encrypted."""
+        query = f"SELECT substr(parts, 1, {ID_SIZE}), COUNT(*) FROM files GROUP BY 1"  # noqa: S608
+        with self._lock:
+            return {bytes(id or b"").hex(): count for id, count in self._base.execute(query)}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -173,8 +181,10 @@ class Index:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    channel, seq, start, end, size, root, join, timescale, gops, kind, source = row
-    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind, source)
+    channel, seq, start, end, size, root, join, timescale, gops, kind, parts, source = row
+    return Entry(
+        channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind, parts, source
+    )
 
 
 def _add_columns(base: sqlite3.Connection) -> None:

@@ -8,6 +8,9 @@ from services.ss.index import Index
 from services.ss.locks import Locks
 from services.ss.segment import Segment
 
+NEVER = 2**62
+"""No file has a number so high."""
+
 LOG = logging.getLogger(__name__)
 
 
@@ -83,7 +86,7 @@ class Library:
 
     def newest(self, channel: str) -> Entry | None:
         """What was recorded last of a channel."""
-        return self._live(channel) or self.index.last(channel)
+        return self._live(channel) or self.index.preceding(channel, NEVER)
 
     def again(self, entry: Entry) -> Entry | None:
         """A file as it is now; None if it was deleted."""

@@ -17,6 +17,7 @@ from services.ss.by_clock import ByClock
 from services.ss.entry import MILLI
 from services.ss.library import Library
 from services.ss.reader import Place
+from services.ss.sealing import KeyMissingError
 from services.ss.thumbnails import Thumbnails
 from services.ss.timeline import Interval
 
@@ -85,6 +86,11 @@ class Viewing:
                 break
             try:
                 read = await asyncio.to_thread(self._read, place)
+            except KeyMissingError:
+                self._place = await asyncio.to_thread(
+                    reader.find, self._library, self._channel, place.entry.end
+                )
+                continue
             except (OSError, TornError):
                 # Deleted a moment ago, to make room: go on with what is there.
                 self._place = await asyncio.to_thread(reader.find, self._library, self._channel, place.end)

@@ -1,10 +1,9 @@
 """Reading recordings GOP by GOP, as recorded and across files, with decode times made to fit."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.ss import boxes
+from services.ss import boxes, storage
 from services.ss.boxes import Head
 from services.ss.entry import SECOND, Entry
 from services.ss.library import Library
@@ -94,8 +93,8 @@ def settled(library: Library, place: Place) -> Place | None:
 def whole(place: Place) -> tuple[bytearray, list[boxes.Frame]]:
     """A GOP as it was recorded; raises OSError or boxes.TornError."""
     offset, size = place.bytes
-    with opened(place.entry) as file:
-        data = bytearray(os.pread(file.number, size, offset))
+    with storage.opened(place.entry) as file:
+        data = bytearray(file.read(size, offset))
     if not size or len(data) != size:
         raise boxes.TornError(f"{place.entry.path} is shorter than it was")
     return data, list(boxes.parse(data))
@@ -120,8 +119,8 @@ class Reader:
 
     def head(self, entry: Entry) -> Head:
         """The beginning of a file; raises OSError or boxes.TornError."""
-        with opened(entry) as file:
-            return boxes.head(file.number)
+        with storage.opened(entry) as file:
+            return boxes.head(file)
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
@@ -142,19 +141,6 @@ class Reader:
     def end_tick(self) -> int:
         """Where the last GOP ended, in ticks from the origin."""
         return self._end_tick
-
-
-class opened:  # noqa: N801 - read as a word
-    """A file for reading, closed at the end."""
-
-    def __init__(self, entry: Entry) -> None:
-        self.number = os.open(entry.path, os.O_RDONLY)
-
-    def __enter__(self) -> "opened":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.number)
 
 
 def places(library: Library, channel: str, start: int, end: int) -> Iterator[Place]:

@@ -1,15 +1,16 @@
 """At start: make files and index agree, and cut back what a power cut left to its last whole frame."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from services.ss import boxes
+from services.ss import boxes, storage
 from services.ss.boxes import TornError
 from services.ss.entry import CHANNEL, PER_FOLDER, SECOND, Entry, named
-from services.ss.index import Index
+from services.ss.index import LONGEST, Index
+from services.ss.sealing import DamagedError, KeyMissingError
 
 LOG = logging.getLogger(__name__)
 
@@ -58,19 +59,17 @@ def _files(folder: Path) -> dict[int, tuple[Path, int, str]]:
 
 def restored(path: Path, root: str, channel: str, seq: int, start: int, join: str) -> Entry | None:
     """The entry of a file, read from the file; cut back to whole frames, or taken away if there are none."""
+    bare = Entry(channel, seq, start, start, 0, root, join, 1, ())
     try:
-        file = os.open(path, os.O_RDWR)
-    except OSError as error:
-        LOG.error("%s cannot be opened: %s", path, error)
-        return None
-    try:
-        found = boxes.scan(file)
-        if not found.gops:
-            raise TornError("it holds no whole picture")
-        if os.fstat(file).st_size != found.size:
-            LOG.warning("%s is cut back to its last whole picture", path)
-            os.ftruncate(file, found.size)
-            os.fsync(file)
+        with storage.found(path, write=True) as file:
+            found = boxes.scan(file)
+            if not found.gops:
+                raise TornError("it holds no whole picture")
+            if file.cut(found.size):
+                LOG.warning("%s is cut back to its last whole picture", path)
+            parts = file.parts
+    except (KeyMissingError, DamagedError) as reason:
+        return _unreadable(path, bare, reason)
     except TornError as reason:
         LOG.warning("%s is taken away: %s", path, reason)
         with suppress(OSError):
@@ -79,13 +78,24 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
     except OSError as error:
         LOG.error("%s cannot be read: %s", path, error)
         return None
-    finally:
-        os.close(file)
     last = found.gops[-1]
     end = last.at + (found.end_tick - last.tick) * SECOND // found.head.timescale
     head = found.head
-    return Entry(channel, seq, start, end, found.size, root, join, head.timescale, found.gops, head.kind,
-                 head.source)  # fmt: skip
+    return replace(bare, end=end, size=found.size, timescale=head.timescale, gops=found.gops, kind=head.kind,
+                   parts=parts, source=head.source)  # fmt: skip
+
+
+def _unreadable(path: Path, bare: Entry, reason: Exception) -> Entry | None:
+    """By this entry an encrypted file that cannot be read counts, is locked, and goes when it is the oldest.
+
+    It may last as long as any.
+    """
+    LOG.error("%s is kept, and cannot be read: %s", path, reason)
+    try:
+        return replace(bare, end=bare.start + LONGEST, size=path.stat().st_size, parts=storage.key_id(path))
+    except OSError as error:
+        LOG.error("%s cannot be read: %s", path, error)
+        return None
 
 
 def _channels(roots: list[str]) -> Iterator[tuple[str, str, list[str]]]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+from services.media.packets import Packets, Piece, with_sets
 from services.ss import reader, samples
 from services.ss.axis import Axis, Pace
 from services.ss.boxes import TornError
 from services.ss.library import Library
 from services.ss.orders import Cursor, Order
-from services.ss.packets import Packets, Piece, with_sets
 from services.ss.reader import Place, Reader
 from services.ss.samples import Sample
 from services.ss.video import CLOCK_RATE, PAYLOAD_TYPE, Video, video

@@ -1,11 +1,10 @@
 """The pictures of a GOP, taken out of the file as they were recorded; blocking."""
 
-import os
 from dataclasses import dataclass
 
-from services.ss import boxes
+from services.ss import boxes, storage
 from services.ss.boxes import Frame, TornError
-from services.ss.reader import Place, opened
+from services.ss.reader import Place
 from services.ss.video import CLOCK_RATE
 
 SLICE = 256 * 1024
@@ -39,9 +38,9 @@ def fragments(place: Place, offset: int) -> tuple[bytes, list[Frame]]:
     """Whole fragments from `offset` of a GOP on, as many as one slice holds, or one that is longer."""
     begin, size = place.bytes
     wanted, left = SLICE, size - offset
-    with opened(place.entry) as file:
+    with storage.opened(place.entry) as file:
         while True:
-            data = os.pread(file.number, min(wanted, left), begin + offset)
+            data = file.read(min(wanted, left), begin + offset)
             if len(data) < min(wanted, left):
                 raise TornError(f"{place.entry.path} is shorter than it was")
             if frames := _whole(data, whole=wanted >= left):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from services.media.batch import Batch
 from services.node.files import sync_folder
-from services.ss import boxes
+from services.ss import boxes, storage
 from services.ss.entry import SECOND, Entry, Gop
+from services.ss.storage import Sealer
 
 
 class Segment:
@@ -17,18 +18,19 @@ class Segment:
 
     def __init__(self, first: Entry, head: bytes) -> None:
         """Make the file of an entry without GOPs; raises OSError, and leaves nothing then."""
-        self._first = first
+        self._sealer = Sealer.of(first)
+        self._first = self._with_parts(first)
         self._lock = threading.Lock()
         self._gops: list[Gop] = []
         self._end_tick = 0
-        self.size = 0
+        self.size = self._written = 0
         self._dirty = self._new = True
-        path = first.path
+        path = self.path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         try:
-            self._write([head])
-            self.size = len(head)
+            self._write(head)
+            self._grow(len(head))
         except OSError:
             self.discard()
             raise
@@ -42,7 +44,7 @@ class Segment:
         """What it holds by now."""
         with self._lock:
             gops, end_tick, size = tuple(self._gops), self._end_tick, self.size
-        one = self._first
+            one = self._with_parts(self._first)
         end = one.start
         if gops:
             end = gops[-1].at + max(0, end_tick - gops[-1].tick) * SECOND // one.timescale
@@ -50,14 +52,14 @@ class Segment:
 
     def append(self, batch: Batch) -> None:
         """Write a batch; on OSError the file is as it was before."""
-        self._write([batch.body])
+        self._write(batch.body)
         with self._lock:
             if batch.key:
                 self._gops.append(Gop(self.size, batch.at, batch.first, batch.frames))
             else:
                 last = self._gops[-1]
                 self._gops[-1] = Gop(last.offset, last.at, last.tick, last.frames + batch.frames)
-            self.size += len(batch.body)
+            self._grow(len(batch.body))
             self._end_tick = batch.end
 
     def sync(self) -> None:
@@ -89,7 +91,17 @@ class Segment:
             os.close(self._file)
             self._file = -1
 
-    def _write(self, parts: list[bytes | memoryview]) -> None:
+    def _with_parts(self, entry: Entry) -> Entry:
+        return replace(entry, parts=self._sealer.parts) if self._sealer else entry
+
+    def _grow(self, length: int) -> None:
+        self.size += length
+        if self._sealer:
+            self._sealer.wrote(length)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        """Add `data` with one call; on OSError the file is as it was before."""
+        parts = self._sealer.seal(self.size, data) if self._sealer else [data]
         wanted = sum(len(part) for part in parts)
         try:
             written = os.writev(self._file, parts)
@@ -99,8 +111,9 @@ class Segment:
                 written += os.write(self._file, rest)
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._file, self.size)
+                os.ftruncate(self._file, self._written)
             raise
+        self._written += wanted
         self._dirty = True
 
 
@@ -115,5 +128,5 @@ def shorten(entry: Entry) -> Entry | None:
         entry.path.unlink(missing_ok=True)
         return None
     last = entry.gops[-1]
-    os.truncate(entry.path, last.offset)
-    return replace(entry, end=last.at, size=last.offset, gops=entry.gops[:-1])
+    left = storage.shortened(entry, last.offset)
+    return replace(left, end=last.at, gops=entry.gops[:-1])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime.health import Health
-from services.ss import recovery
+from services.ss import recovery, sealing
 from services.ss.disks import Disks
 from services.ss.index import Index
 from services.ss.library import Library
@@ -50,6 +50,7 @@ class Store:
         """The older files, beside recording; then keep room until cancelled."""
         await asyncio.to_thread(recovery.rest, self.index, self._roots)
         LOG.info("the index agrees with the files")
+        self._tell_missing(await asyncio.to_thread(self.index.by_key))
         self.checked.set()
         await self.retention.run()
 
@@ -57,6 +58,7 @@ class Store:
         """Make what is written survive a power cut, every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(SYNC_SECONDS)
+            self._tell_damaged()
             for one in self.library.segments():
                 disk = self.disks.of(one.entry.root)
                 if disk is None:
@@ -72,6 +74,26 @@ class Store:
             disk.root: {"used": disk.used, "locked": disk.locked, "resting": disk.resting}
             for disk in self.disks.all
         }
+
+    def encryption(self) -> dict[str, Any]:
+        """Whether new files are encrypted, the ids of the keys, files by the id of their key; blocking."""
+        key = sealing.writing()
+        return {
+            "on": key is not None, "key": key.id.hex() if key else "", "keys": sealing.held(),
+            "files": self.index.by_key(), "damaged": sealing.damaged(),
+        }  # fmt: skip
+
+    def _tell_missing(self, files: dict[str, int]) -> None:
+        lost = {id: count for id, count in files.items() if id and id not in sealing.held()}
+        text = ", ".join(f"{count} files need the key {id}" for id, count in lost.items())
+        told = f"Recordings cannot be read: {text}, which this node lacks. Restore its keys from a backup."
+        self._health.alarm("recording keys", told if lost else "")
+
+    def _tell_damaged(self) -> None:
+        found = sealing.damaged()
+        if found:
+            text = f"{len(found)} files were altered or damaged on their disk, the last one is {found[-1]}."
+            self._health.alarm("damaged", text)
 
     def lock(self, channel: str, start: int, end: int, note: str, by: str) -> Lock:
         """Keep a span (microseconds since 1970) from being deleted; blocking. Problem if it cannot be."""

@@ -18,6 +18,7 @@ RECORD_SECONDS, RECORD_WARM_UP = 6.0, 3.0
 MANY = 20
 """From so many cameras on, what a service costs without any matters no more."""
 NODE_CAMERAS, NODE_VIEWERS, NODE_SECONDS = 100, 20, 30.0
+ENCRYPTION_MOST = 1.5
 MUST = "must"
 
 
@@ -192,6 +193,27 @@ def test_recording_costs_less_than_a_copying_ffmpeg_for_each_camera(
         record(Figure(name, cost * each, "ffmpeg", theirs * each))
     assert (whole - idle) / theirs <= 0.60
     assert count < MANY or whole / theirs <= 0.60
+
+
+@pytest.mark.timeout(300)
+def test_encryption_costs_a_recorder_little(stack: ExitStack, tmp_path: Path) -> None:
+    progress("record_encrypted")
+    cameras = stack.enter_context(Cameras(tmp_path, MANY))
+    found: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(2 * ROUNDS):
+        encrypted = number % 2 > 0
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with Node(folder, {"encryption": encrypted}) as node:
+            node.assign_all(cameras)
+            node.plan("continuous")
+            assert node.recorder
+            found[encrypted] += spent([Processes([node.recorder.pid])])
+        progress(f"  DSS_SS {found[encrypted][-1]:.3f} s{', encrypting' * encrypted}")
+    each = 100 / (RECORD_SECONDS * MANY)
+    without, with_it = (min(found[one]) * each for one in (False, True))
+    record(Figure("record_encrypted: % of a core per camera, recorder", with_it, "plain", without))
+    assert with_it / without <= ENCRYPTION_MOST
 
 
 @pytest.mark.timeout(300)

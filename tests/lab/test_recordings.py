@@ -18,15 +18,13 @@ BOUND = 7.0
 CHECK = """
 import json, pathlib, sqlite3, sys
 sys.path.insert(0, "/opt/dss/current/venv/lib/python3.11/site-packages")
-from services.ss import boxes
-import os
+from services.ss import boxes, storage
 base = sqlite3.connect("file:/var/lib/dss/ss/index.db?mode=ro", uri=True)
 rows = {(c, s): (z, r) for c, s, z, r in base.execute("SELECT channel, seq, size, root FROM files")}
 torn, files = [], {}
 for path in pathlib.Path("/srv/dss/recordings").glob("*/*/*.mp4"):
-    handle = os.open(path, os.O_RDONLY)
-    found = boxes.scan(handle)
-    os.close(handle)
+    with storage.found(path) as file:
+        found = boxes.scan(file)
     key = (path.parents[1].name, int(path.name[:8]))
     files[key] = path.stat().st_size
     if found.size != files[key]:

@@ -1,6 +1,6 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus] [udp] [at=ADDRESS]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus|surround] [udp] [at=ADDRESS]
                      [WIDTHxHEIGHT] [KBIT]
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens.
@@ -42,6 +42,9 @@ def pipeline(words: list[str]) -> str:
         audio = (
             "audiotestsrc is-live=true ! audioconvert ! audioresample ! alawenc ! rtppcmapay name=pay1 pt=8"
         )
+    if "surround" in words:
+        audio = "audiotestsrc is-live=true ! audio/x-raw,channels=6 ! audioconvert ! avenc_aac"
+        audio += " ! rtpmp4gpay name=pay1 pt=97"
     if "opus" in words:
         audio = "audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay name=pay1 pt=97"
     return f"( {picture} ! videoconvert ! {video} {audio} )"

@@ -87,6 +87,13 @@ class Shown:
     def __init__(self, page) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         self._page = page
 
+    async def pictures(self, count: int) -> None:
+        """Wait for so many more pictures."""
+        before = await self._page.evaluate(FIGURES)
+        await self._page.wait_for_function(
+            f"{FIGURES}.pictures >= {before['pictures'] + count}", timeout=30_000
+        )
+
     async def gain(self, seconds: float) -> dict[str, float]:
         """What came in so many seconds of the picture."""
         before = await self._page.evaluate(FIGURES)

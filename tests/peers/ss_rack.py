@@ -17,6 +17,7 @@ import av
 from mts_rack import HERE, NODE, PASSWORD, Camera, Rack
 
 from lab import counter
+from services import recording_keys
 from tests.ports import free_port
 
 SUB_STREAM = "/cam/realmonitor?channel=1&subtype=1"
@@ -84,12 +85,23 @@ class Store(Rack):
         """Plan a channel."""
         self.channels = [row | {"record": kind} if row["id"] == channel else row for row in self.channels]
 
+    @property
+    def keys(self) -> Path:
+        """The credential with the keys for recordings."""
+        return self.folder / "credentials" / recording_keys.NAME
+
+    def hold(self, *keys: recording_keys.Key) -> None:
+        """What the deployment hands to DSS_SS at its next start."""
+        self.keys.write_text(recording_keys.written(keys))
+
     def start_ss(self) -> None:
         """Start DSS_SS and wait until it answers."""
         state = self.folder / "state"
         state.mkdir(exist_ok=True)
         data = {"id": "ss", "code": "DSS_SS", "ports": self.ss_ports, "settings": self._ss_settings}
         (self.folder / "etc" / "services" / "ss.json").write_text(json.dumps(data))
+        if not self.keys.exists():
+            self.hold(recording_keys.new())
         environment = os.environ | {
             "DSS_ETC": str(self.folder / "etc"),
             "CREDENTIALS_DIRECTORY": str(self.folder / "credentials"),

@@ -14,7 +14,9 @@ from mts_page import messages, shown
 from mts_rack import Rack
 
 
-@pytest.mark.parametrize("kind", ["aac", pytest.param("opus", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "kind", ["aac", *(pytest.param(one, marks=pytest.mark.full) for one in ("alaw", "opus"))]
+)
 async def test_chromium_plays_the_sound_with_the_pictures(rack: Rack, kind: str) -> None:
     camera = await asyncio.to_thread(rack.camera, kind, kind) if kind != "aac" else None
     try:

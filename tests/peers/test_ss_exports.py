@@ -274,7 +274,7 @@ def test_a_job_stops_before_the_disk_loses_its_reserve(store: Store, tmp_path: P
     piece = next(pieces.pieces(Library(index, Locks([])), "cam", 0, int(time.time() * 1e6)))
     index.close()
     task = {"result": str(tmp_path / "result"), "offset": 0, "format": "mp4", "reserve": 10**18,
-            "piece": pieces.as_dict(piece)}  # fmt: skip
+            "piece": pieces.as_dict(piece), "anew": True, "encrypt": False}  # fmt: skip
     with pytest.raises(worker.FullError):
         worker.run(task)
 

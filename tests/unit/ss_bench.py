@@ -1,19 +1,23 @@
 """A camera and a recorder without services around them: batches of made-up pictures, files, index."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from services import recording_keys
 from services.media.batch import Batch
 from services.mts import fmp4
 from services.mts.bits import Sps
+from services.recording_keys import ID_SIZE
 from services.runtime.health import Health
-from services.ss import boxes, recorder
+from services.ss import boxes, recorder, sealing, storage
 from services.ss.entry import SECOND
 from services.ss.recorder import Recorder
 from services.ss.retention import Quota
+from services.ss.sealing import HEADER
+from services.ss.storage import OVERHEAD
 from services.ss.store import Store
 
 RATE, FRAME = 90_000, 3600
@@ -49,6 +53,31 @@ class Camera:
         self.passed += seconds
 
 
+class Ring:
+    """The keys of this process, which encrypts as long as it is entered."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+        self.path = folder / recording_keys.NAME
+
+    def hold(self, *keys: recording_keys.Key, on: bool = True) -> None:
+        """As a start with these keys does."""
+        self.path.write_text(recording_keys.written(keys))
+        self._forget(on)
+
+    def _forget(self, on: bool) -> None:
+        sealing._ring.cache_clear()
+        sealing._DAMAGED.clear()
+        sealing.use(on)
+
+    def __enter__(self) -> Self:
+        self.hold(recording_keys.new())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget(False)
+
+
 class Bench:
     """A store on a folder of its own, and a recorder that is fed by hand."""
 
@@ -80,7 +109,7 @@ class Bench:
         self.store.close()
 
     def files(self) -> list[Path]:
-        return sorted(self.root.glob("cam/*/*.mp4"))
+        return sorted(self.root.glob("cam/*/*.*"))
 
     def recorded(self) -> list[int]:
         """Arrival of every GOP in every file, as the files say."""
@@ -88,8 +117,13 @@ class Bench:
 
 
 def scanned(path: Path) -> boxes.Scan:
-    file = os.open(path, os.O_RDONLY)
-    try:
+    with storage.found(path) as file:
         return boxes.scan(file)
-    finally:
-        os.close(file)
+
+
+def size_in(path: Path) -> int:
+    """Bytes that are in a file, which has nothing else behind them."""
+    with storage.found(path) as file:
+        head, parts = (HEADER, len(file.parts[ID_SIZE:]) // 4) if file.parts else (0, 0)
+        assert path.stat().st_size == head + file.size + parts * OVERHEAD
+        return file.size

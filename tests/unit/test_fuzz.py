@@ -31,6 +31,7 @@ from services.ss.index import Index
 from services.ss.library import Library
 from services.ss.locks import Locks
 from services.ss.playback import Viewing
+from services.ss.storage import Plain
 from services.ss.thumbnails import Thumbnails
 from tests.unit.fuzz import Allowed, survive
 
@@ -222,7 +223,8 @@ def _recorded(data: bytes) -> None:
     file = os.memfd_create("fuzz")
     try:
         os.pwrite(file, data, 0)
-        found = boxes.scan(file)
+        with Plain(Path(f"/proc/self/fd/{file}")) as source:
+            found = boxes.scan(source)
         assert found.size <= len(data)
         list(boxes.parse(data[found.head.size :]))
     finally:

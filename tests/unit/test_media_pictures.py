@@ -3,6 +3,7 @@
 import asyncio
 import io
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -86,7 +87,7 @@ async def test_only_so_many_wait_and_one_who_gives_up_spoils_nothing(pictures: P
 async def test_the_worker_ends_when_its_owner_dies_or_nothing_is_asked() -> None:
     words = ["-m", "services.media.picture", "0.2"]
     process = await asyncio.create_subprocess_exec(
-        module.sys.executable, *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     began = time.monotonic()
     assert await process.wait() == 0

@@ -25,6 +25,7 @@ HBR = {"mode": "AAC-hbr", "sizelength": "13", "indexlength": "3", "indexdeltalen
 AAC = Media("audio", 97, "MPEG4-GENERIC", 16_000, fmtp=HBR | {"config": "1408"})
 OPUS = Media("audio", 98, "OPUS", 48_000, 2)
 ALAW = Media("audio", 8, "PCMA", 8_000)
+SURROUND = Media("audio", 97, "MPEG4-GENERIC", 16_000, fmtp=HBR | {"config": "1430"})
 VIDEO = Media("video", 96, "H264", 90_000)
 UNIT, FRAME = 1024, 3600
 
@@ -144,9 +145,14 @@ def heard(sink: Sink) -> tuple[list[float], list[float], list[float]]:
         row = [one for one in file.demux(audio=0) if one.dts is not None]
         times = [float(one.dts * one.time_base) for one in row]
         frames = [frame for one in [*row, None] for frame in file.streams.audio[0].codec_context.decode(one)]
-    loud = [max(map(abs, struct.unpack(f"{frame.samples}f", bytes(frame.planes[0])[: 4 * frame.samples])))
-            for frame in frames]  # fmt: skip
-    return shown, times, loud
+    return shown, times, [loudness(frame) for frame in frames]
+
+
+def loudness(frame: av.AudioFrame) -> float:
+    """The largest sample, 1 at the most."""
+    kind, size, most = ("h", 2, 1 << 15) if frame.format.name.startswith("s16") else ("f", 4, 1)
+    samples = struct.unpack(f"{frame.samples}{kind}", bytes(frame.planes[0])[: size * frame.samples])
+    return max(map(abs, samples)) / most
 
 
 def steps(times: list[float]) -> set[float]:
@@ -252,17 +258,32 @@ def test_sound_that_runs_away_from_the_pictures_is_brought_back(
     assert abs(times[-1] - shown[-1]) < 0.5
 
 
-def test_g711_keeps_the_pictures_and_says_why_there_is_no_sound(pictures: list[bytes]) -> None:
+def test_g711_is_heard_with_the_pictures(pictures: list[bytes]) -> None:
     camera = Camera(pictures).plays(ALAW)
+    sink = camera.join()
+    loud = bytes((0x2A, 0xAA)) * 160
+    # Nothing came in the second between.
+    camera.send(0, 75, {at: packet(2, at, at * 320, loud) for at in range(75) if not 25 <= at < 50})
+    init, _, _ = messages(sink)
+    assert (init["sound"], init["mime"][-6:]) == ("G.711 (PCMA)", ',flac"')
+    shown, times, levels = heard(sink)
+    assert steps(times) == {0.04}
+    assert abs(times[-1] + 0.04 - shown[-1]) < 0.1
+    assert 45 <= sum(one > 0.5 for one in levels) <= 51
+    assert sum(one == 0 for one in levels) >= 20
+
+
+def test_sound_that_cannot_be_had_keeps_the_pictures_and_is_explained(pictures: list[bytes]) -> None:
+    camera = Camera(pictures).plays(SURROUND)
     sinks = [camera.join(), camera.join()]
     quiet = camera.join(LiveViewer)
     camera.send(0, 30, {at: packet(2, at, at * 320, bytes(320)) for at in range(75)})
     for sink in sinks:
         parts = [bytes(one) for one in bodies(b"".join(sink.written))]
-        assert json.loads(parts[0])["sound"] == "G.711 (PCMA)"
+        assert json.loads(parts[0])["sound"] == "AAC"
         notes = [json.loads(one) for one in parts[1:] if one[:1] == b"{"]
         assert [one["about"] for one in notes] == ["sound"]
-        assert "G.711" in notes[0]["why"]
+        assert "more than two channels" in notes[0]["why"]
         assert "mp4a" not in json.loads(parts[0])["mime"]
     assert b'"note"' not in b"".join(quiet.written)
 
@@ -296,8 +317,9 @@ def test_broken_packets_of_sound_make_nothing_and_no_error(payload: bytes) -> No
 
 @pytest.mark.parametrize(
     "media",
-    [ALAW, Media("audio", 97, "MPEG4-GENERIC", 16_000), Media("audio", 97, "MPEG4-GENERIC", 1234, fmtp=HBR),
-     Media("audio", 97, "MPEG4-GENERIC", 16_000, fmtp=HBR | {"config": "1430"}),
+    [SURROUND, Media("audio", 97, "MPEG4-GENERIC", 16_000),
+     Media("audio", 97, "MPEG4-GENERIC", 1234, fmtp=HBR),
+     Media("audio", 97, "G722", 8_000),
      Media("audio", 97, "MPEG4-GENERIC", 16_000, fmtp=HBR | {"config": "0a"}),
      Media("audio", 97, "MPEG4-GENERIC", 16_000, fmtp=HBR | {"ctsdeltalength": "4"})],
 )  # fmt: skip

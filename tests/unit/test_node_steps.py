@@ -25,7 +25,7 @@ def test_credentials_are_made_once_for_root_alone(tmp_path: Path) -> None:
 
 def test_a_sub_holds_no_secret_of_main(tmp_path: Path) -> None:
     credentials.make_missing(tmp_path / "c", main=False)
-    assert {p.name for p in (tmp_path / "c").iterdir()} == {"node-token"}
+    assert {p.name for p in (tmp_path / "c").iterdir()} == {"node-token", "recording-keys"}
 
 
 def test_credentials_have_the_form_their_readers_expect(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_credentials_have_the_form_their_readers_expect(tmp_path: Path) -> None:
 
 def test_an_empty_credential_is_made_and_an_open_one_is_closed(tmp_path: Path) -> None:
     (tmp_path / "node-token").touch()
+    files.write(tmp_path / "recording-keys", "kept", 0o600)
     assert credentials.make_missing(tmp_path, main=False).changes == ["credential node-token"]
     (tmp_path / "node-token").chmod(0o644)
     assert credentials.make_missing(tmp_path, main=False).changes == ["mode of credential node-token"]

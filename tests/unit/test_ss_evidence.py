@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -20,7 +19,7 @@ from services.media.plans import CONTINUOUS, EVENT, MANUAL
 from services.runtime import clock
 from services.runtime.errors import Problem
 from services.runtime.health import Health
-from services.ss import boxes, playback, timeline
+from services.ss import boxes, playback, storage, timeline
 from services.ss.disks import Disk
 from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
 from services.ss.locks import DAMAGED, Lock, Locks
@@ -89,9 +88,8 @@ async def test_an_index_and_files_of_an_earlier_release_are_continuous(bench: Be
     base.close()
     bench.open()
     assert shown(bench) == [(0, 5, "gap", CONTINUOUS, False)]
-    file = os.open(bench.files()[0], os.O_RDONLY)
-    assert boxes.head(file).kind == CONTINUOUS
-    os.close(file)
+    with storage.found(bench.files()[0]) as file:
+        assert boxes.head(file).kind == CONTINUOUS
 
 
 async def test_a_lock_keeps_its_files_through_loss_of_index_and_a_replaced_disk(

@@ -16,13 +16,14 @@ from services.runtime.errors import Problem
 from services.runtime.health import Health
 from services.ss.disks import Disk
 from services.ss.entry import SECOND, Entry, Gop
-from services.ss.exports import archive, job, manifest, names, order, pieces, runner, shelf
+from services.ss.exports import archive, job, manifest, names, order, pieces, results, runner, shelf
 from services.ss.exports.archive import Member
 from services.ss.exports.job import MOVES, Job, Made
 from services.ss.exports.pieces import Piece
 from services.ss.exports.shelf import Limits, Shelf
 from services.ss.retention import Quota
 from services.ss.store import Store
+from tests.unit.ss_bench import Ring
 
 NOON = 1_790_000_000
 GIVEN: dict[str, Any] = {
@@ -111,6 +112,26 @@ def test_a_job_whose_finished_files_are_gone_begins_anew(kept: Shelf, left: byte
     again = Shelf(kept.disk, kept.limits)
     again.open()
     assert (again.jobs[one.order.id].state, again.jobs[one.order.id].made) == ("queued", [])
+
+
+def test_a_job_begins_anew_whose_finished_file_was_torn_with_the_block_it_shares(
+    kept: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ring(tmp_path, monkeypatch):
+        job = kept.add(order.read(GIVEN), 1000)
+        job.move("running")
+        job.made = [made(1, 0, 4, size=1000)]
+        kept.save(job)
+        path = kept.result(job.order.id)
+        with results.begun(os.open(path, os.O_RDWR | os.O_CREAT), path, anew=True) as file:
+            file.write(b"x" * 1500)
+        kept.open()
+        assert len(kept.jobs[job.order.id].made) == 1
+        with path.open("rb+") as torn:
+            torn.seek(600)
+            torn.write(bytes(512))
+        kept.open()
+        assert kept.jobs[job.order.id].made == []
 
 
 def test_a_power_cut_while_a_job_ends_never_leaves_finished_files_without_their_bytes(

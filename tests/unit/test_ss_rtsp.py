@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.media import packets
+from services.media.packets import MOST, Packets
 from services.mts import depay, fmp4
 from services.mts.chunk import payloads
 from services.runtime import sdp
-from services.ss import packets, rtsp_playback, samples, spans
+from services.ss import rtsp_playback, samples, spans
 from services.ss.axis import Axis, Pace
 from services.ss.boxes import TornError
 from services.ss.entry import Entry, Gop
-from services.ss.packets import MOST, Packets
 from services.ss.reader import Place
 from services.ss.rtsp_playback import Playback
 from services.ss.spans import Span

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from services.ss.reader import Reader
 from services.ss.recorder import Recorder
 from services.ss.retention import Quota
 from services.ss.store import Store
-from tests.unit.ss_bench import FRAME, INIT, NOON, RATE, Bench, scanned
+from tests.unit.ss_bench import FRAME, INIT, NOON, RATE, Bench, Ring, scanned, size_in
 
 
 @pytest.fixture
@@ -105,12 +106,15 @@ def _first_frame(one: Batch) -> bytes:
 event = st.sampled_from(["gop", "gop", "gop", "long", "gap", "later", "earlier", "restart", "crash"])
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(event, min_size=1, max_size=14), st.integers(0, 400))
 def test_index_and_timeline_are_what_the_files_say(
-    monkeypatch: pytest.MonkeyPatch, events: list[str], torn: int
+    monkeypatch: pytest.MonkeyPatch, encrypted: bool, events: list[str], torn: int
 ) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        if encrypted:
+            stack.enter_context(Ring(Path(name), monkeypatch))
         asyncio.run(_live_through(Bench(Path(name), monkeypatch), events, torn))
 
 
@@ -120,7 +124,7 @@ async def _live_through(bench: Bench, events: list[str], torn: int) -> None:
     await bench.close()
     found = Store([str(bench.root)], bench.state, Quota(), Health())
     entries = found.index.within("cam", NOON - 10**13, NOON + 10**13)
-    assert {one.path: one.size for one in entries} == {p: p.stat().st_size for p in bench.files()}
+    assert {one.path: one.size for one in entries} == {p: size_in(p) for p in bench.files()}
     assert bench.recorded() == bench.camera.made
     assert [gop.at for one in entries for gop in one.gops] == bench.camera.made
     _check_intervals(entries)
@@ -305,7 +309,10 @@ async def test_a_start_goes_on_past_what_a_failing_disk_does_not_give(
 
     listed, scan = Path.iterdir, boxes.scan
     monkeypatch.setattr(Path, "iterdir", lambda path: fails(path) or listed(path))
-    monkeypatch.setattr(boxes, "scan", lambda file: fails(Path(f"/dev/fd/{file}").readlink()) or scan(file))
+    where = "/dev/fd/{}"
+    monkeypatch.setattr(
+        boxes, "scan", lambda file: fails(Path(where.format(file._file)).readlink()) or scan(file)
+    )
     bench.open()
     assert bench.store.index.channels() == []
     assert len(bench.files()) == 1

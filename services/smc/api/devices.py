@@ -65,9 +65,9 @@ class Move:
 
 @dataclass(frozen=True)
 class LiveRequest:
-    """Which stream; a channel without a sub stream gives its main stream."""
+    """Which stream; a channel without a sub stream gives its main stream, `converted` is small H.264."""
 
-    stream: Literal["main", "sub"] = "main"
+    stream: Literal["main", "sub", "converted"] = "main"
 
 
 @operation("GET", "/devices", answer=list[Device], permission="devices.view")

@@ -14,7 +14,7 @@ class LayoutTile:
     """One place of a wall, empty without a `channel`; `auto` chooses the stream by the size on the screen."""
 
     channel: Annotated[str, Text(0, 20, "[A-Za-z0-9-]*")]
-    stream: Literal["auto", "main", "sub"] = "auto"
+    stream: Literal["auto", "main", "sub", "converted"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """What DSS_SS answers about exports: orders of main, by the node's token, and downloads by one-time token."""
 
+import asyncio
 from dataclasses import asdict
-from pathlib import Path
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
 from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.errors import Problem
 from services.ss.asked import body
+from services.ss.boxes import TornError
+from services.ss.exports import download as sending
 from services.ss.exports import order
 from services.ss.exports.job import Job
 from services.ss.exports.runner import Runner
@@ -18,25 +19,9 @@ SCOPE = "export/"
 MOST_DOWNLOADS = 8
 
 
-class Download(web.FileResponse):
-    """A result, or the bytes of it that `Range` asks for; stands among `going` while it is sent."""
-
-    def __init__(self, path: Path, headers: dict[str, str], going: "set[Download]") -> None:
-        super().__init__(path, headers=headers)
-        self._going = going
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send it all."""
-        self._going.add(self)
-        try:
-            return await super().prepare(request)
-        finally:
-            self._going.discard(self)
-
-
 def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
     """All routes."""
-    downloads: set[Download] = set()
+    downloads: set[web.StreamResponse] = set()
 
     async def take(request: web.Request) -> web.Response:
         return web.json_response(
@@ -70,7 +55,7 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
         _admit(gate, request)
         if len(downloads) >= MOST_DOWNLOADS:
             raise _refused("Too many downloads are going on.", 503)
-        return _result(runner, _job(runner, request), downloads)
+        return await asyncio.to_thread(_result, runner, _job(runner, request), downloads)
 
     return [
         web.post("/exports", take),
@@ -93,7 +78,7 @@ def _admit(gate: Gate, request: web.Request) -> None:
         raise _refused(problem.why, problem.status) from problem
 
 
-def _result(runner: Runner, job: Job, downloads: set[Download]) -> Download:
+def _result(runner: Runner, job: Job, downloads: set[web.StreamResponse]) -> web.StreamResponse:
     if job.state != "done":
         raise _refused(f"The export is {job.state}.", 409)
     headers = {
@@ -101,7 +86,10 @@ def _result(runner: Runner, job: Job, downloads: set[Download]) -> Download:
         "Content-Disposition": f'attachment; filename="{job.name}"',
         "Cache-Control": "no-store", "X-Export-SHA256": job.sha256, "X-Accel-Buffering": "no",
     }  # fmt: skip
-    return Download(runner.shelf.result(job.order.id), headers, downloads)
+    try:
+        return sending.of(runner.shelf.result(job.order.id), headers, downloads)
+    except (OSError, TornError) as error:
+        raise _refused(f"The result cannot be read: {error}.", 503) from error
 
 
 def _job(runner: Runner, request: web.Request) -> Job:

@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 
 from services.runtime import clock
-from services.ss.exports import archive, manifest, names
+from services.ss.exports import archive, manifest, names, results
 from services.ss.exports.archive import Member
 from services.ss.exports.job import Job, Made
 from services.ss.exports.shelf import Shelf
@@ -28,7 +28,7 @@ def close(shelf: Shelf, job: Job, node: str) -> None:
 
 def seal(shelf: Shelf, job: Job, sha256: str) -> None:
     """Call the result done; raises OSError."""
-    job.size = shelf.result(job.order.id).stat().st_size
+    job.size = results.size(shelf.result(job.order.id))
     first = job.made[0]
     job.name = names.of_archive(job.order.platform, first.start, job.order.folder) if job.zip else first.name
     job.sha256, job.missing, job.total = sha256, round(manifest.missing(job), 3), job.size
@@ -42,16 +42,18 @@ def _close(path: Path, job: Job, node: str) -> None:
     begin = job.end + archive.room(name)
     last = Member(name, now, begin, len(text), zlib.crc32(text))
     job.members = [*map(_member, job.made), last]
-    os.truncate(path, job.end)
-    _write(path, archive.head(last) + text + archive.tail(job.members, begin + len(text)), job.end)
+    tail = archive.tail(job.members, begin + len(text))
+    _write(path, archive.head(last) + text + tail, job.end, last=True)
 
 
 def _member(one: Made) -> Member:
     return Member(one.name, one.start / 1_000_000, one.offset, one.size, one.crc)
 
 
-def _write(path: Path, data: bytes, place: int) -> None:
-    with path.open("rb+") as file:
+def _write(path: Path, data: bytes, place: int, last: bool = False) -> None:
+    with results.opened(path) as file:
+        if last:
+            file.truncate(place)
         file.seek(place)
         file.write(data)
         file.flush()

@@ -120,9 +120,9 @@ def as_dict(piece: Piece) -> dict[str, Any]:
         if sources and sources[-1]["seq"] == one.entry.seq:
             sources[-1]["high"] = one.number
             continue
-        gops = base64.b64encode(pack(one.entry.gops)).decode()
+        gops, parts = (base64.b64encode(data).decode() for data in (pack(one.entry.gops), one.entry.parts))
         about = asdict(replace(one.entry, gops=()))
-        sources.append(about | {"gops": gops, "low": one.number, "high": one.number})
+        sources.append(about | {"gops": gops, "parts": parts, "low": one.number, "high": one.number})
     return {"init": base64.b64encode(piece.init).decode(), "after": piece.after, "sources": sources}
 
 
@@ -132,6 +132,6 @@ def read(data: dict[str, Any]) -> Piece:
     for one in data["sources"]:
         low, high = one.pop("low"), one.pop("high")
         gops = unpack(one["start"], base64.b64decode(one["gops"]))
-        entry = Entry(**(one | {"gops": gops}))
+        entry = Entry(**(one | {"gops": gops, "parts": base64.b64decode(one["parts"])}))
         found += [Place(entry, number) for number in range(low, high + 1)]
     return Piece(tuple(found), base64.b64decode(data["init"]), data["after"])

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from services.runtime import clock
 from services.runtime.errors import Problem
+from services.ss import sealing
 from services.ss.entry import MILLI, SECOND
 from services.ss.exports import finishing, names, pieces
 from services.ss.exports.archive import room
@@ -188,6 +189,7 @@ class Runner:
         task = {
             "result": str(self.shelf.result(job.order.id)), "offset": _place(job, wanted, piece)[1],
             "format": job.order.format, "reserve": self.shelf.reserve(), "piece": pieces.as_dict(piece),
+            "anew": not job.made, "encrypt": sealing.writing() is not None,
         }  # fmt: skip
         return await self._child(job, task)
 

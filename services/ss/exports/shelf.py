@@ -12,6 +12,7 @@ from services.runtime import clock
 from services.runtime.errors import Problem
 from services.ss.disks import GB, Disk
 from services.ss.exports import job as jobs
+from services.ss.exports import results
 from services.ss.exports.job import Job
 from services.ss.exports.order import ID, Order
 
@@ -168,10 +169,10 @@ class Shelf:
         for other in place.iterdir():
             if other.name != NOTE and (other.name != RESULT or (one.over and one.state != "done")):
                 _remove(other)
-        if one.state == "done" and (place / RESULT).stat().st_size != one.size:
+        if one.state == "done" and results.size(place / RESULT) != one.size:
             raise ValueError("its result is not as long as it was")
-        if one.made and not one.over and _size(place / RESULT) < one.end:
-            LOG.warning("export %s begins anew: its finished files are gone", place.name)
+        if one.made and not one.over and not _there(place / RESULT, one):
+            LOG.warning("export %s begins anew: its finished files are gone, or torn", place.name)
             one.made = []
         self.jobs[place.name] = one
 
@@ -186,11 +187,14 @@ def _remove(place: Path) -> None:
         LOG.error("%s cannot be taken away: %s", place, error)
 
 
-def _size(path: Path) -> int:
+def _there(path: Path, one: Job) -> bool:
+    """Whether the finished files of a job are in its result; what came next shares blocks with them."""
+    edges = (place for made in one.made
+             for place in (max(0, made.offset - 1), made.offset, made.offset + made.size - 1))  # fmt: skip
     try:
-        return path.stat().st_size
+        return results.size(path) >= one.end and results.whole(path, edges)
     except FileNotFoundError:
-        return 0
+        return False
 
 
 def _mb(size: int) -> str:

@@ -1,7 +1,6 @@
 """Reading an exported file back from the disk: pictures and duration must be what the index says."""
 
 import hashlib
-import os
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,8 +11,10 @@ from av.error import FFmpegError
 
 from services.ss import boxes
 from services.ss.boxes import TornError
+from services.ss.exports import results
 from services.ss.exports.pieces import Piece
-from services.ss.exports.window import BUFFER, Window
+from services.ss.exports.results import BUFFER, At
+from services.ss.exports.window import Window
 
 Measure = tuple[int, Fraction, Fraction]
 """Pictures, their duration and that of the longest one, seconds."""
@@ -36,11 +37,10 @@ class Proof:
 
 def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str) -> Proof:
     """Read `size` bytes at `base` back; VerifyError if they are not the piece, OSError from the disk."""
-    # What is only in memory proves nothing of the disk.
-    os.posix_fadvise(file.fileno(), base, size, os.POSIX_FADV_DONTNEED)
+    results.forget(file)
     crc, sha256 = sums(Window(file, base, size))
     if form == "fmp4":
-        found = _fragments(file.fileno(), base, size, piece)
+        found = _fragments(At(file, base + size), base, size, piece)
     else:
         found = _demuxed(Window(file, base, size))
     frames, lasts, longest = found
@@ -61,10 +61,10 @@ def sums(window: Window) -> tuple[int, str]:
     return crc, digest.hexdigest()
 
 
-def _fragments(file: int, base: int, size: int, piece: Piece) -> Measure:
+def _fragments(file: At, base: int, size: int, piece: Piece) -> Measure:
     """By our own reader: libav takes a minute for the fragments of six hours, for it looks back at each."""
     head = len(piece.init)
-    if os.pread(file, head, base) != piece.init:
+    if file.read(head, base) != piece.init:
         raise VerifyError("its head is not what was recorded")
     frames, first, end, longest = 0, None, 0, 0
     try:

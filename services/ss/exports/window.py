@@ -3,7 +3,7 @@
 import os
 from typing import BinaryIO
 
-BUFFER = 1024 * 1024
+from services.ss.exports.results import BUFFER
 
 
 class Window:

@@ -18,10 +18,12 @@ from typing import Any, BinaryIO
 
 from av.error import FFmpegError
 
-from services.ss.exports import pieces, writing
+from services.ss import sealing
+from services.ss.boxes import TornError
+from services.ss.exports import pieces, results, writing
 from services.ss.exports.pieces import Piece
 from services.ss.exports.verifying import Proof, VerifyError, sums, verify
-from services.ss.exports.window import BUFFER, Window
+from services.ss.exports.window import Window
 
 TELL_SECONDS = 0.25
 LOOK_BYTES = 16 * 1024 * 1024
@@ -44,7 +46,7 @@ def main() -> None:
         proof = summed(Path(task["sum"])) if "sum" in task else asdict(run(task))
     except writing.SourceGoneError as error:
         _tell(problem="source", why=str(error))
-    except (VerifyError, FFmpegError) as error:
+    except (VerifyError, FFmpegError, TornError) as error:
         _tell(problem="verify", why=str(error))
     except FullError as error:
         _tell(problem="disk", why=str(error))
@@ -56,10 +58,9 @@ def main() -> None:
 
 def run(task: dict[str, Any]) -> Proof:
     """Write the piece at `offset` of the result, make it durable, read it back."""
+    sealing.use(bool(task["encrypt"]))
     piece, offset = pieces.read(task["piece"]), int(task["offset"])
-    with _result(Path(task["result"])) as file:
-        # One that was killed may still hold it for a moment.
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _result(Path(task["result"]), bool(task["anew"])) as file:
         file.truncate(offset)
         size = _write(file, offset, piece, task)
         file.flush()
@@ -70,8 +71,8 @@ def run(task: dict[str, Any]) -> Proof:
 
 def summed(path: Path) -> dict[str, Any]:
     """The hash of a whole result, read from the disk."""
-    with path.open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with results.opened(path) as file:
+        results.forget(file)
         return {"sha256": sums(Window(file, 0))[1]}
 
 
@@ -83,9 +84,11 @@ def _write(file: BinaryIO, offset: int, piece: Piece, task: dict[str, Any]) -> i
     return window.high
 
 
-def _result(path: Path) -> BinaryIO:
+def _result(path: Path, anew: bool) -> BinaryIO:
     number = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
-    return os.fdopen(number, "rb+", BUFFER)
+    # One that was killed may still hold it for a moment.
+    fcntl.flock(number, fcntl.LOCK_EX)
+    return results.begun(number, path, anew)
 
 
 class _Guard:

@@ -67,8 +67,7 @@ def print_of(entry: Entry, number: int) -> bytes:
     """The fingerprint of a recorded GOP; empty if it cannot be read any more."""
     try:
         data, _ = reader.whole(Place(entry, number))
-        with reader.opened(entry) as file:
-            return fingerprint(memoryview(data), boxes.head(file.number).mime)
+        return fingerprint(memoryview(data), reader.Reader(0).head(entry).mime)
     except (OSError, boxes.TornError):
         return b""
 
@@ -155,7 +154,8 @@ class Splice:
             raise NumbersError("The gap is in more pieces than can be put into it.")
         self._seq += 1
         first = Entry(self._hole.after.channel, self._seq, at, at, 0, self._disk.root,
-                      JOINED if joined else GAP, group.timescale, (), self._hole.kind, CAMERA)  # fmt: skip
+                      JOINED if joined else GAP, group.timescale, (), self._hole.kind,
+                      source=CAMERA)  # fmt: skip
         self._segment = Segment(
             first, segment.head(group.init, group.mime, group.timescale, self._hole.kind, CAMERA)
         )
