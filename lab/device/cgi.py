@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from lab.device.card import FORMAT, Card
 from lab.device.digest import Digest
 from lab.device.head import Head
-
-FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass
@@ -23,6 +22,8 @@ class Device:
     password: str
     offset: float = 0.0
     head: Head = field(default_factory=Head)
+    card: Card | None = None
+    finders: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def serial(self) -> str:
@@ -45,6 +46,8 @@ def answer(device: Device, path: str, query: dict[str, str]) -> str | None:
         return _clock(device, action, query)
     if path == "/cgi-bin/ptz.cgi":
         return device.head.answer(action or "", query)
+    if path == "/cgi-bin/mediaFileFind.cgi":
+        return _find(device, device.card, action, query) if device.card else None
     if path == "/cgi-bin/devVideoInput.cgi":
         return "result=1\r\n" if action == "getCollect" else None
     bodies = {
@@ -60,15 +63,49 @@ def answer(device: Device, path: str, query: dict[str, str]) -> str | None:
 
 def _clock(device: Device, action: str | None, query: dict[str, str]) -> str | None:
     if action == "getCurrentTime":
-        return f"result={time.strftime(FORMAT, time.gmtime(device.time()))}\r\n"
+        return f"result={_text(device.time())}\r\n"
     if action != "setCurrentTime":
         return None
     try:
-        wanted = calendar.timegm(time.strptime(query.get("time", ""), FORMAT))
+        wanted = _seconds(query.get("time", ""))
     except ValueError:
         return None
     device.offset = wanted - time.time()
     return "OK\r\n"
+
+
+def _find(device: Device, card: Card, action: str | None, query: dict[str, str]) -> str | None:
+    """Search in the camera's own storage: make a finder, ask it, hear what it found, let go of it."""
+    if action == "factory.create":
+        name = str(len(device.finders) + 1)
+        device.finders[name] = []
+        return f"result={name}\r\n"
+    found = device.finders.get(query.get("object", ""))
+    if found is None:
+        return None
+    if action == "findFile":
+        try:
+            start, end = (_seconds(query[f"condition.{name}Time"]) for name in ("Start", "End"))
+        except (KeyError, ValueError):
+            return None
+        found += card.files(start, end) if query.get("condition.Channel") == "1" else []
+    if action == "findNextFile":
+        now, found[:] = found[: int(query["count"])], found[int(query["count"]) :]
+        lines = [f"found={len(now)}"]
+        for n, (first, last) in enumerate(now):
+            lines += [f"items[{n}].Channel=1", f"items[{n}].StartTime={_text(first)}",
+                      f"items[{n}].EndTime={_text(last)}", f"items[{n}].Type=dav",
+                      f"items[{n}].FilePath=/mnt/sd/{first:.0f}.dav"]  # fmt: skip
+        return "\r\n".join([*lines, ""])
+    return "OK\r\n"
+
+
+def _seconds(text: str) -> int:
+    return calendar.timegm(time.strptime(text, FORMAT))
+
+
+def _text(moment: float) -> str:
+    return time.strftime(FORMAT, time.gmtime(moment))
 
 
 def server(device: Device, port: int = 80) -> ThreadingHTTPServer:

@@ -15,6 +15,9 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - versions come first
 
+from lab.device import playback  # noqa: E402
+from lab.device.card import Card  # noqa: E402
+from lab.device.encoder import LIVE, Encoder  # noqa: E402
 from lab.device.scene import Scene  # noqa: E402
 
 PATH = "/cam/realmonitor"
@@ -93,6 +96,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         super().__init__()
         self.variant, self.name, self.device_time, self.look = variant, name, device_time, look
         self._generation = 0
+        self.encoders: dict[str, Encoder] = {}
         self.set_shared(True)
         self.set_latency(0)
         self.connect("media-configure", self._configure)
@@ -129,18 +133,39 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         if self.variant == "h264-paced":
             words = words.replace("name=pay0", "name=packets")
         name = f"feed{stream.width}"
+        if self._encoder(stream):
+            return f"{LIVE.format(name=name)} ! {pay}"
         video = f"appsrc name={name} is-live=true format=time max-buffers=4 block=true caps={caps} ! {words}"
         if self.variant not in AUDIO:
             return video
         sound = f"audiotestsrc is-live=true wave=ticks volume=0.2 ! audioconvert ! {AUDIO[self.variant]}"
         return f"{video} {sound}"
 
+    def record(self, subtype: str, card: Card) -> None:
+        """Keep one stream on a card, from now on."""
+        stream = self.streams[subtype]
+        described = self._description(stream).partition(" ! rtph264pay")[0]
+        words = described.replace(f"name=feed{stream.width}", "name=raw")
+        made = Encoder(card, self.device_time)
+        scene = self._scene(stream)
+        made.start(words, lambda raw: Feed(raw, stream, scene, self.device_time).run())
+        self.encoders[subtype] = made
+
+    def _encoder(self, stream: Stream) -> Encoder | None:
+        return next((self.encoders[key] for key in self.encoders if self.streams[key] is stream), None)
+
+    def _scene(self, stream: Stream) -> Scene:
+        return Scene(stream.width, stream.height, self.name, self.look)
+
     def _configure(self, _: Any, media: Any) -> None:  # noqa: ANN401
         for stream in self.streams.values():
             source = media.get_element().get_by_name_recurse_up(f"feed{stream.width}")
-            if source is not None:
-                scene = Scene(stream.width, stream.height, self.name, self.look)
-                feed = Feed(source, stream, scene, self.device_time)
+            encoder = self._encoder(stream)
+            if source is not None and encoder:
+                encoder.join(source)
+                media.connect("unprepared", lambda *_, one=encoder, at=source: one.leave(at))
+            elif source is not None:
+                feed = Feed(source, stream, self._scene(stream), self.device_time)
                 media.connect("unprepared", lambda *_, feed=feed: feed.stop())
                 threading.Thread(target=feed.run, daemon=True).start()
 
@@ -199,23 +224,35 @@ def serve(
     device_time: Callable[[], float],
     port: int = 554,
     look: Look | None = None,
+    card: Card | None = None,
+    kept: str = "0",
 ) -> None:
-    """Serve RTSP until the process ends."""
+    """Serve RTSP until the process ends; a `card` keeps the stream of subtype `kept`, and gives it back."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(str(port))
     server.set_auth(_auth(user, password, realm))
     factory = Factory(variant, name, device_time, look)
+    _mount(server, PATH, factory)
+    server.connect("client-connected", lambda _, client: _guard(factory, client))
+    if card:
+        player = playback.Factory(card)
+        _mount(server, playback.PATH, player)
+        server.connect("client-connected", lambda _, client: player.listen(client))
+    if not server.attach(None):
+        sys.exit(f"port {port} is taken")
+    if card:
+        factory.record(kept, card)
+    GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
+    GLib.MainLoop().run()
+
+
+def _mount(server: Any, path: str, factory: Any) -> None:  # noqa: ANN401
     permissions = GstRtspServer.RTSPPermissions()
     for what in ("access", "construct"):
         permissions.add_permission_for_role(ROLE, f"media.factory.{what}", True)
     factory.set_permissions(permissions)
-    server.get_mount_points().add_factory(PATH, factory)
-    server.connect("client-connected", lambda _, client: _guard(factory, client))
-    if not server.attach(None):
-        sys.exit(f"port {port} is taken")
-    GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
-    GLib.MainLoop().run()
+    server.get_mount_points().add_factory(path, factory)
 
 
 def _auth(user: str, password: str, realm: str) -> Any:  # noqa: ANN401

@@ -48,7 +48,8 @@ def wanted(form: Mapping[str, str]) -> dict[str, Any]:
     for name, text in seconds.items():
         if not re.fullmatch(r"\d{1,4}", text):
             raise ValueError(f"{name} is not a number of seconds")
-    told = {"mode": form.get("mode", ""), "week": week, "sound": form.get("sound") == "on"}
+    told: dict[str, Any] = {"mode": form.get("mode", ""), "week": week}
+    told |= {name: form.get(name) == "on" for name in ("sound", "fetch")}
     return told | {name: int(text) for name, text in seconds.items()}
 
 

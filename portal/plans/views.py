@@ -31,6 +31,7 @@ def page(channel: str) -> ResponseReturnValue:
         "pre": plan.pre,
         "post": plan.post,
         "sound": plan.sound,
+        "fetch": plan.fetch,
         "days": forms.rows(plan),
     }
     return render_template("plans/page.html", form=shown, wrong="", **_frame(channel, plan))
@@ -104,7 +105,10 @@ def _again(channel: str, why: str) -> str:
         row | {kind: request.form.get(f"{kind}-{n}", "") for kind in (plans.CONTINUOUS, plans.EVENT)}
         for n, row in names
     ]
-    form = {key: request.form.get(key, "") for key in ("mode", "pre", "post", "sound")} | {"days": days}
+    form: dict[str, Any] = {
+        key: request.form.get(key, "") for key in ("mode", "pre", "post", "sound", "fetch")
+    }
+    form |= {"days": days}
     return render_template("plans/page.html", form=form, wrong=why, **_frame(channel, plan))
 
 

@@ -39,7 +39,8 @@ export function row(one, top, height, width, place) {
 }
 
 const kindOf = ({ kind }) => (kind in FORMS ? kind : "continuous");
-const alike = (one, other) => kindOf(one) === kindOf(other) && Boolean(one.locked) === Boolean(other.locked);
+const alike = (one, other) =>
+  kindOf(one) === kindOf(other) && Boolean(one.locked) === Boolean(other.locked) && (one.source || "") === (other.source || "");
 
 function shapes({ interval, low, high }, { top, height }) {
   const kind = kindOf(interval);
@@ -48,6 +49,11 @@ function shapes({ interval, low, high }, { top, height }) {
   const found = [part("rect", { ...box, class: `kept kept-${kind}`, ...(form ? { fill: form } : {}) })];
   if (interval.locked) {
     found.push(part("path", { class: "locked", d: `M${low} ${top + 5}V${top}H${Math.max(low + 2, high)}v5` }));
+  }
+  if (interval.source) {
+    const line = part("path", { class: "fetched", d: `M${low} ${top + height - 2}H${Math.max(low + 2, high)}` });
+    line.append(titled("Fetched from the camera’s own storage"));
+    found.push(line);
   }
   return found;
 }

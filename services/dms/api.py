@@ -68,6 +68,7 @@ class Api:
             "record": channel.record,
             "plan": channel.plan,
             "source": {stream: url for stream in channel.streams if (url := device.source(channel, stream))},
+            "storage": device.storage(channel),
             "username": device.username,
             "password": device.password,
             "state": self.watch.state(device.id),

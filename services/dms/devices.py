@@ -42,6 +42,12 @@ class Device:
     changed_at: str = ""
     register_id: str | None = None
 
+    def storage(self, channel: Channel) -> dict[str, Any] | None:
+        """Where a channel's recordings in the device are asked for; None where that cannot be."""
+        if self.kind != "dahua":
+            return None
+        return {"host": self.host, "port": self.port, "rtsp_port": self.rtsp_port, "number": channel.number}
+
     def source(self, channel: Channel, stream: str) -> str:
         """RTSP URL of a channel's main or sub stream, without user and password.
 

@@ -34,7 +34,8 @@ class Plan:
 
     `pre` and `post`: seconds that are recorded before an event and after its end. `zone` is an IANA name.
     `sound`: what is heard is recorded too. Whoever speaks near a camera has to be told first, so that it
-    is off unless it is asked for.
+    is off unless it is asked for. `fetch`: what is missing is fetched from the camera's own storage, where it
+    has one.
     """
 
     mode: str = OFF
@@ -43,6 +44,7 @@ class Plan:
     post: int = POST
     zone: str = "UTC"
     sound: bool = False
+    fetch: bool = True
 
     def at(self, moment: datetime) -> str | None:
         """What the plan alone asks for at a moment with a zone: continuous, event or, None, nothing."""
@@ -81,8 +83,11 @@ def read(row: dict[str, Any]) -> Plan:
 
 def checked(data: dict[str, Any]) -> Plan:
     """A plan of its JSON form; ValueError, KeyError or TypeError says what is wrong with it."""
-    times = int(data["pre"]), int(data["post"])
-    plan = Plan(str(data["mode"]), week(data["week"]), *times, str(data["zone"]), _flag(data.get("sound")))
+    times, flags = (
+        (int(data["pre"]), int(data["post"])),
+        (_flag(data.get("sound")), _flag(data.get("fetch", True))),
+    )
+    plan = Plan(str(data["mode"]), week(data["week"]), *times, str(data["zone"]), *flags)
     if plan.mode not in MODES:
         raise ValueError(f"{plan.mode[:32]!r} is none of {', '.join(MODES)}")
     _within("pre", plan.pre, LEAST_PRE, MOST_PRE)

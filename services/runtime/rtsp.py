@@ -244,9 +244,10 @@ class Client:
         self._keep_session(answer)
         return answer.get("transport")
 
-    async def play(self, span: str = "npt=0.000-") -> None:
+    async def play(self, span: str = "npt=0.000-", speed: float | None = None) -> None:
         """Start the tracks that are set up; `span` is the Range that is asked for, "" for none."""
         headers = {"Session": self.session} | ({"Range": span} if span else {})
+        headers |= {"Speed": f"{speed:.2f}"} if speed else {}
         answer = await self.request("PLAY", self._aggregate, headers)
         self._keep_session(answer)
 

@@ -300,8 +300,9 @@ def plan_of(row: models.Channel) -> plans.Plan:
     if kept is None:
         return plans.Plan()
     mode = kept.kind if kept.kind in plans.MODES else plans.OFF
-    return plans.Plan(mode, plans.week(kept.week) if kept.week else plans.NO_WEEK,
-                      kept.pre_seconds, kept.post_seconds, _zone(config.root()), kept.sound)  # fmt: skip
+    week = plans.week(kept.week) if kept.week else plans.NO_WEEK
+    return plans.Plan(mode, week, kept.pre_seconds, kept.post_seconds, _zone(config.root()), kept.sound,
+                      kept.fetch)  # fmt: skip
 
 
 @lru_cache(maxsize=8)

@@ -19,7 +19,9 @@ class RecordingState:
     """`mode` is the plan's; `asked` and `writes`: continuous, event, manual or "": what is to be, what is.
 
     `manual`: somebody started it by hand; `event_seconds`: so long events go on being recorded.
-    `problem`: why nothing comes from the camera.
+    `problem`: why nothing comes from the camera. `fetch` is how it stands with what is fetched from the
+    camera's own storage: none, off, idle, waiting or fetching; `fetch_seconds` are still to come, of which a
+    share of `fetch_done` is here; `fetch_why`: what stands in the way, or why a gap of the last days stays.
     """
 
     channel: str
@@ -29,6 +31,10 @@ class RecordingState:
     writes: str
     event_seconds: float
     problem: str
+    fetch: str = "none"
+    fetch_seconds: float = 0.0
+    fetch_done: float = 1.0
+    fetch_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,18 @@ def _state(node: Node, found: dict[str, Any]) -> RecordingState:
         asked, writes = str(found["asked"] or ""), str(found["writes"] or "")
         return RecordingState(
             str(found["channel"]), str(found["mode"]), bool(found["manual"]), asked, writes,
-            float(found["event_seconds"]), str(found["problem"]),
+            float(found["event_seconds"]), str(found["problem"]), *_fetch(found.get("fetch")),
         )  # fmt: skip
 
     return peers.parsed(node.name, read)
+
+
+def _fetch(told: dict[str, Any] | None) -> tuple[str, float, float, str]:
+    """The four facts of what is fetched; a node of an earlier release fetches nothing."""
+    if not told:
+        return "none", 0.0, 1.0, ""
+    stays = next((one["why"] for one in reversed(told["gaps"]) if one["state"] == "gave up"), "")
+    return str(told["state"]), float(told["seconds"]), float(told["done"]), str(told["why"] or stays)
 
 
 @unit_of_work

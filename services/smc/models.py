@@ -187,6 +187,7 @@ class RecordingPlan(Base):
     pre_seconds: Mapped[int] = mapped_column(default=plans.PRE, server_default=str(plans.PRE))
     post_seconds: Mapped[int] = mapped_column(default=plans.POST, server_default=str(plans.POST))
     sound: Mapped[bool] = mapped_column(default=False, server_default="0")
+    fetch: Mapped[bool] = mapped_column("fetch_missing", default=True, server_default="1")
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(64))
 

@@ -32,7 +32,8 @@ class Recording:
 class Interval:
     """Recorded from `start` up to, not including, `end`, milliseconds since 1970.
 
-    `after` is gap, clock or join; `kind` continuous, event or manual.
+    `after` is gap, clock or join; `kind` continuous, event or manual. `source` is camera for what was fetched
+    from its own storage, else empty.
     """
 
     start: float
@@ -40,6 +41,7 @@ class Interval:
     after: str
     kind: str
     locked: bool
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def plan(session: Session, channel: str, account: Account) -> Plan:
 
 @unit_of_work
 def change_plan(session: Session, channel: str, wanted: dict[str, Any], account: Account) -> Plan:
-    """Plan a channel (`mode`, `week`, `pre`, `post`, `sound`); its node follows within seconds. Audited.
+    """Plan a channel (as RecordingPlan of the API); its node follows within seconds. Audited.
 
     Problem 422 for a plan that is none, 409 where the channel has no pictures.
     """
@@ -107,9 +109,10 @@ def _change(session: Session, row: models.Channel, wanted: dict[str, Any], accou
         live.carrying(session, row)
     row.plan = kept = row.plan or models.RecordingPlan(channel_id=row.id)
     kept.kind, kept.pre_seconds, kept.post_seconds = new.mode, new.pre, new.post
-    kept.week, kept.sound = new.as_dict()["week"], new.sound
+    kept.week, kept.sound, kept.fetch = new.as_dict()["week"], new.sound, new.fetch
     kept.changed_at, kept.changed_by = clock.now(), account.name
-    told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post, "sound": new.sound}
+    told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
+    told |= {"sound": new.sound, "fetch": new.fetch}
     told |= {"week": kept.week} if new.week != old.week else {}
     audit.write(session, "recording.plan", f"{row.name} ({row.id})", actor=account.name,
                 source=account.source, details=told)  # fmt: skip
@@ -155,7 +158,8 @@ def _timeline(channel: str, found: dict[str, Any]) -> Timeline:
 def _interval(one: dict[str, Any]) -> Interval:
     # A node of an earlier release records continuously and has no locks.
     kind, locked = str(one.get("kind", CONTINUOUS)), bool(one.get("locked"))
-    return Interval(float(one["start"]), float(one["end"]), str(one["after"]), kind, locked)
+    return Interval(float(one["start"]), float(one["end"]), str(one["after"]), kind, locked,
+                    str(one.get("source", "")))  # fmt: skip
 
 
 def place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
@@ -16,6 +17,9 @@ from services.ss.exports import api as exports_api
 from services.ss.exports import collecting, shelf
 from services.ss.exports.runner import Runner
 from services.ss.exports.shelf import Shelf
+from services.ss.fetch import runner
+from services.ss.fetch.owed import Owed
+from services.ss.fetch.runner import Fetcher
 from services.ss.plan import ALARM_SECONDS, Plan
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
@@ -28,7 +32,8 @@ async def build(context: Context) -> None:
 
     Settings: `folders` (empty: `recordings` below the installation path), `days` and `gigabytes` (none: no
     limit), `encryption` (of new files), `alarm_seconds`, `file_seconds` (60), `export_days` (7),
-    `export_gigabytes` (a share of the disk).
+    `export_gigabytes` (a share of the disk),
+    `fetch_speed` (2), `fetch_devices` (2), `fetch_retry_seconds` (10).
     """
     settings = context.service.settings
     roots = [str(one) for one in settings.get("folders") or [context.node.install_path / "recordings"]]
@@ -39,7 +44,13 @@ async def build(context: Context) -> None:
     thumbnails = Thumbnails(store.library)
     gate = Gate(context.node.name, SCOPE)
     plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
-    assignment = Assignment(plan.take, gate, context.health, partial(_port, "dms"))
+    fetcher = Fetcher(store, plan, Owed(config.state_dir()), context.health, runner.limits(settings))
+
+    def take(rows: list[dict[str, Any]]) -> None:
+        plan.take(rows)
+        fetcher.take(rows)
+
+    assignment = Assignment(take, gate, context.health, partial(_port, "dms"))
 
     exports = Runner(store.library, _shelf(store, settings), context.node.name)
     await asyncio.to_thread(exports.shelf.open)
@@ -64,7 +75,9 @@ async def build(context: Context) -> None:
         store.close()
 
     context.app.middlewares.append(auth.node_only)
-    context.app.add_routes([*api.routes(store, plan, gate, thumbnails), *control.routes(store, plan)])
+    context.app.add_routes(
+        [*api.routes(store, plan, gate, thumbnails), *control.routes(store, plan, fetcher)]
+    )
     context.app.add_routes([*exports_api.routes(exports, gate), *collecting.routes(desk, gate)])
     context.app.cleanup_ctx.append(lifetime)
     context.background("assignment", assignment.follow)
@@ -72,6 +85,7 @@ async def build(context: Context) -> None:
     context.background("store", store.check_all)
     context.background("sync", store.sync_often)
     context.background("watch", plan.watch)
+    context.background("fetch", fetcher.run)
     context.background("exports", exports.run)
 
 

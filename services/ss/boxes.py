@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.media.plans import CONTINUOUS, KINDS
-from services.ss.entry import Gop
+from services.ss.entry import CAMERA, Gop
 
 STAMP_SIZE = 32
 _SHIFTED = 104
@@ -43,13 +43,14 @@ class TornError(ValueError):
 
 @dataclass(frozen=True)
 class Head:
-    """What a file begins with: the init segment, what it shows, how long that is, why it was recorded."""
+    """What a file begins with: the init segment, what it shows, timescale, kind and source."""
 
     init: bytes
     mime: str
     timescale: int
     size: int
     kind: str = CONTINUOUS
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ class Scan:
     size: int
 
 
-def note(mime: str, timescale: int, kind: str = CONTINUOUS) -> bytes:
-    """The `free` box behind the init segment: type, timescale, and why it was recorded."""
-    text = json.dumps({"mime": mime, "timescale": timescale, "kind": kind}).encode()
+def note(mime: str, timescale: int, kind: str = CONTINUOUS, source: str = "") -> bytes:
+    """The `free` box behind the init segment: type, timescale, why it was recorded, where it was fetched."""
+    said = {"mime": mime, "timescale": timescale, "kind": kind} | ({"source": source} if source else {})
+    text = json.dumps(said).encode()
     return (8 + len(text)).to_bytes(4, "big") + b"free" + text
 
 
@@ -101,7 +103,8 @@ def head(file: Source) -> Head:
         # Files of earlier releases do not say it, and were recorded continuously.
         why = about.get("kind")
         mime, timescale = str(about["mime"]), int(about["timescale"])
-        return Head(init, mime, timescale, position, why if why in KINDS else CONTINUOUS)
+        source = CAMERA if about.get("source") == CAMERA else ""
+        return Head(init, mime, timescale, position, why if why in KINDS else CONTINUOUS, source)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TornError("it does not say what it holds") from error
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from services.runtime.errors import Problem
 from services.ss.asked import body, moment
 from services.ss.entry import MILLI
+from services.ss.fetch.runner import Fetcher
 from services.ss.locks import Lock
 from services.ss.plan import Plan
 from services.ss.standing import LONGEST_EVENT
@@ -17,11 +18,12 @@ from services.ss.store import Store
 LONGEST_WORD = 64
 
 
-def routes(store: Store, plan: Plan) -> list[web.RouteDef]:
+def routes(store: Store, plan: Plan, fetcher: Fetcher) -> list[web.RouteDef]:
     """All routes; bodies and answers are JSON objects, times milliseconds since 1970."""
 
     async def state(request: web.Request) -> web.Response:
-        return web.json_response(plan.state(request.match_info["channel"]))
+        channel = request.match_info["channel"]
+        return web.json_response(plan.state(channel) | {"fetch": fetcher.state(channel)})
 
     async def press(request: web.Request) -> web.Response:
         order = (await body(request, _wrong)).get("do")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from services.media.plans import CONTINUOUS
 
+CAMERA = "camera"
+"""The `source` of footage that was fetched from the camera's own storage afterwards."""
+MOST_SPARE, SPARE_SECONDS = 4096, 30
 JOINED, GAP, CLOCK = "c", "g", "s"
 """How a file follows the one before: without a gap, after a gap, after somebody set the clock."""
 PER_FOLDER = 1000
@@ -37,6 +40,7 @@ class Entry:
 
     `kind` is why it was recorded: continuous, event or manual. `parts` is the table of an encrypted one (see
     storage.Sealed), else empty; `size` and offsets count what is in it. Without GOPs it cannot be read now.
+    `source` is CAMERA for what was fetched, else empty.
     """
 
     channel: str
@@ -50,6 +54,7 @@ class Entry:
     gops: tuple[Gop, ...]
     kind: str = CONTINUOUS
     parts: bytes = b""
+    source: str = ""
 
     @property
     def path(self) -> Path:
@@ -61,6 +66,22 @@ class Entry:
     def ended(self, end: int) -> "Entry":
         """The same, with another end."""
         return replace(self, end=max(end, self.start))
+
+
+def spare(gap: int) -> int:
+    """How many numbers stay free in a gap of so many microseconds, for what may be fetched into it."""
+    return min(MOST_SPARE, 16 + max(0, gap) // (SPARE_SECONDS * SECOND))
+
+
+def joins(earlier: Entry, later: Entry) -> bool:
+    """Whether a file follows another one without a gap; fetched footage closes what a name tells of.
+
+    A number is missing where a file of one GOP was replaced by the whole of it.
+    """
+    near = abs(later.start - earlier.end) <= SECOND // 2
+    if CAMERA in (earlier.source, later.source):
+        return near and later.join != CLOCK
+    return later.join == JOINED and (near or later.seq == earlier.seq + 1)
 
 
 def place(channel: str, seq: int, start: int, join: str, suffix: str = PLAIN) -> str:

@@ -18,16 +18,16 @@ CREATE TABLE IF NOT EXISTS files (
   channel TEXT NOT NULL, seq INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
   size INTEGER NOT NULL, root TEXT NOT NULL, "join" TEXT NOT NULL, timescale INTEGER NOT NULL,
   gops BLOB NOT NULL, kind TEXT NOT NULL DEFAULT 'continuous', locked INTEGER NOT NULL DEFAULT 0,
-  parts BLOB NOT NULL DEFAULT x'',
+  parts BLOB NOT NULL DEFAULT x'', source TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (channel, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_start ON files (channel, start);
 CREATE INDEX IF NOT EXISTS by_age ON files (root, start);
 """
 ADDED = ("kind TEXT NOT NULL DEFAULT 'continuous'", "locked INTEGER NOT NULL DEFAULT 0",
-         "parts BLOB NOT NULL DEFAULT x''")  # fmt: skip
+         "parts BLOB NOT NULL DEFAULT x''", "source TEXT NOT NULL DEFAULT ''")  # fmt: skip
 """Columns that the table of an earlier release lacks."""
 DELETABLE = "CREATE INDEX IF NOT EXISTS deletable ON files (root, start) WHERE locked = 0"
-COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, parts'
+COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, parts, source'
 READABLE = "gops <> x''"
 """Of the others nothing is known but that they take room: their key is missing, or they are damaged."""
 LONGEST = 3600 * 1_000_000
@@ -52,9 +52,9 @@ class Index:
         with self._lock, self._base:
             # Asked in here: a lock made meanwhile is either heard now, or marks these rows afterwards.
             rows = [(e.channel, e.seq, e.start, e.end, e.size, e.root, e.join, e.timescale, pack(e.gops),
-                     e.kind, e.parts, self._locked(e)) for e in entries]  # fmt: skip
+                     e.kind, e.parts, e.source, self._locked(e)) for e in entries]  # fmt: skip
             self._base.executemany(
-                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+                f"INSERT OR REPLACE INTO files ({COLUMNS}, locked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
                 rows,
             )
 
@@ -75,6 +75,11 @@ class Index:
     def last(self, channel: str) -> Entry | None:
         """The newest file of a channel."""
         return self._one("channel = ? ORDER BY seq DESC", channel)
+
+    def gaps(self, channel: str, after: int, count: int) -> list[Entry]:
+        """Recorded files that follow a gap, the first `count` of them above number `after`."""
+        where = """channel = ? AND seq > ? AND "join" = 'g' AND source = '' ORDER BY seq LIMIT ?"""
+        return self._rows(where, channel, after, count)
 
     def following(self, channel: str, seq: int) -> Entry | None:
         """The file recorded next after number `seq`."""
@@ -176,8 +181,10 @@ class Index:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    channel, seq, start, end, size, root, join, timescale, gops, kind, parts = row
-    return Entry(channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind, parts)
+    channel, seq, start, end, size, root, join, timescale, gops, kind, parts, source = row
+    return Entry(
+        channel, seq, start, end, size, root, join, timescale, unpack(start, gops), kind, parts, source
+    )
 
 
 def _add_columns(base: sqlite3.Connection) -> None:

@@ -170,4 +170,8 @@ def search(
 
 def _told(one: Interval) -> dict[str, Any]:
     span = {"start": one.start / MILLI, "end": one.end / MILLI}
-    return span | {"after": one.after, "kind": one.kind, "locked": one.locked}
+    return (
+        span
+        | {"after": one.after, "kind": one.kind, "locked": one.locked}
+        | ({"source": one.source} if one.source else {})
+    )

@@ -15,7 +15,7 @@ from services.media.plans import CONTINUOUS
 from services.runtime import auth
 from services.ss import segment
 from services.ss.disks import Disk
-from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry
+from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry, spare
 from services.ss.held import LARGEST, Held
 from services.ss.link import TEXT, Link, LinkError
 from services.ss.segment import Segment
@@ -224,6 +224,8 @@ class Recorder:
             # Nothing would be left of it: the new file stands in its place, so that no number is missing.
             self._end_before(before, one)
             seq, join, before = before.seq, before.join, None
+        elif before is not None and join == GAP:
+            seq += spare(one.at - before.end)
         init, mime, timescale = self._head
         first = Entry(self.channel, seq, one.at, one.at, 0, disk.root, join, timescale, (), self._kind)
         made = Segment(first, segment.head(init, mime, timescale, self._kind))

@@ -82,7 +82,7 @@ def restored(path: Path, root: str, channel: str, seq: int, start: int, join: st
     end = last.at + (found.end_tick - last.tick) * SECOND // found.head.timescale
     head = found.head
     return replace(bare, end=end, size=found.size, timescale=head.timescale, gops=found.gops, kind=head.kind,
-                   parts=parts)  # fmt: skip
+                   parts=parts, source=head.source)  # fmt: skip
 
 
 def _unreadable(path: Path, bare: Entry, reason: Exception) -> Entry | None:

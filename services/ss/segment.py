@@ -117,9 +117,9 @@ class Segment:
         self._dirty = True
 
 
-def head(init: bytes, mime: str, timescale: int, kind: str) -> bytes:
+def head(init: bytes, mime: str, timescale: int, kind: str, source: str = "") -> bytes:
     """What a file begins with."""
-    return init + boxes.note(mime, timescale, kind)
+    return init + boxes.note(mime, timescale, kind, source)
 
 
 def shorten(entry: Entry) -> Entry | None:

@@ -34,6 +34,7 @@ class Store:
         self.index = Index(state / "index.db", self.locks.covers)
         self.library = Library(self.index, self.locks)
         self.retention = Retention(self.disks, self.index, kept, self.locks)
+        self.checked = asyncio.Event()
         self._marking = threading.Lock()
         self._roots = roots
         self._health = health
@@ -50,6 +51,7 @@ class Store:
         await asyncio.to_thread(recovery.rest, self.index, self._roots)
         LOG.info("the index agrees with the files")
         self._tell_missing(await asyncio.to_thread(self.index.by_key))
+        self.checked.set()
         await self.retention.run()
 
     async def sync_often(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from services.media.plans import CONTINUOUS
-from services.ss.entry import CLOCK, GAP, JOINED, Entry
+from services.ss.entry import CLOCK, GAP, JOINED, Entry, joins
 
 JOIN = "join"
 
@@ -14,7 +14,7 @@ class Interval:
     """Recorded without a break from `start` up to, not including, `end` (microseconds since 1970).
 
     `after`: gap, clock or join, how it follows the interval before; a clock that was set back gives intervals
-    that overlap, in the order of recording. After a join it is `kind` or `locked` that differ.
+    that overlap, in the order of recording. After a join it is `kind`, `locked` or `source` that differ.
     """
 
     start: int
@@ -22,6 +22,7 @@ class Interval:
     after: str
     kind: str = CONTINUOUS
     locked: bool = False
+    source: str = ""
 
 
 WORDS = {GAP: "gap", CLOCK: "clock", JOINED: "gap"}
@@ -31,17 +32,19 @@ Spans = list[tuple[int, int]]
 def intervals(entries: list[Entry], start: int, end: int, locked: Spans | None = None) -> list[Interval]:
     """The intervals in [start, end) of files in the order of recording; `locked` is sorted and apart."""
     found: list[Interval] = []
-    shown = -2
+    last: Entry | None = None
     for one in entries:
         low, high = max(one.start, start), min(one.end, end)
         if low >= high:
             continue
-        goes_on = one.join == JOINED and one.seq == shown + 1
-        if goes_on and one.kind == found[-1].kind:
+        goes_on = last is not None and joins(last, one)
+        if goes_on and (one.kind, one.source) == (found[-1].kind, found[-1].source):
             found[-1] = replace(found[-1], end=max(high, found[-1].end))
         else:
-            found.append(Interval(low, high, JOIN if goes_on else WORDS[one.join], one.kind))
-        shown = one.seq
+            found.append(
+                Interval(low, high, JOIN if goes_on else WORDS[one.join], one.kind, source=one.source)
+            )
+        last = one
     return [part for one in found for part in _parts(one, locked or [])]
 
 

@@ -37,6 +37,9 @@ from services.ss.exports import collecting
 from services.ss.exports.runner import Runner
 from services.ss.exports.shelf import Shelf
 from services.ss.exports.shelf import limits as limits_of
+from services.ss.fetch.owed import Owed
+from services.ss.fetch.runner import Fetcher
+from services.ss.fetch.runner import Limits as FetchLimits
 from services.ss.plan import Plan
 from services.ss.retention import Quota
 from services.ss.store import Store
@@ -102,8 +105,9 @@ async def service(
         store = Store([str(tmp_path / "recordings")], tmp_path, Quota(None, None), health)
         closing.append(store.close)
         plan = Plan(store, health, 15)
+        fetcher = Fetcher(store, plan, Owed(tmp_path), health, FetchLimits())
         app.add_routes(
-            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan)]
+            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan, fetcher)]
         )
         shelf = Shelf(store.disks.all[0], limits_of({}))
         app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))

@@ -51,7 +51,8 @@ def _no_week() -> list[list[DaySpan]]:
 class RecordingPlan:
     """A whole plan: `week`, Monday first, is for mode weekly; `pre` and `post`: seconds around an event.
 
-    `sound`: what is heard is recorded too.
+    `sound`: what is heard is recorded too. `fetch`: what is missing is fetched from the camera's own storage,
+    where it has one.
     """
 
     mode: Mode
@@ -59,6 +60,7 @@ class RecordingPlan:
     pre: Annotated[int, Number(plans.LEAST_PRE, plans.MOST_PRE)] = plans.PRE
     post: Annotated[int, Number(plans.LEAST_POST, plans.MOST_POST)] = plans.POST
     sound: bool = False
+    fetch: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class PlanAnswer:
     post: int
     zone: str
     sound: bool
+    fetch: bool
 
 
 @dataclass(frozen=True)

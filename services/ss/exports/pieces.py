@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from services.ss.entry import CLOCK, JOINED, SECOND, Entry, pack, unpack
+from services.ss.entry import CLOCK, SECOND, Entry, joins, pack, unpack
 from services.ss.library import Library
 from services.ss.reader import Place, init_of, places
 
@@ -95,7 +95,7 @@ def _break(held: list[Place], place: Place, head: bytes, init: bytes) -> str:
     if place.entry is not last.entry:
         if place.entry.join == CLOCK:
             return "clock"
-        if place.entry.join != JOINED or place.entry.seq != last.entry.seq + 1:
+        if not joins(last.entry, place.entry):
             return "gap"
     if init != head or place.entry.timescale != last.entry.timescale:
         return "format"

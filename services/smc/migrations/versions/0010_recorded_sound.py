@@ -1,6 +1,6 @@
 """Whether the sound of a channel is recorded: not where nobody asked for it.
 
-Revision: 0012, after 0009.
+Revision: 0010, after 0009.
 """
 
 from alembic import op
