@@ -8,7 +8,7 @@ from services.media.assignment import Assignment
 from services.media.gate import Gate
 from services.media.pictures import Pictures
 from services.media.rtsp_udp import Ports
-from services.mts import hls, live, rtsp_server, snapshot, talk
+from services.mts import hls, live, rtsp_server, snapshot, talk, webrtc, whep_routes
 from services.mts.hls_sessions import Sessions
 from services.mts.hub import Hub
 from services.mts.source import Patience
@@ -24,6 +24,7 @@ async def build(context: Context) -> None:
     Settings in seconds: `sub_idle_seconds` (30), `stall_seconds` (5), `refused_seconds` (600: pause after a
     refused password), `talk_seconds` (600: the longest), `talk_silence_seconds` (5); `talks` (8) at once.
     `converted_streams` (4): how many are converted for browsers at once, 0 for none.
+    `webrtc_viewers` (8): how many may watch by WebRTC at once.
     """
     settings = context.service.settings
     patience = Patience(
@@ -39,6 +40,9 @@ async def build(context: Context) -> None:
     desk = Desk(hub, reports.add, settings)
     ports, hosts = context.service.ports, context.service.listen
     shown = tls.server_context()
+    browsers = webrtc.WebRtc(
+        webrtc.bound(ports["webrtc"], hosts.get("webrtc")), int(settings.get("webrtc_viewers", webrtc.MOST))
+    )
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         servers = [
@@ -52,11 +56,13 @@ async def build(context: Context) -> None:
         await desk.close()
         await hub.close()
         await pictures.close()
+        await browsers.close()
         udp.close()
 
     context.app.middlewares.append(auth.node_only)
     context.app.add_routes([*live.routes(hub, gate), *snapshot.routes(hub, gate, pictures)])
     context.app.add_routes([*hls.routes(hub, gate, sessions), *talk.routes(desk, gate)])
+    context.app.add_routes(whep_routes.routes(hub, gate, browsers))
     context.app.cleanup_ctx.extend([peers.lifetime, lifetime])
     context.background("assignment", assignment.follow)
     context.background("certificate", lambda: tls.keep_current(shown))

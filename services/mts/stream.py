@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,7 @@ from services.runtime.rtsp import Track
 
 MAX_GOP_BYTES = 16 * 1024 * 1024
 MAX_GOP_FRAMES = 1500
+_BACK = 1 << 31
 
 BUSY = "busy"
 """The state of a converted stream that waits for others to end."""
@@ -52,6 +54,7 @@ class Stream:
         self.tracks: list[Track] = []
         self.bytes = 0
         self.frames = 0
+        self.ended = False
         self.wanted_at = monotonic()
         self.hurry: Callable[[], None] = _nothing
         """Has the source read every frame at once, as long as somebody watches."""
@@ -79,6 +82,12 @@ class Stream:
     def key_frame(self) -> Chunk | None:
         """The last key frame, as long as what followed it is kept."""
         return self._gop[0] if self._gop else None
+
+    @property
+    def reordered(self) -> bool:
+        """Whether a picture since the last key frame is shown before its predecessor (B-frames)."""
+        times = [chunk.timestamp for chunk in self._gop]
+        return any((later - earlier) & _BACK for earlier, later in pairwise(times))
 
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
@@ -161,6 +170,7 @@ class Stream:
 
     def end(self) -> None:
         """The channel is gone: so are its viewers."""
+        self.ended = True
         for viewer in (*self._relays, *self._lives):
             viewer.end()
 
