@@ -259,7 +259,7 @@ def main_files(files: NodeFiles, mariadb: MariaDb, redis_server: RedisServer) ->
     database = {"host": "127.0.0.1", "port": mariadb.port, "name": "dss", "user": "dss-smc"}
     cached = {"host": "127.0.0.1", "port": redis_server.port, "user": "dss"}
     files.service("smc", {"http": ports.free_port(), "portal": 9001}, {"database": database, "redis": cached})
-    files.service("mts", {"http": 9101, "rtsp": 9100, "rtsps": 9102})
+    files.service("mts", {"http": 9101, "rtsp": 9100, "rtsps": 9102, "webrtc": 9103})
     files.service("dms", {"http": 9200})
     files.service("ss", {"http": 9321, "rtsp": 9320, "rtsps": 9322})
     files.service("nginx", {"https": 443, "http": 80})

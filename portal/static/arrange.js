@@ -143,6 +143,7 @@ export class Arrangement {
     const does = {
       Enter: () => this.enlarge(cell),
       s: () => tile.part("snapshot").disabled || tile.snapshot(),
+      l: () => tile.part("fast").hidden || tile.hasten(),
       m: () => tile.part("sound").disabled || tile.listen(),
       f: () => wide(cell),
       Delete: () => this.empty(tile),

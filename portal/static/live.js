@@ -77,6 +77,7 @@ function listen(changed) {
   wall.addEventListener("click", (event) => {
     if (event.target.closest('[data-part="snapshot"]')) tileOf(event.target).snapshot();
     if (event.target.closest('[data-part="sound"]')) tileOf(event.target).listen();
+    if (event.target.closest('[data-part="fast"]')) tileOf(event.target).hasten();
     if (event.target.closest('[data-part="wide"]')) wide(event.target.closest(".cell"));
   });
   document.getElementById("wall-wide").addEventListener("click", () => wide(wall));

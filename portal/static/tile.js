@@ -1,6 +1,7 @@
 // One place of the wall: which camera and stream it shows, whether anybody can see it, and what it says of itself.
 
 import { permission } from "./asking.js";
+import { Direct } from "./direct.js";
 import { Player } from "./player.js";
 import { turn } from "./turns.js";
 
@@ -12,6 +13,7 @@ const GRACE = 10000; // milliseconds out of sight before its stream is closed
 const WORDS = { connecting: "Connecting …", waiting: "Connecting again …", stopped: "", playing: "" };
 const LOOKS = { playing: "ok", connecting: "busy", waiting: "bad", refused: "bad", unsupported: "bad" };
 const OTHERWISE = { what: "The picture was refused.", remedy: "It is tried again by itself." };
+const LOWEST = "Lowest delay (WebRTC)";
 const tiles = new WeakMap();
 
 const CONVERTED = "converted"; // the stream that the server makes for browsers that cannot decode the camera's
@@ -23,7 +25,7 @@ export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
 export class Tile {
   /** `options`: an option for each camera, by its channel; `say(text)` reaches screen readers. */
   constructor(cell, options, say) {
-    Object.assign(this, { cell, options, say, shown: "", asleep: true, large: false, loud: false, state: "stopped" });
+    Object.assign(this, { cell, options, say, shown: "", asleep: true, large: false, loud: false, fast: false, state: "stopped" });
     tiles.set(cell, this);
     this.offer(this.part("channel").dataset.chosen);
     this.judge(cell.clientWidth);
@@ -134,9 +136,12 @@ export class Tile {
     video.dataset.stream = stream;
     const wanted = () => this.mine === mine;
     const tell = (state, problem) => {
-      if (wanted()) state === "mute" ? this.mute(problem) : this.show(state, problem);
+      if (!wanted()) return;
+      if (state === "fallback") this.slow(problem);
+      else state === "mute" ? this.mute(problem) : this.show(state, problem);
     };
-    this.player = new Player(video, () => this.ask(channel, stream, wanted), tell, this.loud);
+    video.dataset.way = this.fast ? "webrtc" : "websocket";
+    this.player = new (this.fast ? Direct : Player)(video, () => this.ask(channel, stream, wanted), tell, this.loud);
   }
 
   /** A new element, because counts and errors of the last stream end with theirs. */
@@ -170,7 +175,7 @@ export class Tile {
 
   /** Moving an element may stop it. */
   goOn() {
-    if (this.player && this.part("video").src) this.part("video").play().catch(() => {});
+    if (this.player && (this.part("video").src || this.part("video").srcObject)) this.part("video").play().catch(() => {});
   }
 
   // --- what it says -----------------------------------------------------------------------------------
@@ -191,6 +196,8 @@ export class Tile {
     button.hidden = !this.channel || this.part("video").dataset.sound === "";
     button.disabled = state !== "playing";
     button.setAttribute("aria-pressed", this.loud);
+    this.part("fast").hidden = !this.channel;
+    this.part("fast").setAttribute("aria-pressed", this.fast);
     this.tell();
   }
 
@@ -223,6 +230,21 @@ export class Tile {
   /** With sound, or without; a stream has it only for who asks. */
   listen() {
     this.loud = !this.loud;
+    this.start(this.stream());
+  }
+
+  /** With the lowest delay, or with a picture that comes in every way. */
+  hasten() {
+    this.fast = !this.fast;
+    this.part("fast").title = LOWEST;
+    this.start(this.stream());
+  }
+
+  /** The lowest delay cannot be had: the picture comes in the other way, and says so. */
+  slow(problem) {
+    this.fast = false;
+    this.part("fast").title = [problem.what, problem.why, problem.remedy].filter(Boolean).join(" ");
+    this.say(`${this.name}: ${this.part("fast").title} It is shown with the usual delay.`);
     this.start(this.stream());
   }
 

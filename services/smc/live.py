@@ -32,7 +32,8 @@ class LiveAnswer:
     """`ws` (WebSocket), `mp4` (an endless file) and `hls` (a playlist) are paths on the portal's own origin.
 
     They and the URLs hold the token already. It works once, for one of them, within `expires_in` seconds.
-    `&audio=1` behind one of these asks for the sound too. `gateway` is DSS_MGW's RTSP address for
+    `&audio=1` behind one of these asks for the sound too. `whep` is where a player of WebRTC posts its offer
+    (RFC 9725). `gateway` is DSS_MGW's RTSP address for
     decoders on the LAN, with a token of its own: it sends them on to where the stream is by then.
     """
 
@@ -46,6 +47,7 @@ class LiveAnswer:
     rtsps: Urls
     mp4: str
     hls: str
+    whep: str
     gateway: str | None = None
 
 
@@ -151,6 +153,7 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: st
         ws=f"{prefix(node)}/{path}",
         mp4=f"{prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
         hls=f"{prefix(node)}/hls/{channel}/{stream}/index.m3u8?token={token}",
+        whep=f"{prefix(node)}/whep/{channel}/{stream}?token={token}",
         rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ EDITS = {
     "mts.rtsp": (SUB, 19100, {"dss-mts.service"}),
     "mts.rtsps": (SUB, 19102, {"dss-mts.service"}),
     "mts.http": (SUB, 19101, {"dss-mts.service"}),
+    "mts.webrtc": (SUB, 19103, {"dss-mts.service"}),
     "dms.http": (SUB, 19200, {"dss-dms.service", "dss-mts.service", "dss-ars.service"}),
     "smc.http": (SUB, 19000, {"dss-smc.service"}),
     "smc.portal": (MAIN, 19001, {"dss-smc.service", "dss-portal.service"}),
@@ -242,7 +243,7 @@ def test_a_sub_may_stand_behind_mains_own_outside_address_with_other_numbers(
 ) -> None:
     outside = {"mapping_ip": "203.0.113.10"}
     own = {"nginx.http": 10080, "nginx.https": 10443, "mts.rtsp": 19100, "mts.rtsps": 19102,
-           "ss.rtsp": 19320, "ss.rtsps": 19322, "ars.register": 19500}  # fmt: skip
+           "mts.webrtc": 19103, "ss.rtsp": 19320, "ss.rtsps": 19322, "ars.register": 19500}  # fmt: skip
     end(admin, change(admin, MAIN, **outside), "confirm")
     with pytest.raises(RefusedError, match="would both be"):
         change(admin, SUB, **outside)

@@ -84,7 +84,8 @@ def matrix(site: Site, host: str) -> list[dict[str, str]]:
 
 def promised(site: Site, host: str, purpose: str) -> list[int]:
     """TCP ports that the matrix names for one network of a node."""
-    return sorted({int(r["port"]) for r in matrix(site, host) if r["network"] == purpose})
+    rows = (one for one in matrix(site, host) if one["protocol"] == "tcp")
+    return sorted({int(r["port"]) for r in rows if r["network"] == purpose})
 
 
 def table(site: Site, host: str) -> str:

@@ -61,7 +61,7 @@ class Rack:
         self.channels: list[dict[str, Any]] = []
         self.node_token = secrets.token_hex(16)
         self.media_key = Ed25519PrivateKey.generate()
-        self.ports = {name: free_port() for name in ("http", "rtsp", "rtsps")}
+        self.ports = {name: free_port() for name in ("http", "rtsp", "rtsps", "webrtc")}
         self.cameras: list[Camera] = []
         self.process: subprocess.Popen[bytes] | None = None
         self.dms: ThreadingHTTPServer | None = None

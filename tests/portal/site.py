@@ -68,7 +68,7 @@ def configure_main(files: NodeFiles, agent: int, https: int, free_port: Callable
     files.service("ars", {"http": agent})
     files.service("dms", {"http": agent})
     files.service("nginx", {"https": https, "http": 80})
-    files.service("mts", {name: free_port() for name in ("http", "rtsp", "rtsps")})
+    files.service("mts", {name: free_port() for name in ("http", "rtsp", "rtsps", "webrtc")})
     files.service("ss", {name: free_port() for name in ("http", "rtsp", "rtsps")})
 
 

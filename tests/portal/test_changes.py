@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_a_port_edit_is_asked_for_and_offers_to_keep_or_undo(admin: Visitor, site: Site) -> None:
     page = "/services/sub-1/mts/ports"
-    answer = admin.post(page, {"rtsp": "19100", "rtsps": "9102", "http": "9101"}, page)
+    answer = admin.post(page, {"rtsp": "19100", "rtsps": "9102", "webrtc": "9103", "http": "9101"}, page)
     assert answer.status_code == 303, answer.text
     made = site.agents["sub-1"].changes[0]
     assert made["request"] == {"ports": {"mts.rtsp": 19100}, "by": "admin"}
@@ -31,12 +31,12 @@ def test_a_port_edit_is_asked_for_and_offers_to_keep_or_undo(admin: Visitor, sit
 
 def test_what_the_server_refuses_stands_in_the_form_with_its_reason(admin: Visitor) -> None:
     page = "/services/sub-1/mts/ports"
-    answer = admin.post(page, {"rtsp": "554", "rtsps": "9102", "http": "9101"}, page)
+    answer = admin.post(page, {"rtsp": "554", "rtsps": "9102", "webrtc": "9103", "http": "9101"}, page)
     assert answer.status_code == 409
     assert "554/tcp belongs to DSS_X (rtsp)" in answer.text
     assert 'value="554"' in answer.text
     for typed in ("", "ninety", "9100"):
-        wrong = admin.post(page, {"rtsp": typed, "rtsps": "9102", "http": "9101"}, page)
+        wrong = admin.post(page, {"rtsp": typed, "rtsps": "9102", "webrtc": "9103", "http": "9101"}, page)
         assert wrong.status_code == 422, typed
 
 

@@ -197,3 +197,40 @@ def test_a_browser_without_media_source_plays_hls_by_itself(
     wait_for(page, "state", lambda state: state == "playing")
     wait_for(page, "frames", lambda text: int(text) > 0)
     page.locator("video[src*='/mts/hls/']").wait_for(state="attached", timeout=15_000)
+
+
+def test_lowest_delay_plays_by_webrtc_with_the_sound_of_g711(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    with_sound(rack, page, portal, channel, "alaw")
+    button = page.get_by_role("button", name="Lowest delay of picture 1")
+    button.click()
+    found = wait_for(page, "frames", lambda text: int(text) > 25)
+    assert (found["way"], found["state"], found["sound"]) == ("webrtc", "playing", "G.711 (PCMA)")
+    assert button.get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Sound of picture 1").click()
+    heard = "document.querySelector('video').srcObject?.getAudioTracks().filter((one) => !one.muted).length"
+    until = time.monotonic() + 20
+    while not page.evaluate(heard) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert page.evaluate(heard) == 1
+    assert "mute" not in figures(page)
+    page.screenshot(path=Path(__file__).parents[2] / ".cache" / "screenshots" / "live-lowest-delay.png")
+    button.click()
+    assert wait_for(page, "way", lambda way: way == "websocket")
+    wait_for(page, "state", lambda state: state == "playing")
+
+
+@pytest.mark.full
+def test_where_webrtc_cannot_be_the_picture_comes_in_the_other_way_and_says_why(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel, "bframes")
+    choose(page, portal, channel)
+    wait_for(page, "frames", lambda text: int(text) > 40)
+    button = page.get_by_role("button", name="Lowest delay of picture 1")
+    button.click()
+    wait_for(page, "frames", lambda text: int(text) > 10)
+    wait_for(page, "way", lambda way: way == "websocket")
+    assert "B-frames" in (button.get_attribute("title") or "")
+    assert button.get_attribute("aria-pressed") == "false"

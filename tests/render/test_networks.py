@@ -58,6 +58,7 @@ def test_every_listener_is_bound_to_the_networks_of_its_port(sub: dict[str, File
     assert json.loads(sub["/etc/dss/services/mts.json"].text)["listen"] == {
         "rtsp": ["198.18.2.21"],
         "rtsps": ["198.18.2.21"],
+        "webrtc": ["198.18.2.21"],
     }
     nats = rendered("networks", "main-a")["/etc/dss/engines/nats.conf"].text
     assert 'listen: "198.18.1.10:7422"' in nats

@@ -54,6 +54,7 @@ def test_own_numbers_of_a_host_stand_in_its_rows_and_its_services(
         "rtsp": 19100,
         "http": 9101,
         "rtsps": 19102,
+        "webrtc": 19103,
     }
     assert "listen 0.0.0.0:10443 ssl" in files["/etc/dss/engines/nginx.conf"].text
     assert "https://$host:10443$request_uri" in files["/etc/dss/engines/nginx.conf"].text

@@ -151,7 +151,7 @@ def test_nodes_behind_one_outside_address_need_different_numbers(tmp_path: Path)
     text = text.replace("18.0.22}", "18.0.22, dss_mapping_ip: 203.0.113.10}")
     found = mistakes(tmp_path, text)
     assert {m.key for m in found} == {"sub-2.dss_mapping_ip"}
-    assert len(found) == 7
+    assert len(found) == 8
     assert any("203.0.113.10:443/tcp" in m.message for m in found)
 
 

@@ -5,20 +5,17 @@ its address belongs to that session, and nothing is ever sent to an address that
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import socket
 from collections import deque
 from time import monotonic
-from typing import Any
 
 from aioice import stun
 
-LOG = logging.getLogger(__name__)
+from services.mts.whep.door import Door, Peer
 
-Peer = tuple[socket.socket, Any]
-"""Where somebody is: our socket, and the address as the socket has it."""
+LOG = logging.getLogger(__name__)
 
 SILENCE = 20.0
 """Seconds without a valid check until a session is dead; browsers check each 2.5 s (RFC 7675)."""
@@ -26,7 +23,6 @@ BURST = 32 * 1024
 PAUSE = 0.003
 """Bytes that leave at once and seconds between, so that a key frame overruns no browser."""
 _READ_AT_ONCE = 64
-_MAX_DATAGRAM = 2048
 _MAX_ADDRESSES = 16
 _MAX_WAITING = 256
 _COOKIE = stun.COOKIE.to_bytes(4, "big")
@@ -81,8 +77,7 @@ class Lite:
         if self._closed or self._chosen is None:
             raise ConnectionError
         await self._pace(len(data))
-        with contextlib.suppress(OSError):
-            self._chosen[0].sendto(data, self._chosen[1])
+        self._chosen.send(data)
 
     async def _pace(self, size: int) -> None:
         now = monotonic()
@@ -97,18 +92,15 @@ class Doors:
     """The sockets, and which session each datagram is for."""
 
     def __init__(self, sockets: list[socket.socket]) -> None:
-        self._sockets = sockets
+        self._doors = [Door(one) for one in sockets]
         self._named: dict[str, Lite] = {}
         self._known: dict[Peer, Lite] = {}
 
     def open(self) -> None:
         """Take what comes, and throw away what waited for nobody."""
-        for one in self._sockets:
-            one.setblocking(False)
-            with contextlib.suppress(OSError):
-                while True:
-                    one.recv(_MAX_DATAGRAM)
-            asyncio.get_running_loop().add_reader(one, self._read, one)
+        for one in self._doors:
+            one.forget()
+            asyncio.get_running_loop().add_reader(one.socket, self._read, one)
 
     def add(self) -> Lite:
         """A way for one more session."""
@@ -122,14 +114,12 @@ class Doors:
         for peer in way.addresses:
             self._known.pop(peer, None)
 
-    def _read(self, one: socket.socket) -> None:
+    def _read(self, one: Door) -> None:
         for _ in range(_READ_AT_ONCE):
-            try:
-                data, address = one.recvfrom(_MAX_DATAGRAM)
-            except OSError:
+            if (found := one.read()) is None:
                 return
             try:
-                self.take((one, address), data)
+                self.take(*found)
             except Exception:
                 # Strangers may send anything; it must cost nobody else a packet.
                 LOG.debug("a datagram was left out", exc_info=True)
@@ -167,8 +157,7 @@ class Doors:
 
     def _answer(self, peer: Peer, way: Lite, request: stun.Message) -> None:
         answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
-        host, port = str(peer[1][0]).partition("%")[0], peer[1][1]
+        host, port = str(peer.address[0]).partition("%")[0], peer.address[1]
         answer.attributes["XOR-MAPPED-ADDRESS"] = host.removeprefix("::ffff:"), port
         answer.add_message_integrity(way.password.encode())
-        with contextlib.suppress(OSError):
-            peer[0].sendto(bytes(answer), peer[1])
+        peer.send(bytes(answer))
