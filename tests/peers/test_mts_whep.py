@@ -45,6 +45,13 @@ async def player(rack: Rack, channel: str = "one") -> tuple[RTCPeerConnection, s
     return peer, headers["Location"]
 
 
+async def decoded(peer: RTCPeerConnection, count: int) -> None:
+    """So many pictures of the camera's size come, decoded."""
+    track = peer.getReceivers()[0].track
+    frames = [await asyncio.wait_for(track.recv(), 30) for _ in range(count)]
+    assert {(one.width, one.height) for one in frames} == {(320, 180)}
+
+
 async def watched(rack: Rack, wanted: int, seconds: float = 40) -> None:
     until = time.monotonic() + seconds
     while rack.streams()["one", "main"]["viewers"] != wanted:
@@ -52,6 +59,7 @@ async def watched(rack: Rack, wanted: int, seconds: float = 40) -> None:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.full
 async def test_chromium_shows_two_viewers_the_picture_and_the_sound_of_g711(talking: Rack) -> None:
     async with watching(talking, "one", pages=2) as pages:
         for page in pages:
@@ -70,17 +78,21 @@ async def test_chromium_shows_two_viewers_the_picture_and_the_sound_of_g711(talk
     await watched(talking, 0)
 
 
-async def test_a_second_kind_of_player_decodes_the_picture_and_ends_its_session(talking: Rack) -> None:
-    peer, place = await player(talking)
-    track = peer.getReceivers()[0].track
-    frames = [await asyncio.wait_for(track.recv(), 30) for _ in range(30)]
-    assert {(one.width, one.height) for one in frames} == {(320, 180)}
+async def test_two_players_decode_the_picture_at_once_and_one_that_ends_leaves_the_other(
+    talking: Rack,
+) -> None:
+    players = [await player(talking) for _ in range(2)]
+    (peer, place), (other, stays) = players
+    await asyncio.gather(*(decoded(one, 30) for one, _ in players))
     address = talking.http(f"/whep/one/{place}").split("?")[0]
     async with aiohttp.ClientSession() as session:
         assert (await session.patch(address)).status == 405
     assert [await ended(talking, "one", place) for _ in range(2)] == [200, 404]
+    await watched(talking, 1, 5)
+    await decoded(other, 10)
+    assert await ended(talking, "one", stays) == 200
     await watched(talking, 0, 5)
-    await peer.close()
+    await asyncio.gather(peer.close(), other.close())
 
 
 async def test_a_process_that_died_takes_no_other_picture_with_it(talking: Rack) -> None:
