@@ -1,6 +1,8 @@
-"""Pictures past a node's firewall and out of a service's sandbox: RTP by UDP both ways, and JPEG."""
+"""Pictures past a node's firewall and out of a service's sandbox: RTP by UDP both ways, WebRTC, and JPEG."""
 
+import json
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 CAMERA = Path(__file__).parents[1] / "peers" / "mts_camera.py"
 CONTROLLER = "198.18.0.1"
+PLAYER = Path(__file__).with_name("whep_player.py")
 
 
 def decoded(site: Site, url: str, transport: str) -> int:
@@ -90,3 +93,19 @@ def test_the_decoder_of_snapshots_works_in_the_sandbox_of_its_service(
         kind, taken, first = snapshot(admin, channel)
         assert (kind, first) == ("image/jpeg", b"\xff\xd8\xff")
         assert taken
+
+
+def test_webrtc_comes_through_the_firewall_and_out_of_the_sandbox_of_its_service(
+    site: Site, admin: Admin, channels: list[str]
+) -> None:
+    for channel in channels:
+        words = site.lab.network.enter(sys.executable, PLAYER)
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as player:
+            assert player.stdout
+            offer = json.loads(player.stdout.readline())
+            way = admin.base + admin.post(f"/channels/{channel}/live")["whep"]
+            request = urllib.request.Request(way, offer.encode(), {"Content-Type": "application/sdp"})
+            with urllib.request.urlopen(request, context=admin.trust, timeout=30) as answer:
+                assert answer.status == 201
+                heard, _ = player.communicate(json.dumps(answer.read().decode()) + "\n", timeout=90)
+            assert heard.strip() == "50"
