@@ -23,7 +23,7 @@ RENDERED = (
     *("dss_recording_paths", "dss_recording_days", "dss_recording_gigabytes"),
     "dss_recording_encryption",
     *("dss_export_days", "dss_export_gigabytes"),
-    "dss_converted_streams",
+    *("dss_converted_streams", "dss_webrtc_viewers"),
 )
 """Variables of the inventory that the rendering, or a change at run time, reads by their own names."""
 PORTAL_CERTIFICATE = "portal_certificate"

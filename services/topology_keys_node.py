@@ -81,6 +81,15 @@ KEYS = (
         "8",
     ),
     row(
+        "dss_webrtc_viewers",
+        "number",
+        NODES,
+        8,
+        "How many may watch the node's cameras by WebRTC at once, with the lowest delay; 0 for nobody. Each takes "
+        "about 1 % of a core for 4 Mbit/s.",
+        "16",
+    ),
+    row(
         "dss_portal_certificate",
         "text",
         "main",

@@ -27,6 +27,11 @@ def step_back() -> None:
     # A unit's sandbox may refuse either; its own limits hold then.
     with contextlib.suppress(OSError):
         os.nice(_NICE)
+    bounded()
+
+
+def bounded() -> None:
+    """Called first in a worker whose viewers wait for what it does."""
     # Where memory runs out, it is this process that goes, not the one that records.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

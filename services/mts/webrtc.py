@@ -8,14 +8,13 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import secrets
 import socket
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass
 from typing import Any, cast
 
+from services.media import worker
 from services.mts.chunk import Chunk
 from services.mts.stream import Stream
 from services.mts.viewer import RelayViewer, Viewer
@@ -88,7 +87,7 @@ class WebRtc:
         """The id of a new session and the SDP answer to an offer; raises Problem 400, 406, 409 or 503."""
         tracks = described(stream)
         if len(self._sessions) >= self._most:
-            why = f"{self._most} are watched by WebRTC on this node, which is all that it carries."
+            why = f"{len(self._sessions)} are watched by WebRTC on this node, of {self._most} that may be."
             raise _no(why, "Close another one, or open the picture by WebSocket, which carries many.")
         self._number = (self._number + 1) % _MAX_NUMBER
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -146,22 +145,22 @@ class WebRtc:
             with contextlib.suppress(RuntimeError, OSError):
                 self._worker.stdin.write(wire.message(kind, number, body))
 
-    async def _read(self, worker: Process) -> None:
+    async def _read(self, process: Process) -> None:
         """What the process says, until it ends; nobody watches through it any more then."""
-        out = cast("asyncio.StreamReader", worker.stdout)
+        out = cast("asyncio.StreamReader", process.stdout)
         try:
             while line := await out.readline():
                 self._hear(json.loads(line))
         except (ValueError, KeyError) as reason:
             LOG.warning("the process for WebRTC says what is not understood: %s", reason)
-            worker.kill()
+            process.kill()
         finally:
-            await worker.wait()
-            if self._worker is worker:
+            await process.wait()
+            if self._worker is process:
                 self._worker = None
-            for session in [one for one in self._sessions.values() if one.worker is worker]:
+            for session in [one for one in self._sessions.values() if one.worker is process]:
                 if not session.answer.done():
-                    session.answer.set_exception(ConnectionResetError(f"it ended with {worker.returncode}"))
+                    session.answer.set_exception(ConnectionResetError(f"it ended with {process.returncode}"))
                 self._forget(session)
 
     def _hear(self, said: dict[str, Any]) -> None:
@@ -246,12 +245,10 @@ def bound(port: int, hosts: list[str] | None) -> list[socket.socket]:
 
 async def _started(sockets: list[socket.socket]) -> Process:
     numbers = [one.fileno() for one in sockets]
-    words = (sys.executable, "-OO", "-m", "services.mts.whep", *map(str, numbers))
-    # It speaks with strangers: nothing of this service's environment is for it.
-    known = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    words = worker.command("services.mts.whep", *map(str, numbers))
     # A message that nobody reads must not hold up what is relayed: no standard error.
     return await asyncio.create_subprocess_exec(
-        *words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=known, pass_fds=numbers
+        *words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=worker.environment(), pass_fds=numbers
     )
 
 

@@ -73,7 +73,7 @@ async def test_chromium_shows_two_viewers_the_picture_and_the_sound_of_g711(talk
         status, _, text = await post(talking, "one", b"v=0")
         problem = json.loads(text)
         assert (status, problem["code"]) == (503, "webrtc-unavailable")
-        assert "2 are watched" in problem["why"]
+        assert "of 2 that" in problem["why"]
         assert "WebSocket" in problem["remedy"]
     await watched(talking, 0)
 

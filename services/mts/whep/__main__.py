@@ -8,21 +8,18 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import socket
 import sys
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import uvloop
 
+from services.media import worker
 from services.mts.whep import wire
 from services.mts.whep.certificate import Certificate
 from services.mts.whep.ice import Doors
 from services.mts.whep.session import Session
 from services.runtime.errors import Problem
-
-_MEMORY = 1 << 30
 
 
 class Desk:
@@ -87,11 +84,8 @@ async def serve(sockets: list[socket.socket]) -> None:
 
 
 def main() -> None:
-    """Where memory runs out, it is this process that goes."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    with contextlib.suppress(OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    """Serve until the input ends."""
+    worker.bounded()
     sockets = [socket.socket(fileno=os.dup(int(number))) for number in sys.argv[1:]]
     uvloop.run(serve(sockets))
 
