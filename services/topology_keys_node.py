@@ -85,8 +85,8 @@ KEYS = (
         "number",
         NODES,
         8,
-        "How many may watch the node's cameras by WebRTC at once, with the lowest delay; 0 for nobody. Each takes "
-        "about 1 % of a core for 4 Mbit/s.",
+        "How many may watch the node's cameras by WebRTC at once, with the lowest delay; 0 for nobody. Each "
+        "takes about 1 % of a core for 4 Mbit/s.",
         "16",
     ),
     row(
