@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from time import monotonic
 from typing import Any
 
@@ -55,6 +54,8 @@ class Stream:
         self.bytes = 0
         self.frames = 0
         self.ended = False
+        self.reordered = False
+        """Whether a picture was shown before its predecessor (B-frames)."""
         self.wanted_at = monotonic()
         self.hurry: Callable[[], None] = _nothing
         """Has the source read every frame at once, as long as somebody watches."""
@@ -82,12 +83,6 @@ class Stream:
     def key_frame(self) -> Chunk | None:
         """The last key frame, as long as what followed it is kept."""
         return self._gop[0] if self._gop else None
-
-    @property
-    def reordered(self) -> bool:
-        """Whether a picture since the last key frame is shown before its predecessor (B-frames)."""
-        times = [chunk.timestamp for chunk in self._gop]
-        return any((later - earlier) & _BACK for earlier, later in pairwise(times))
 
     def playing(self, tracks: list[Track]) -> dict[int, Tail]:
         """The camera plays these tracks; returns where their RTP has to continue, empty the first time."""
@@ -213,6 +208,8 @@ class Stream:
             self._forget_gop()
         elif not self._gop:
             return
+        elif (chunk.timestamp - self._gop[-1].timestamp) & _BACK:
+            self.reordered = True
         self._gop.append(chunk)
         self._gop_bytes += len(chunk.data)
         if self._gop_bytes > MAX_GOP_BYTES or len(self._gop) > MAX_GOP_FRAMES:
@@ -225,6 +222,7 @@ class Stream:
     def _start_anew(self) -> None:
         """Other tracks than before: players cannot follow, browsers get a new init segment."""
         self._forget_gop()
+        self.reordered = False
         self._tails = {}
         if self._muxer:
             self._mux_from, self._muxer = self._muxer.end_ticks, None

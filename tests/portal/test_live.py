@@ -40,7 +40,7 @@ def choose(page: Page, portal: Portal, channel: str, stream: str = "main") -> No
     """Open an empty wall and choose the camera, as a person does."""
     page.goto(f"{portal.url}/live?size=1&c=")
     page.get_by_label("Stream of picture 1").select_option(stream)
-    page.get_by_label("Camera of picture 1").select_option(channel)
+    page.get_by_label("Camera of picture 1", exact=True).select_option(channel)
 
 
 def with_sound(rack: mts_rack.Rack, page: Page, portal: Portal, channel: str, sound: str) -> Locator:
@@ -132,7 +132,7 @@ def test_camera_of_a_removed_device_is_refused_with_its_reason(
     page.goto(f"{portal.url}/live?size=1&c=")
     with portal.site.platform.session() as session:
         devices.remove(session, channel.split("-")[0], portal.site.account)
-    page.get_by_label("Camera of picture 1").select_option(channel)
+    page.get_by_label("Camera of picture 1", exact=True).select_option(channel)
     wait_for(page, "state", lambda state: state == "refused")
     assert "There is no such channel." in page.locator("[data-part=message]").first.inner_text()
 
