@@ -2,7 +2,6 @@
 
 import json
 import struct
-import time
 from dataclasses import dataclass
 from functools import cached_property
 

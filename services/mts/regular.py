@@ -1,7 +1,7 @@
 """Samples of pictures as most cameras send them, made with a few operations for all packets together.
 
-Such a picture is whole NAL units, then one fragmented unit of which all packets but the last are equally long,
-each with the shortest RTP header. What is anything else is left to services.mts.depay.
+Such a picture is whole NAL units, then one fragmented unit of which all packets but the last are as long as
+each other, with the shortest RTP header. What is anything else is left to services.mts.depay.
 """
 
 import struct
@@ -14,7 +14,7 @@ H264, H265 = 1, 2
 """How many bytes the header of a NAL unit has; in a fragment (FU-A, FU) the flags stand behind it."""
 _FRAGMENT = {H264: 28, H265: 49}
 _LIKE: dict[int, _Columns] = {H264: (1, 2, 3, 4, 16), H265: (1, 2, 3, 4, 16, 17)}
-"""Channel, length, RTP flags and NAL header: in these places all packets of a fragmented unit are the same."""
+"""Channel, length, RTP flags and NAL header: there all packets of a fragmented unit are the same."""
 _START, _END, _TYPE = 0x80, 0x40, 0x3F
 
 
@@ -46,7 +46,7 @@ def _alone(kind: int, header: int) -> bool:
 
 
 def _fragmented(data: bytes, position: int, step: int, header: int, pieces: Unit) -> int:
-    """Add the unit that fills the rest of a frame from a packet of `step` bytes on; its size, 0 if irregular."""
+    """Add the unit that fills the frame from a packet of `step` bytes on; its size, 0 if irregular."""
     count, flags = (len(data) - position) // step, 16 + header
     stop, first = position + count * step, data[position + flags]
     body = 17 + header
@@ -71,8 +71,9 @@ def _fragmented(data: bytes, position: int, step: int, header: int, pieces: Unit
 
 def _ends(data: bytes, position: int, stop: int, header: int, kind: int) -> bool:
     """Whether the packet from `stop` to the end of the frame is the last one of the unit at `position`."""
+    heads = data[position + 16 : position + 16 + header] + bytes((_END | kind,))
     return (
-        data[stop + 16 : stop + 17 + header] == data[position + 16 : position + 16 + header] + bytes((_END | kind,))
+        data[stop + 16 : stop + 17 + header] == heads
         and data[stop + 1] == data[position + 1]
         and data[stop + 4] == 0x80
         and len(data) - stop - 4 == (data[stop + 2] << 8 | data[stop + 3])
