@@ -85,7 +85,8 @@ async def test_an_index_and_files_of_an_earlier_release_are_continuous(bench: Be
     base = sqlite3.connect(bench.state / "index.db")
     base.executescript("DROP TABLE totals; DROP TRIGGER replaced; DROP TRIGGER added; DROP TRIGGER dropped;"
                        "DROP TRIGGER changed; DROP INDEX deletable; DROP INDEX by_lock;"
-                       "ALTER TABLE files DROP COLUMN kind; ALTER TABLE files DROP COLUMN locked")  # fmt: skip
+                       "ALTER TABLE files DROP COLUMN kind;"
+                       "ALTER TABLE files DROP COLUMN locked")  # fmt: skip
     base.close()
     bench.open()
     assert shown(bench) == [(0, 5, "gap", CONTINUOUS, False)]
