@@ -82,6 +82,8 @@ def page(site: Site) -> str:
 FLEETING = (
     *("session-", "run-", "user-", "user@", "not-found"),
     *("network-pre.target", "network-online.target"),
+    # It is started by who asks for the time zone and ends by itself when nobody does.
+    "systemd-timedated",
 )
 
 
