@@ -3,13 +3,16 @@
 // per frame, and a note in between while there is no picture, or no sound for who asked for it. Figures for people and tests stand as data
 // attributes on the <video> element.
 
-const LAG_FAST = 1.2; // seconds behind: play a little faster
-const LAG_CALM = 0.5; // caught up: normal speed again
+const NEAR = 0.08; // seconds between the picture shown and the newest one that are enough while all goes well
+const FAR = 0.8; // as many as it takes at most where pictures come unevenly
+const BACK = 0.08; // more of them with each stop for want of pictures
+const ON = 0.005; // fewer of them with each second without
+const LAG_FAST = 0.06; // more than enough by so much: play a little faster until it is just enough
 const LAG_JUMP = 4; // hopeless: jump to the edge
 const CATCH_UP = 1.05;
-const EDGE = 0.15; // where a jump lands, before the end of what is buffered
 const KEEP_BEHIND = 8; // seconds of past pictures kept in the buffer
 const QUEUE_BYTES = 24 * 1024 * 1024; // more unplayed data than this means the browser cannot follow
+const MEASURE = 250; // milliseconds
 const SILENCE = 6000; // milliseconds without data before the connection is made anew
 const RETRY = [500, 1000, 2000, 4000];
 
@@ -43,8 +46,10 @@ export class Player {
     Object.assign(this, { video, ask, tell, loud, tries: 0, closed: false, reconnects: 0, before: 0, droppedBefore: 0 });
     this.clicked = performance.now();
     this.fresh = true;
+    this.near = NEAR;
+    video.addEventListener("waiting", this.onStop);
     video.addEventListener("error", this.onVideoError);
-    this.timer = setInterval(() => this.measure(), 250);
+    this.timer = setInterval(() => this.measure(), MEASURE);
     this.connect();
   }
 
@@ -53,6 +58,7 @@ export class Player {
     clearInterval(this.timer);
     clearTimeout(this.again);
     this.video.removeEventListener("error", this.onVideoError);
+    this.video.removeEventListener("waiting", this.onStop);
     this.drop();
     this.say("stopped");
   }
@@ -243,10 +249,10 @@ export class Player {
     const lag = end - this.video.currentTime;
     if (!this.placed || lag > LAG_JUMP || this.video.currentTime < start) {
       this.placed = true;
-      this.video.currentTime = Math.max(start, end - EDGE);
+      this.video.currentTime = Math.max(start, end - this.near);
       this.start();
-    } else if (lag > LAG_FAST) this.video.playbackRate = CATCH_UP;
-    else if (lag < LAG_CALM) this.video.playbackRate = 1;
+    } else if (lag > this.near + LAG_FAST) this.video.playbackRate = CATCH_UP;
+    else if (lag < this.near) this.video.playbackRate = 1;
   }
 
   /** A browser that allows no sound yet still shows the picture; a page that was left may not play at all. */
@@ -268,6 +274,11 @@ export class Player {
     else this.video.addEventListener("playing", shown, { once: true });
   }
 
+  /** Pictures came later than they were to be shown: from now on they are shown later. */
+  onStop = () => {
+    if (this.placed && this.video.dataset.state === "playing") this.near = Math.min(FAR, this.near + BACK);
+  };
+
   onVideoError = () => {
     if (this.source || this.listed) this.retry();
   };
@@ -285,6 +296,7 @@ export class Player {
   measure() {
     const quality = this.source || this.listed ? this.video.getVideoPlaybackQuality?.() : null;
     const now = performance.now();
+    this.near = Math.max(NEAR, this.near - (ON * MEASURE) / 1000);
     Object.assign(this.video.dataset, {
       frames: this.before + (quality?.totalVideoFrames ?? 0),
       dropped: this.droppedBefore + (quality?.droppedVideoFrames ?? 0),

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
+from services.media import ask
 from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.health import Health
@@ -19,7 +18,7 @@ FIRST_SECONDS, FIRST_TURNS = 0.25, 120
 """After a start each moment without channels is lost footage, so DSS_DMS is asked more often for a while."""
 _KEY_EVERY = 30
 _MAX_BODY = 16 * 1024 * 1024
-_NO_ANSWER = (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError)
+_NO_ANSWER = (OSError, TimeoutError, ValueError, KeyError, TypeError)
 
 
 Rows = list[dict[str, Any]]
@@ -36,51 +35,47 @@ class Assignment:
         self._health = health
         self._port = port
         self._last: Rows | None = None
+        self._said = b""
 
     async def follow(self) -> None:
         """Poll until cancelled."""
-        timeout = aiohttp.ClientTimeout(total=POLL_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            for turn in range(2**62):
-                await self._turn(session, turn)
-                knows = self._last is not None and self._gate.public_key is not None
-                await asyncio.sleep(POLL_SECONDS if knows or turn > FIRST_TURNS else FIRST_SECONDS)
+        for turn in range(2**62):
+            await self._turn(turn)
+            knows = self._last is not None and self._gate.public_key is not None
+            await asyncio.sleep(POLL_SECONDS if knows or turn > FIRST_TURNS else FIRST_SECONDS)
 
-    async def _turn(self, session: aiohttp.ClientSession, turn: int) -> None:
+    async def _turn(self, turn: int) -> None:
         try:
-            await self._channels(session)
+            await self._channels()
             self._health.set("dms", True)
         except _NO_ANSWER as reason:
             remark = "All goes on with its last list." if self._last is not None else ""
             self._health.set("dms", self._last is not None, f"{_said(reason)} {remark}".strip())
         if self._gate.public_key is None or turn % _KEY_EVERY == 0:
-            await self._key(session)
+            await self._key()
 
-    async def _key(self, session: aiohttp.ClientSession) -> None:
+    async def _key(self) -> None:
         """Main's key; an old one stays in force when it cannot be asked for."""
         try:
-            self._gate.public_key = (await self._get(session, "/media-key")).decode()
+            self._gate.public_key = (await self._get("/media-key")).decode()
         except _NO_ANSWER as reason:
             LOG.info("no key for tokens: %s", reason)
         known = self._gate.public_key is not None
         self._health.set("media-key", known, "" if known else "Nobody can watch until main's key has come.")
 
-    async def _channels(self, session: aiohttp.ClientSession) -> None:
-        rows = json.loads(await self._get(session, "/channels"))
+    async def _channels(self) -> None:
+        said = await self._get("/channels")
+        if said == self._said:
+            return
+        rows = json.loads(said)
         if rows != self._last:
             self._take(rows)
             LOG.info("%d channels are assigned", len(rows))
             self._last = rows
+        self._said = said
 
-    async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
-        async with session.get(f"http://127.0.0.1:{self._port()}{path}", headers=auth.bearer()) as answer:
-            answer.raise_for_status()
-            body = bytearray()
-            async for part in answer.content.iter_chunked(65536):
-                body += part
-                if len(body) > _MAX_BODY:
-                    raise ValueError(f"{path} is longer than {_MAX_BODY} bytes")
-            return bytes(body)
+    async def _get(self, path: str) -> bytes:
+        return await ask.get(self._port(), path, auth.bearer(), POLL_SECONDS, _MAX_BODY)
 
 
 def _said(reason: Exception) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import time
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,7 +76,7 @@ class Chunk:
         self.data = data
         self.key = key
         self.timestamp = timestamp
-        self.at = time.time_ns() // 1000
+        self.at = 0
         self.ticks = (0, 0)
         self.shown = 0
         self.live: bytes | None = None

@@ -11,7 +11,10 @@ from services.mts.bits import Sps
 VIDEO_TRACK = 1
 
 # moof(mfhd, traf(tfhd, tfdt v1, trun v1)) and the mdat header; sizes and offsets are constant per layout.
-_PLAIN = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIII4s")
+_PLAIN = struct.Struct(">20sI36sQ20sIIII4s")
+_MOOF = struct.pack(">I4sI4sI", 100, b"moof", 16, b"mfhd", 0)
+_TRAF = struct.pack(">I4sI4sIII4sI", 76, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20, b"tfdt", 0x1000000)
+_TRUN = struct.pack(">I4sIIi", 32, b"trun", 0x1000701, 1, 108)
 _SHIFTED = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIiIIIiI4s")
 _STAMP = struct.Struct(">I4sIIQQ")
 _NTP_EPOCH = 2_208_988_800
@@ -23,9 +26,7 @@ def fragment(sequence: int, dts: int, duration: int, key: bool, size: int, shift
     """Everything before the sample's bytes; times in ticks of the init's timescale, `shift` = pts - dts."""
     flags = _KEY if key else _DELTA
     if not shift:
-        head = (100, b"moof", 16, b"mfhd", 0, sequence, 76, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20)
-        run = (32, b"trun", 0x1000701, 1, 108, duration, size, flags)
-        return _PLAIN.pack(*head, b"tfdt", 0x1000000, dts, *run, size + 8, b"mdat")
+        return _PLAIN.pack(_MOOF, sequence, _TRAF, dts, _TRUN, duration, size, flags, size + 8, b"mdat")
     head = (104, b"moof", 16, b"mfhd", 0, sequence, 80, b"traf", 16, b"tfhd", 0x20000, VIDEO_TRACK, 20)
     run = (36, b"trun", 0x1000F01, 1, 112, duration, size, flags)
     return _SHIFTED.pack(*head, b"tfdt", 0x1000000, dts, *run, shift, size + 8, b"mdat")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 
-from services.mts import audio, depay, fmp4
+from services.mts import audio, depay, fmp4, regular
 from services.mts.bits import BitstreamError, Sps
 from services.mts.chunk import Chunk, Init, payloads
 from services.mts.sound import Sound
@@ -29,6 +29,7 @@ class Muxer:
         self._hevc = media.codec == "H265"
         self._kinds = depay.H265_PARAMETERS if self._hevc else depay.H264_PARAMETERS
         self._nals = depay.h265_nals if self._hevc else depay.h264_nals
+        self._header = regular.H265 if self._hevc else regular.H264
         self._rate = media.clock_rate
         self._channel = channel
         self._timeline = Timeline(media.clock_rate, start)
@@ -44,11 +45,9 @@ class Muxer:
 
     def mux(self, chunk: Chunk) -> None:
         """Fill in `live` and `init`; both stay None until parameter sets are known."""
-        units = self._nals(chunk.data, payloads(chunk.data, self._channel))
-        if chunk.key:
-            self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
+        made = None if chunk.key else regular.sample(chunk.data, self._channel, self._header, self._kinds)
+        body, size = made or self._read(chunk)
         dts, shift = self._timeline.place(chunk.timestamp)
-        body, size = self._sample(units)
         if self.init is None or not size:
             return
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
@@ -57,7 +56,8 @@ class Muxer:
         if chunk.key:
             head = fmp4.stamp(dts, chunk.at) + head
         chunk.ticks, chunk.shown = (dts, dts + duration), dts + shift
-        chunk.live = b"".join([header(BINARY, len(head) + size), head, *body])
+        body[:0] = header(BINARY, len(head) + size), head
+        chunk.live = b"".join(body)
         chunk.init = self.init
         if self.sound:
             self._hear(self.sound, chunk)
@@ -97,6 +97,13 @@ class Muxer:
             # Whoever listens goes on without sound; neither the picture nor a recording may end over it.
             LOG.exception("sound is left out from here on")
             self.sound = None
+
+    def _read(self, chunk: Chunk) -> tuple[depay.Unit, int]:
+        """As regular.sample, of whatever a camera may send; learns the parameter sets of a key frame."""
+        units = self._nals(chunk.data, payloads(chunk.data, self._channel))
+        if chunk.key:
+            self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
+        return self._sample(units)
 
     def _sample(self, units: list[depay.Unit]) -> tuple[depay.Unit, int]:
         """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""

@@ -91,6 +91,11 @@ def place(channel: str, seq: int, start: int, join: str, suffix: str = PLAIN) ->
     return f"{channel}/{seq // PER_FOLDER:05d}/{seq:08d}-{day}{rest:06d}Z-{join}{suffix}"
 
 
+def numbered(name: str) -> int | None:
+    """Number of a file name; None if it is not one of ours."""
+    return int(name[:8]) if _NAME.fullmatch(name) else None
+
+
 def named(name: str) -> tuple[int, int, str] | None:
     """Number, start and join of a file name; None if it is not one of ours."""
     if not (found := _NAME.fullmatch(name)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.recording_keys import ID_SIZE
+from services.ss import totals
 from services.ss.entry import Entry, pack, unpack
 
 LOG = logging.getLogger(__name__)
@@ -27,6 +28,16 @@ ADDED = ("kind TEXT NOT NULL DEFAULT 'continuous'", "locked INTEGER NOT NULL DEF
          "parts BLOB NOT NULL DEFAULT x''", "source TEXT NOT NULL DEFAULT ''")  # fmt: skip
 """Columns that the table of an earlier release lacks."""
 DELETABLE = "CREATE INDEX IF NOT EXISTS deletable ON files (root, start) WHERE locked = 0"
+LOCKED = "CREATE INDEX IF NOT EXISTS by_lock ON files (channel, start) WHERE locked = 1"
+CHANNELS = """
+WITH RECURSIVE found (one) AS (
+  SELECT MIN(channel) FROM files
+  UNION ALL SELECT (SELECT MIN(channel) FROM files WHERE channel > one) FROM found WHERE one IS NOT NULL)
+SELECT one FROM found WHERE one IS NOT NULL"""
+"""One look for each channel, whatever the number of files."""
+CHECKED_AT_ONCE = 64 * 1024 * 1024
+"""A larger index is looked through beside recording, which must not wait for it."""
+CONDEMNED = ".damaged"
 COLUMNS = 'channel, seq, start, "end", size, root, "join", timescale, gops, kind, parts, source'
 READABLE = "gops <> x''"
 """Of the others nothing is known but that they take room: their key is missing, or they are damaged."""
@@ -117,15 +128,13 @@ class Index:
 
     def used(self, root: str) -> tuple[int, int]:
         """Bytes of all files of a storage folder, and those of the locked ones."""
-        query = "SELECT TOTAL(size), TOTAL(size * locked) FROM files WHERE root = ?"
         with self._lock:
-            found = self._base.execute(query, (root,)).fetchone()
-        return int(found[0]), int(found[1])
+            return totals.of(self._base, root)
 
     def channels(self) -> list[str]:
         """Every channel of which something is recorded."""
         with self._lock:
-            return [row[0] for row in self._base.execute("SELECT DISTINCT channel FROM files")]
+            return [row[0] for row in self._base.execute(CHANNELS)]
 
     def numbers(self, channel: str, low: int, high: int) -> dict[int, str]:
         """Which files of [low, high) are known and can be read, with the storage folder of each."""
@@ -136,8 +145,25 @@ class Index:
     def by_key(self) -> dict[str, int]:
         """How many files need each key, by its id in hex; "" for those that are not encrypted."""
         query = f"SELECT substr(parts, 1, {ID_SIZE}), COUNT(*) FROM files GROUP BY 1"  # noqa: S608
-        with self._lock:
-            return {bytes(id or b"").hex(): count for id, count in self._base.execute(query)}
+        # It reads all of the index, and recording must not wait for that.
+        with contextlib.closing(sqlite3.connect(self._path)) as base:
+            return {bytes(id or b"").hex(): count for id, count in base.execute(query)}
+
+    def check(self) -> None:
+        """Look through a large index, beside all other work; raises sqlite3.DatabaseError.
+
+        One that is found damaged is made anew at the next start.
+        """
+        if self._path.stat().st_size <= CHECKED_AT_ONCE:
+            return
+        try:
+            with contextlib.closing(sqlite3.connect(self._path)) as base:
+                _check(base)
+        except sqlite3.OperationalError:
+            LOG.exception("the index cannot be looked through now")
+        except sqlite3.DatabaseError:
+            self._beside(CONDEMNED).touch()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -155,13 +181,17 @@ class Index:
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            if self._beside(CONDEMNED).exists():
+                raise sqlite3.DatabaseError("it was found damaged")
             return self._connected()
         except sqlite3.DatabaseError as error:
             LOG.warning("the index cannot be read (%s) and is made anew from the files", error)
-            for tail in ("", "-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    self._path.with_name(self._path.name + tail).unlink()
+            for tail in ("", "-wal", "-shm", CONDEMNED):
+                self._beside(tail).unlink(missing_ok=True)
             return self._connected()
+
+    def _beside(self, tail: str) -> Path:
+        return self._path.with_name(self._path.name + tail)
 
     def _connected(self) -> sqlite3.Connection:
         base = sqlite3.connect(self._path, check_same_thread=False)
@@ -171,13 +201,19 @@ class Index:
             base.execute("PRAGMA cache_size = -2048")
             base.executescript(TABLES)
             _add_columns(base)
-            damaged = base.execute("PRAGMA quick_check(1)").fetchone()
-            if damaged != ("ok",):
-                raise sqlite3.DatabaseError(str(damaged))
+            totals.keep(base)
+            if self._path.stat().st_size <= CHECKED_AT_ONCE:
+                _check(base)
         except sqlite3.DatabaseError:
             base.close()
             raise
         return base
+
+
+def _check(base: sqlite3.Connection) -> None:
+    damaged = base.execute("PRAGMA quick_check(1)").fetchone()
+    if damaged != ("ok",):
+        raise sqlite3.DatabaseError(str(damaged))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -193,3 +229,4 @@ def _add_columns(base: sqlite3.Connection) -> None:
         if column.split()[0] not in known:
             base.execute(f"ALTER TABLE files ADD COLUMN {column}")
     base.execute(DELETABLE)
+    base.execute(LOCKED)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.ss import boxes, storage
 from services.ss.boxes import TornError
-from services.ss.entry import CHANNEL, PER_FOLDER, SECOND, Entry, named
+from services.ss.entry import CHANNEL, PER_FOLDER, SECOND, Entry, named, numbered
 from services.ss.index import LONGEST, Index
 from services.ss.sealing import DamagedError, KeyMissingError
 
@@ -40,8 +40,10 @@ def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
     known = {seq for seq, where in index.numbers(channel, low, low + PER_FOLDER).items() if where == root}
     fresh = [
         entry
-        for seq, (path, start, join) in sorted(found.items())
-        if seq not in known and (entry := restored(path, root, channel, seq, start, join))
+        for seq, name in sorted(found.items())
+        if seq not in known
+        and (facts := named(name))
+        and (entry := restored(Path(root) / channel / folder / name, root, channel, *facts))
     ]
     if fresh:
         LOG.info("%d files of %s were not in the index", len(fresh), channel)
@@ -51,10 +53,9 @@ def check_folder(index: Index, root: str, channel: str, folder: str) -> None:
         index.drop((channel, seq) for seq in gone)
 
 
-def _files(folder: Path) -> dict[int, tuple[Path, int, str]]:
-    """Path, start and join of every recorded file of a folder, by its number."""
-    rows = ((path, named(path.name)) for path in folder.iterdir())
-    return {facts[0]: (path, facts[1], facts[2]) for path, facts in rows if facts}
+def _files(folder: Path) -> dict[int, str]:
+    """Name of every recorded file of a folder, by its number: all that is wanted of most of them."""
+    return {seq: one.name for one in folder.iterdir() if (seq := numbered(one.name)) is not None}
 
 
 def restored(path: Path, root: str, channel: str, seq: int, start: int, join: str) -> Entry | None:

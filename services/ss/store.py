@@ -47,7 +47,11 @@ class Store:
         recovery.newest(self.index, self._roots)
 
     async def check_all(self) -> None:
-        """The older files, beside recording; then keep room until cancelled."""
+        """The index and the older files, beside recording; then keep room until cancelled."""
+        try:
+            await asyncio.to_thread(self.index.check)
+        except sqlite3.DatabaseError as error:
+            self._health.give_up(f"The list of recordings is damaged ({error}) and is made anew.")
         await asyncio.to_thread(recovery.rest, self.index, self._roots)
         LOG.info("the index agrees with the files")
         self._tell_missing(await asyncio.to_thread(self.index.by_key))

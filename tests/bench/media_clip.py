@@ -1,4 +1,4 @@
-"""Two seconds of H.264 at 4 Mbit/s, packed as RTP, to be played again and again by many cameras."""
+"""Two seconds of H.264, packed as RTP, to be played again and again by many cameras."""
 
 import re
 import struct
@@ -14,10 +14,11 @@ _MTU = 1400
 _HEAD = struct.Struct(">BBHBBHII")
 _START = re.compile(rb"\x00\x00\x01")
 ENCODE = (
-    "ffmpeg -v error -nostdin -f lavfi -i testsrc2=size=1280x720:rate=25 -vf noise=alls=12:allf=t "
+    "ffmpeg -v error -nostdin -f lavfi -i testsrc2=size={size}:rate=25 -vf noise=alls=12:allf=t "
     "-frames:v 50 -c:v libx264 -preset veryfast -profile:v main -pix_fmt yuv420p -threads 1 -bf 0 "
-    "-g 50 -sc_threshold 0 -b:v 4M -minrate 4M -maxrate 4M -bufsize 1M -f h264 -"
+    "-g 50 -sc_threshold 0 -b:v {rate} -minrate {rate} -maxrate {rate} -bufsize 1M -f h264 -"
 )
+SIZES = {"large": ("1280x720", "4M"), "small": ("320x180", "500k")}
 
 
 @dataclass
@@ -44,9 +45,11 @@ class Clip:
     parameters: list[bytes]
 
 
-def encode() -> bytes:
+def encode(size: str = "large") -> bytes:
     """The pictures as ffmpeg makes them (Annex B)."""
-    return subprocess.run(ENCODE.split(), check=True, capture_output=True).stdout
+    wide, rate = SIZES[size]
+    words = ENCODE.format(size=wide, rate=rate).split()
+    return subprocess.run(words, check=True, capture_output=True).stdout
 
 
 def pack(annex_b: bytes) -> Clip:

@@ -59,12 +59,12 @@ class Program:
 
 
 class Cameras(Program):
-    """So many cameras, `burst` or `paced`."""
+    """So many cameras, `burst` or `paced`, of 4 Mbit/s or `small`."""
 
-    def __init__(self, folder: Path, count: int, how: str = "burst") -> None:
-        clip = folder / "clip.h264"
+    def __init__(self, folder: Path, count: int, how: str = "burst", size: str = "large") -> None:
+        clip = folder / f"{size}.h264"
         if not clip.exists():
-            clip.write_bytes(media_clip.encode())
+            clip.write_bytes(media_clip.encode(size))
         super().__init__("media_cameras.py", str(clip), str(count), how)
         self.count, self.how = count, how
         self._port = int(self.hear()["port"])

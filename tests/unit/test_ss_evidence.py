@@ -83,11 +83,14 @@ async def test_an_index_and_files_of_an_earlier_release_are_continuous(bench: Be
         data = path.read_bytes()
         path.write_bytes(data.replace(b', "kind": "continuous"', b" " * 22))
     base = sqlite3.connect(bench.state / "index.db")
-    base.executescript("DROP INDEX deletable; ALTER TABLE files DROP COLUMN kind;"
+    base.executescript("DROP TABLE totals; DROP TRIGGER replaced; DROP TRIGGER added; DROP TRIGGER dropped;"
+                       "DROP TRIGGER changed; DROP INDEX deletable; DROP INDEX by_lock;"
+                       "ALTER TABLE files DROP COLUMN kind;"
                        "ALTER TABLE files DROP COLUMN locked")  # fmt: skip
     base.close()
     bench.open()
     assert shown(bench) == [(0, 5, "gap", CONTINUOUS, False)]
+    assert bench.store.index.used(str(bench.root)) == (sum(one.stat().st_size for one in bench.files()), 0)
     with storage.found(bench.files()[0]) as file:
         assert boxes.head(file).kind == CONTINUOUS
 
