@@ -139,13 +139,13 @@ def test_a_picture_is_moved_by_keyboard_goes_on_playing_and_its_place_is_told(
     expect(page.locator("#wall-said")).to_have_text("Gate east is now picture 5 of 9.")
     expect(picture(page, 5)).to_be_focused()
     assert chosen(page) == ["", "", "", "", channel, "", "", "", ""]
-    assert page.get_by_label("Camera of picture 5").input_value() == channel
+    assert page.get_by_label("Camera of picture 5", exact=True).input_value() == channel
     was = int(until(page, plays(5))[4].get("frames", 0))
     found = until(page, lambda all: int(all[4].get("frames", 0)) > was + 25)
     assert found[4]["reconnects"] == "0"
     page.reload()
     until(page, plays(5))
-    page.get_by_label("Camera of picture 5").focus()
+    page.get_by_label("Camera of picture 5", exact=True).focus()
     picture(page, 5).focus()
     page.keyboard.press("Delete")
     assert chosen(page) == [""] * 9
@@ -288,7 +288,7 @@ def test_a_layout_opens_again_after_a_new_login_and_for_nobody_else(
     page.goto(f"{portal.url}/live?size=9&c=&c={channel}:main")
     save(page, "Night <b>shift", first=True)
     expect(page).to_have_url(f"{portal.url}/live?layout={opened(page)}")
-    page.get_by_label("Camera of picture 1").select_option(channel)
+    page.get_by_label("Camera of picture 1", exact=True).select_option(channel)
     expect(page.get_by_text("changed", exact=True)).to_be_visible()
     again(page, portal, NAME)
     page.goto(f"{portal.url}/live")
@@ -309,7 +309,7 @@ def test_a_layout_opens_again_after_a_new_login_and_for_nobody_else(
 def test_layouts_are_replaced_by_name_marked_and_removed(page: Page, portal: Portal, channel: str) -> None:
     page.goto(f"{portal.url}/live?size=4&c={channel}")
     save(page, "Day", first=True)
-    page.get_by_label("Camera of picture 2").select_option(channel)
+    page.get_by_label("Camera of picture 2", exact=True).select_option(channel)
     save(page, "Day", first=False)
     save(page, "Evening", first=True)
     page.reload()
