@@ -1,10 +1,10 @@
 """GOPs for a browser that shows several channels in step: their times follow the clock by which they came."""
 
-from services.ss import boxes, reader, samples
+from services.ss import as_flac, boxes, reader, samples
 from services.ss.boxes import Frame
 from services.ss.entry import SECOND, Entry
 from services.ss.reader import NEAR, Place, Reader
-from services.ss.sound import Row, audio, pictures, playable, silent
+from services.ss.sound import PLAIN, Row, audio, pictures, silent
 
 YIELD = 20
 """A GOP is stretched or squeezed by at most this part of its length, which nobody sees."""
@@ -29,7 +29,10 @@ class ByClock:
     def head(self, entry: Entry) -> boxes.Head:
         """The beginning of a file, as it is given here; raises OSError or boxes.TornError."""
         head = self._whole(entry)
-        return head if self._sound and playable(head.init) else silent(head)
+        if not self._sound:
+            return silent(head)
+        found = audio(head.init)
+        return as_flac.beginning(head, found) if found and found.codec in PLAIN else head
 
     def heard(self, entry: Entry) -> str:
         """The name of the sound that was recorded, whether it is given here or not; "" for none."""
@@ -52,16 +55,14 @@ class ByClock:
         _spread(data, frames, start, end)
         if not sounds:
             return data
-        if (rate := self._rate(place)) is None:
+        found = audio(self._whole(place.entry).init) if self._sound else None
+        if found is None:
             return pictures(data, sounds)
-        for one in sounds:
-            self._row.put(data, one, (start - first) * rate // scale + one.tick, rate)
-        return data
-
-    def _rate(self, place: Place) -> int | None:
-        """Ticks of the sound in a second; None where it is left out."""
-        found = audio(self.head(place.entry).init)
-        return found.rate if found else None
+        rate = found.rate
+        placed = [
+            self._row.put(data, one, (start - first) * rate // scale + one.tick, rate) for one in sounds
+        ]
+        return as_flac.fragments(data, [*filter(None, placed)], found) if found.codec in PLAIN else data
 
     def _some(self, place: Place) -> tuple[bytearray, list[Frame], list[Frame]]:
         if not self._keys:

@@ -11,7 +11,7 @@ NEAR_SECONDS, ASTRAY_SECONDS = 0.08, 0.5
 CODECS = {b"mp4a": "MPEG4-GENERIC", b"Opus": "OPUS", b"ulaw": "PCMU", b"alaw": "PCMA"}
 NAMES = {"MPEG4-GENERIC": "AAC", "OPUS": "Opus", "PCMU": "G.711 (PCMU)", "PCMA": "G.711 (PCMA)"}
 PLAIN = ("PCMU", "PCMA")
-"""What no browser plays."""
+"""What no browser plays as it is."""
 _WAY = (b"mdia", b"minf", b"stbl", b"stsd")
 _STSD_HEAD, _AUDIBLE_HEAD, _CONFIG_TAG = 8, 28, 5
 
@@ -46,12 +46,6 @@ def sound_rate(init: bytes) -> int:
     if (found := audio(init)) is None:
         raise TornError("it holds sound that its init segment does not tell")
     return found.rate
-
-
-def playable(init: bytes) -> bool:
-    """Whether browsers play the sound of an init segment."""
-    found = audio(init)
-    return found is not None and found.codec not in PLAIN
 
 
 def silent(head: Head) -> Head:

@@ -28,11 +28,13 @@ MUTED = "() => document.querySelector('#desk video').muted"
 RECORDED = 25
 
 
-@pytest.fixture
-def recorded(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str) -> Iterator[str]:
-    """A channel of main, recorded with its sound."""
+@pytest.fixture(params=["h264-audio", "h264-g711"])
+def recorded(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A channel of main, recorded with its sound, AAC or G.711."""
     with recordings.store(site, tmp_path, monkeypatch, {"file_seconds": 5}) as made:
-        made.counting(channel, "h264-audio")
+        made.counting(channel, request.param)
         plan = Plan(CONTINUOUS, sound=True).as_dict()
         made.channels = [row | {"plan": plan} for row in made.channels]
         made.wait_bytes(channel)
