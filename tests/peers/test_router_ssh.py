@@ -232,4 +232,4 @@ def test_the_saved_firewall_of_openwrt_is_read_by_an_independent_parser(dmz: Dmz
     parsed = UciFile.from_fp(io.StringIO(device.file()))
     redirects = [line for line in parsed.normalized() if line.startswith("config redirect")]
     # Ours, and the one that the router's owner had.
-    assert len(redirects) == len(dmz.mappings) + 1 == 22
+    assert len(redirects) == len(dmz.mappings) + 1 == 25
