@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from services.recording_keys import ID_SIZE
 from services.ss import totals
 from services.ss.entry import Entry, pack, unpack
 
@@ -144,10 +143,8 @@ class Index:
 
     def by_key(self) -> dict[str, int]:
         """How many files need each key, by its id in hex; "" for those that are not encrypted."""
-        query = f"SELECT substr(parts, 1, {ID_SIZE}), COUNT(*) FROM files GROUP BY 1"  # noqa: S608
-        # It reads all of the index, and recording must not wait for that.
-        with contextlib.closing(sqlite3.connect(self._path)) as base:
-            return {bytes(id or b"").hex(): count for id, count in base.execute(query)}
+        with self._lock:
+            return totals.by_key(self._base)
 
     def check(self) -> None:
         """Look through a large index, beside all other work; raises sqlite3.DatabaseError.
