@@ -30,7 +30,7 @@ OVERLAP, CHUNK = 6 * SECOND, 600 * SECOND
 """What is asked for around a gap, so that its borders are found; the longest span of one replay."""
 SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
 RETRY_FIRST, RETRY_LAST, REFUSED_SECONDS = 10.0, 900.0, 600.0
-ALARM_SECONDS, MOST_TOLD = 86_400, 20
+ALARM_SECONDS, MOST_TOLD, LOOK = 86_400, 20, 50
 NOTHING = "The camera has no recording of it."
 _LATER = (SilentError, RtspError, OSError, TimeoutError, sqlite3.Error)
 
@@ -82,7 +82,7 @@ class Fetcher:
             kind = demand.kind(now, monotonic())
             self._owed.asked(channel, kind, round(now.timestamp() * SECOND))
             if channel in self._places and demand.plan.fetch:
-                await asyncio.to_thread(self._look, channel, demand.plan)
+                await self._look(channel, demand.plan)
         self._owed.forget(now.timestamp())
         self._begin(now.timestamp())
         self._tell(now.timestamp())
@@ -93,19 +93,31 @@ class Fetcher:
             except OSError as error:
                 self._health.set("fetch", False, f"What is to be fetched cannot be kept: {error}.")
 
-    def _look(self, channel: str, plan: plans.Plan) -> None:
+    async def _look(self, channel: str, plan: plans.Plan) -> None:
         """Note the gaps that were closed by a finished file since the last look."""
         known = self._owed.channels[channel]
-        last = self._store.index.last(channel)
-        if last is None or last.seq == known.seq:
+        seq, gaps = await asyncio.to_thread(self._gaps, channel, known.seq)
+        if seq == known.seq:
             return
-        if known.seq >= 0:
-            for entry in self._store.index.gaps(channel, known.seq, 50):
-                before = self._store.index.preceding(channel, entry.seq)
-                if before and entry.start > before.end:
-                    self._owed.gap(channel, entry.seq, before.end, entry.start, plan)
-        known.seq = last.seq
+        # Here, where jobs change too: what is owed is no business of two threads at once.
+        for one in gaps:
+            self._owed.gap(channel, *one, plan)
+        known.seq = seq
         self._owed.changed = True
+
+    def _gaps(self, channel: str, known: int) -> tuple[int, list[tuple[int, int, int]]]:
+        """Up to which file it was looked, and each gap behind file `known`: the file after it, start, end."""
+        last = self._store.index.last(channel)
+        if last is None or known < 0 or last.seq <= known:
+            return last.seq if last else known, []
+        files = self._store.index.gaps(channel, known, LOOK)
+        found = []
+        for entry in files:
+            before = self._store.index.preceding(channel, entry.seq)
+            if before and entry.start > before.end:
+                found.append((entry.seq, before.end, entry.start))
+        # The others come with the next look.
+        return files[-1].seq if len(files) == LOOK else last.seq, found
 
     def _begin(self, now: float) -> None:
         """Start the oldest job of devices that have none; those of one device wait for each other."""
@@ -149,11 +161,10 @@ class Fetcher:
                     break
                 # A piece that gave nothing is not asked for again.
                 job = self._owed.change(job, reached=max(reached, job.reached + SECOND), tries=0, why="")
-        await asyncio.to_thread(self._close, job)
+        self._close(job, await asyncio.to_thread(self._hole, job, heal=False))
 
-    def _close(self, job: Job) -> None:
+    def _close(self, job: Job, hole: Hole | None) -> None:
         """Nothing more is to be had: what is still missing, beyond a GOP at each border, is told."""
-        hole = self._hole(job, heal=False)
         if hole is None or hole.end - hole.start <= BORDER:
             self._owed.done(job)
         else:
