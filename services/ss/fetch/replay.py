@@ -83,6 +83,8 @@ class Replay:
         while (chunk := await self._next(feed)) is not None:
             if chunk.key:
                 if held and (group := self._group(held, True)):
+                    # What takes it may wait for a disk; what comes meanwhile would only fill the memory.
+                    self._pause()
                     yield group
                     await self._pace(group.media)
                 held = []
@@ -125,12 +127,14 @@ class Replay:
     async def _pace(self, media: int) -> None:
         """Read no further than `speed` allows; the connection's own windows hold the camera back."""
         early = media / SECOND / self._speed - (monotonic() - self._began)
-        if early <= 0 or self._transport is None or self._transport.is_closing():
-            return
-        self._transport.pause_reading()
-        await asyncio.sleep(min(early, SILENCE_SECONDS))
-        if not self._transport.is_closing():
+        if early > 0:
+            await asyncio.sleep(min(early, SILENCE_SECONDS))
+        if self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _pause(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
 
 
 class _Feed(asyncio.Protocol):
