@@ -49,7 +49,7 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
         return web.json_response({"sha256": job.sha256, "members": [asdict(one) for one in job.members]})
 
     async def content(request: web.Request) -> web.StreamResponse:
-        return _result(runner, _job(runner, request), downloads)
+        return await asyncio.to_thread(_result, runner, _job(runner, request), downloads)
 
     @auth.public
     async def download(request: web.Request) -> web.StreamResponse:
