@@ -12,6 +12,7 @@ from services.media import plans
 from services.runtime import clock
 from services.runtime.health import Health
 from services.runtime.rtsp import REFUSED, RtspError
+from services.ss.boxes import TornError
 from services.ss.entry import MILLI, SECOND
 from services.ss.fetch import device, splice
 from services.ss.fetch.device import NoStorageError, Place, RefusedError, SilentError
@@ -32,7 +33,7 @@ SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
 RETRY_FIRST, RETRY_LAST, REFUSED_SECONDS = 10.0, 900.0, 600.0
 ALARM_SECONDS, MOST_TOLD, LOOK = 86_400, 20, 50
 NOTHING = "The camera has no recording of it."
-_LATER = (SilentError, RtspError, OSError, TimeoutError, sqlite3.Error)
+_LATER = (SilentError, RtspError, TornError, OSError, TimeoutError, sqlite3.Error)
 
 
 @dataclass(frozen=True)
