@@ -1,12 +1,14 @@
 """Reading recordings GOP by GOP, as recorded and across files, with decode times made to fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from services.ss import boxes, storage
 from services.ss.boxes import Head
 from services.ss.entry import SECOND, Entry
 from services.ss.library import Library
+from services.ss.sealing import KeyMissingError
 from services.ss.sound import Row, sound_rate
 
 NEAR = SECOND // 2
@@ -107,6 +109,18 @@ def init_of(entry: Entry) -> bytes | None:
         return Reader(0).head(entry).init
     except (OSError, boxes.TornError):
         return None
+
+
+def unreadable(wanted: Iterable[Place]) -> str:
+    """That the first of some GOPs needs a key which is lost, as a sentence; "" for any other or no reason."""
+    try:
+        for place in islice(wanted, 1):
+            Reader(0).head(place.entry)
+    except KeyMissingError as error:
+        return f"{error}."
+    except (OSError, boxes.TornError):
+        pass
+    return ""
 
 
 class Reader:

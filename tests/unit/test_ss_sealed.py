@@ -118,6 +118,8 @@ async def test_a_lost_key_is_named_and_costs_only_what_it_encrypted(bench: Bench
     with pytest.raises(KeyMissingError, match=lost.id.hex()):
         reader.whole(reader.Place(before, 0))
     assert reader.whole(reader.Place(after, 0))
+    assert lost.id.hex() in reader.unreadable([reader.Place(before, 0)])
+    assert reader.unreadable([reader.Place(after, 0)]) == ""
     bench.store._tell_missing(bench.store.index.by_key())
     assert lost.id.hex() in bench.store._health.alarms["recording keys"]
     # Without its index, too: the file stays, takes room, and is found again when the key is back.
