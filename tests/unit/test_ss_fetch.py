@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from services.media.plans import EVENT, WEEKLY, Plan, WeekSpan
+from services.media.plans import CONTINUOUS, EVENT, WEEKLY, Plan, WeekSpan
+from services.runtime.health import Health
+from services.ss import plan as recording
 from services.ss import timeline
 from services.ss.entry import CAMERA, GAP, JOINED, SECOND, Entry, joins, spare
-from services.ss.fetch import splice
+from services.ss.fetch import runner, splice
 from services.ss.fetch.minutes import within
-from services.ss.fetch.owed import GAVE_UP, Owed
+from services.ss.fetch.owed import GAVE_UP, Channel, Owed
 from services.ss.fetch.replay import Group
+from services.ss.fetch.runner import Fetcher, Limits
 from services.ss.fetch.splice import Splice
 from tests.unit.ss_bench import INIT, NOON, RATE, Bench, Camera
 
@@ -131,6 +134,36 @@ def test_only_what_the_plan_wanted_is_owed_and_that_outlives_a_restart(tmp_path:
     owed.change(owed.jobs[0], state=GAVE_UP, why="because")
     owed.keep()
     assert [one.why for one in Owed(tmp_path).jobs] == ["because", ""]
+
+
+def fetcher(bench: Bench, owed: Owed) -> Fetcher:
+    health = Health()
+    return Fetcher(bench.store, recording.Plan(bench.store, health), owed, health, Limits())
+
+
+async def test_more_gaps_than_are_looked_at_at_once_come_with_the_next_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOOK", 1)
+    for _ in range(3):
+        bench.camera.wait(20)
+        await bench.feed(bench.camera.gop(50, gap=True))
+    await bench.recorder.finish()
+    owed = Owed(bench.state)
+    owed.channels[CHANNEL] = Channel([(0, 0, CONTINUOUS)], 1)
+    one = fetcher(bench, owed)
+    for _ in range(3):
+        await one._look(CHANNEL, Plan(CONTINUOUS))
+    assert [round((job.end - job.start) / SECOND) for job in owed.jobs] == [20, 20]
+    assert owed.channels[CHANNEL].seq == owed.jobs[-1].seq
+
+
+async def test_while_another_node_records_a_channel_nothing_of_it_is_owed(bench: Bench) -> None:
+    owed = Owed(bench.state)
+    owed.asked(CHANNEL, CONTINUOUS, NOON)
+    fetcher(bench, owed).take([])
+    ((start, end, _),) = owed.channels[CHANNEL].asked
+    assert 0 < start < end
 
 
 def test_a_list_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:

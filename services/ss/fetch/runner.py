@@ -64,6 +64,10 @@ class Fetcher:
         """The channels of this node have changed."""
         found = {str(row["id"]): Place.of(row) for row in rows}
         self._places = {channel: place for channel, place in found.items() if place}
+        now = round(clock.now().timestamp() * SECOND)
+        for channel in self._owed.channels.keys() - found.keys():
+            # Another node has it: what that one records is no gap here, should the channel come back.
+            self._owed.asked(channel, None, now)
 
     async def run(self) -> None:
         """Until cancelled; begins once the files of the last run have been read."""
