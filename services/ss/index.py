@@ -99,6 +99,12 @@ class Index:
         """The file before number `seq`."""
         return self._one(f"channel = ? AND seq < ? AND {READABLE} ORDER BY seq DESC", channel, seq)
 
+    def taken(self, channel: str, below: int) -> int:
+        """The highest number below another one that a file has, even one that cannot be read; 0 for none."""
+        query = "SELECT MAX(seq) FROM files WHERE channel = ? AND seq < ?"
+        with self._lock:
+            return int(self._base.execute(query, (channel, below)).fetchone()[0] or 0)
+
     def within(self, channel: str, start: int, end: int) -> list[Entry]:
         """Files that have something of [start, end), as they were recorded."""
         where = f'channel = ? AND start > ? AND start < ? AND "end" > ? AND {READABLE} ORDER BY seq'

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.media.plans import CONTINUOUS, EVENT, WEEKLY, Plan, WeekSpan
+from services.recording_keys import ID_SIZE
 from services.runtime.health import Health
 from services.ss import plan as recording
 from services.ss import timeline
@@ -90,6 +91,15 @@ async def test_without_a_picture_that_is_known_again_nothing_overlaps(bench: Ben
     assert found[1][3] == CAMERA
     missing = sum(other[0] - one[1] for one, other in itertools.pairwise(found))
     assert missing <= 4
+
+
+async def test_a_file_that_cannot_be_read_keeps_its_number(bench: Bench) -> None:
+    after = await gapped(bench)
+    locked = replace(after, seq=2, start=after.start - 1, join=JOINED, gops=(), parts=bytes(ID_SIZE))
+    bench.store.index.put([locked])
+    fill(bench, after, [group(n, 2 * n) for n in range(8)], 0, (group(1, 2).print, b""))
+    assert [one[3] for one in sources(bench)] == ["", CAMERA, ""]
+    assert locked in bench.store.index.oldest(str(bench.root), 9)
 
 
 async def test_what_a_power_cut_left_twice_stands_once_after_the_next_look(

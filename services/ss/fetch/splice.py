@@ -85,7 +85,8 @@ class Splice:
         self._front = print_of(hole.before, len(hole.before.gops) - 1)
         self._back = print_of(hole.after, 0) if hole.end == hole.after.start else b""
         self._segment: Segment | None = None
-        self._seq = hole.before.seq
+        # A file that cannot be read may lie in between: its number is not to be had.
+        self._seq = store.index.taken(hole.after.channel, hole.after.seq)
         self._last: Group | None = None
         self._reached = hole.start
         self._shorten = False
