@@ -80,7 +80,7 @@ async def test_one_altered_byte_anywhere_is_noticed_and_its_file_named(
         altered[place] ^= 1
         path.write_bytes(altered)
         with pytest.raises((TornError, KeyMissingError)):
-            assert all([footage(bench), reader.Reader(0).head(bench.store.library.newest("cam"))])
+            assert all([footage(bench), reader.head(bench.store.library.newest("cam"))])
     assert str(path) in sealing.damaged()
     assert any(str(path) in text for text in caplog.messages)
     path.write_bytes(data)

@@ -67,7 +67,7 @@ def print_of(entry: Entry, number: int) -> bytes:
     """The fingerprint of a recorded GOP; empty if it cannot be read any more."""
     try:
         data, *_ = reader.whole(Place(entry, number))
-        return fingerprint(data, reader.Reader(0).head(entry).mime)
+        return fingerprint(data, reader.head(entry).mime)
     except (OSError, boxes.TornError):
         return b""
 
