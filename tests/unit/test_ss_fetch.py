@@ -93,6 +93,26 @@ async def test_without_a_picture_that_is_known_again_nothing_overlaps(bench: Ben
     assert missing <= 4
 
 
+@pytest.mark.parametrize("off", [-0.9, -0.2, 0.0, 0.4, 0.7, 1.2])
+async def test_where_only_what_is_behind_the_gap_is_known_again_all_is_kept_up_to_there(
+    bench: Bench, off: float
+) -> None:
+    after = await gapped(bench)
+    groups = [group(n, 2 * n) for n in range(5)] + [replace(group(5, 10), print=b"back")]
+    fill(bench, after, groups, after.start + round((off - 10) * SECOND), (b"other", b"back"))
+    _, filled, behind = sources(bench)
+    assert (filled[1], behind[2]) == (behind[0], "join")
+    fetched = [one for one in bench.store.library.within(CHANNEL, 0, NOON * 2) if one.source == CAMERA]
+    assert sum(len(one.gops) for one in fetched) == 5
+
+
+async def test_pictures_that_are_missing_before_what_is_known_again_stay_a_gap(bench: Bench) -> None:
+    after = await gapped(bench)
+    groups = [group(n, 2 * n) for n in range(5)] + [replace(group(6, 11), print=b"back")]
+    fill(bench, after, groups, after.start - 11 * SECOND, (b"", b"back"))
+    assert sources(bench)[2][2] == "gap"
+
+
 async def test_a_file_that_cannot_be_read_keeps_its_number(bench: Bench) -> None:
     after = await gapped(bench)
     locked = replace(after, seq=2, start=after.start - 1, join=JOINED, gops=(), parts=bytes(ID_SIZE))
