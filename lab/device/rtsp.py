@@ -134,8 +134,10 @@ class Factory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
             words = words.replace("name=pay0", "name=packets")
         name = f"feed{stream.width}"
         if self._encoder(stream):
-            return f"{LIVE.format(name=name)} ! {pay}"
-        video = f"appsrc name={name} is-live=true format=time max-buffers=4 block=true caps={caps} ! {words}"
+            video = f"{LIVE.format(name=name)} ! {pay}"
+        else:
+            source = f"appsrc name={name} is-live=true format=time max-buffers=4 block=true"
+            video = f"{source} caps={caps} ! {words}"
         if self.variant not in AUDIO:
             return video
         sound = f"audiotestsrc is-live=true wave=ticks volume=0.2 ! audioconvert ! {AUDIO[self.variant]}"

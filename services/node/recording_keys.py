@@ -1,12 +1,13 @@
 """The node's keys for recordings: which there are, and a newer one for what is recorded from now on."""
 
 from services import recording_keys
-from services.node import files, units
+from services.node import files, lock, units
 from services.node.report import Report
 from services.runtime.errors import Problem
 
 PATH = files.ETC / "credentials" / recording_keys.NAME
 UNIT = "dss-ss.service"
+LOCK, LOCK_SECONDS = files.STATE / "recording-keys.lock", 5.0
 
 
 def listing() -> list[str]:
@@ -20,7 +21,11 @@ def renew() -> Report:
     A run that is cut off leaves the old list, or the new one, which the next start of DSS_SS reads.
     """
     made = recording_keys.new()
-    files.write(PATH, recording_keys.written([made, *_held()]), 0o600)
+    # Of two at once each would leave out the key of the other, with which something may be recorded by then.
+    with lock.alone(LOCK, LOCK_SECONDS) as mine:
+        if not mine:
+            raise _busy()
+        files.write(PATH, recording_keys.written([made, *_held()]), 0o600)
     # It is handed its keys when it starts; DSS_MTS keeps what comes meanwhile.
     units.systemctl("try-restart", UNIT)
     report = Report(data={"key": made.id.hex()})
@@ -36,3 +41,10 @@ def _held() -> tuple[recording_keys.Key, ...]:
             "recording-keys", "The keys for recordings cannot be read.", f"{PATH}: {error}.",
             "Restore the file from a backup of this node; without one, run the deployment (site.yml).",
         ) from error  # fmt: skip
+
+
+def _busy() -> Problem:
+    return Problem(
+        "recording-keys-busy", "No key was added.", "Somebody else is adding one at this moment.",
+        "See with `dss recording-key list` whether it is there, before trying again.", status=409,
+    )  # fmt: skip

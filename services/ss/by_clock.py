@@ -3,7 +3,7 @@
 from services.ss import as_flac, boxes, reader, samples
 from services.ss.boxes import Frame
 from services.ss.entry import SECOND, Entry
-from services.ss.reader import NEAR, Place, Reader
+from services.ss.reader import NEAR, Place
 from services.ss.sound import PLAIN, Row, audio, pictures, silent
 
 YIELD = 20
@@ -41,7 +41,7 @@ class ByClock:
 
     def _whole(self, entry: Entry) -> boxes.Head:
         if self._head is None or self._head[0] != entry.seq:
-            self._head = entry.seq, Reader(0).head(entry)
+            self._head = entry.seq, reader.head(entry)
         return self._head[1]
 
     def read(self, place: Place) -> bytearray:

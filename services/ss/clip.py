@@ -10,7 +10,6 @@ from services.ss.boxes import TornError
 from services.ss.entry import SECOND
 from services.ss.library import Library
 from services.ss.reader import Place, Reader
-from services.ss.sealing import KeyMissingError
 from services.ss.sound import audio, without
 
 LONGEST = 6 * 3600 * SECOND
@@ -44,7 +43,8 @@ def plan(library: Library, channel: str, start: int, end: int) -> Clip:
     # What retention took since the list was made is left out, as if it had gone before.
     found = tuple(place for place in wanted if heads[place.entry.seq])
     if not found:
-        raise _refused("clip-empty", "There is nothing to download.", _why(wanted), 404)
+        why = reader.unreadable(wanted) or "Nothing is recorded in this span."
+        raise _refused("clip-empty", "There is nothing to download.", why, 404)
     if (init := _common({head for head in heads.values() if head})) is None:
         raise _refused("clip-mixed", "This span does not fit one file.",
                        "The camera's format changed in it.", 409)  # fmt: skip
@@ -72,18 +72,6 @@ def parts(clip: Clip) -> Iterator[bytes]:
     one = Reader(clip.start)
     for place in clip.places:
         yield bytes(one.read(place))
-
-
-def _why(wanted: list[Place]) -> str:
-    """Why there is nothing: a key that is lost says so."""
-    try:
-        for place in wanted[:1]:
-            Reader(0).head(place.entry)
-    except KeyMissingError as error:
-        return f"{error}."
-    except (OSError, TornError):
-        pass
-    return "Nothing is recorded in this span."
 
 
 def _refused(code: str, what: str, why: str, status: int) -> Problem:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from services.recording_keys import ID_SIZE
 from services.ss import totals
 from services.ss.entry import Entry, pack, unpack
 
@@ -100,6 +99,12 @@ class Index:
         """The file before number `seq`."""
         return self._one(f"channel = ? AND seq < ? AND {READABLE} ORDER BY seq DESC", channel, seq)
 
+    def taken(self, channel: str, below: int) -> int:
+        """The highest number below another one that a file has, even one that cannot be read; 0 for none."""
+        query = "SELECT MAX(seq) FROM files WHERE channel = ? AND seq < ?"
+        with self._lock:
+            return int(self._base.execute(query, (channel, below)).fetchone()[0] or 0)
+
     def within(self, channel: str, start: int, end: int) -> list[Entry]:
         """Files that have something of [start, end), as they were recorded."""
         where = f'channel = ? AND start > ? AND start < ? AND "end" > ? AND {READABLE} ORDER BY seq'
@@ -144,10 +149,8 @@ class Index:
 
     def by_key(self) -> dict[str, int]:
         """How many files need each key, by its id in hex; "" for those that are not encrypted."""
-        query = f"SELECT substr(parts, 1, {ID_SIZE}), COUNT(*) FROM files GROUP BY 1"  # noqa: S608
-        # It reads all of the index, and recording must not wait for that.
-        with contextlib.closing(sqlite3.connect(self._path)) as base:
-            return {bytes(id or b"").hex(): count for id, count in base.execute(query)}
+        with self._lock:
+            return totals.by_key(self._base)
 
     def check(self) -> None:
         """Look through a large index, beside all other work; raises sqlite3.DatabaseError.

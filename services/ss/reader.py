@@ -1,12 +1,14 @@
 """Reading recordings GOP by GOP, as recorded and across files, with decode times made to fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from services.ss import boxes, storage
 from services.ss.boxes import Head
 from services.ss.entry import SECOND, Entry
 from services.ss.library import Library
+from services.ss.sealing import KeyMissingError
 from services.ss.sound import Row, sound_rate
 
 NEAR = SECOND // 2
@@ -101,16 +103,34 @@ def whole(place: Place) -> tuple[bytearray, list[boxes.Frame], list[boxes.Frame]
     return data, *boxes.split(data)
 
 
+def head(entry: Entry) -> Head:
+    """The beginning of a file; raises OSError or boxes.TornError."""
+    with storage.opened(entry) as file:
+        return boxes.head(file)
+
+
 def init_of(entry: Entry) -> bytes | None:
     """The init segment of a file; None if it was deleted meanwhile, or is not as it was."""
     try:
-        return Reader(0).head(entry).init
+        return head(entry).init
     except (OSError, boxes.TornError):
         return None
 
 
+def unreadable(wanted: Iterable[Place]) -> str:
+    """That the first of some GOPs needs a key which is lost, as a sentence; "" for any other or no reason."""
+    try:
+        for place in islice(wanted, 1):
+            head(place.entry)
+    except KeyMissingError as error:
+        return f"{error}."
+    except (OSError, boxes.TornError):
+        pass
+    return ""
+
+
 class Reader:
-    """One reading: gives heads and GOPs whose times count from `origin`; blocking, one thread at a time."""
+    """One reading: gives GOPs whose times count from `origin`; blocking, one thread at a time."""
 
     def __init__(self, origin: int) -> None:
         self._origin = origin
@@ -119,11 +139,6 @@ class Reader:
         self._timescale = 0
         self._row = Row()
         self._rates: tuple[int, int] = (0, 0)
-
-    def head(self, entry: Entry) -> Head:
-        """The beginning of a file; raises OSError or boxes.TornError."""
-        with storage.opened(entry) as file:
-            return boxes.head(file)
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
@@ -146,7 +161,7 @@ class Reader:
     def _rate(self, entry: Entry) -> int:
         """Ticks of the sound of a file in a second."""
         if self._rates[0] != entry.seq:
-            self._rates = entry.seq, sound_rate(self.head(entry).init)
+            self._rates = entry.seq, sound_rate(head(entry).init)
         return self._rates[1]
 
     @property

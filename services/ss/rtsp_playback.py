@@ -12,7 +12,7 @@ from services.ss.axis import Axis, Pace
 from services.ss.boxes import TornError
 from services.ss.library import Library
 from services.ss.orders import Cursor, Order
-from services.ss.reader import Place, Reader
+from services.ss.reader import Place
 from services.ss.rtsp_sound import SPEED, SoundLine
 from services.ss.samples import Heard, Sample
 from services.ss.sound import Audio, audio
@@ -222,5 +222,5 @@ class Playback:
 
 
 def _format(place: Place) -> tuple[Video, Audio | None]:
-    init = Reader(0).head(place.entry).init
+    init = reader.head(place.entry).init
     return video(init), audio(init)

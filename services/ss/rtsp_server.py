@@ -16,7 +16,7 @@ from services.ss.boxes import TornError
 from services.ss.entry import SECOND
 from services.ss.library import Library
 from services.ss.orders import Cursor, Order, near
-from services.ss.reader import Place, Reader
+from services.ss.reader import Place
 from services.ss.rtsp_playback import Playback
 from services.ss.rtsp_sound import SoundLine, media
 from services.ss.sound import Audio, audio
@@ -181,7 +181,7 @@ def _session(library: Library, channel: str, wanted: Span) -> Session:
         raise Refusal(404)
     start = place.at if wanted.start is None else wanted.start
     try:
-        init = Reader(0).head(place.entry).init
+        init = reader.head(place.entry).init
         return Session(channel, start, wanted.end, video(init), audio(init))
     except (OSError, TornError) as reason:
         raise Refusal(404) from reason

@@ -84,15 +84,16 @@ def _sample(data: bytes, frame: Frame, zero: int, timescale: int) -> Sample:
     ticks, shown, lasts = (
         value * CLOCK_RATE // timescale for value in (frame.tick - zero, shift, frame.duration)
     )
-    return Sample(ticks, shown, lasts, _units(picture))
+    return Sample(ticks, shown, lasts, units(picture))
 
 
-def _units(sample: memoryview) -> list[memoryview]:
-    units, position = [], 0
+def units(sample: memoryview) -> list[memoryview]:
+    """The NAL units of a picture; TornError if they do not fill it."""
+    found, position = [], 0
     while position + 4 <= len(sample):
         end = position + 4 + int.from_bytes(sample[position : position + 4], "big")
         if not position + 4 < end <= len(sample):
             raise TornError("a picture is not whole")
-        units.append(sample[position + 4 : end])
+        found.append(sample[position + 4 : end])
         position = end
-    return units
+    return found

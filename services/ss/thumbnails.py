@@ -10,7 +10,7 @@ from services.runtime.errors import Problem
 from services.ss import reader, samples
 from services.ss.boxes import TornError
 from services.ss.library import Library
-from services.ss.reader import Place, Reader
+from services.ss.reader import Place
 from services.ss.video import video
 
 LOG = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Thumbnails:
 
 def _unit(place: Place) -> tuple[str, bytes]:
     """Codec and access unit of the key frame; raises OSError or TornError."""
-    shown = video(Reader(0).head(place.entry).init)
+    shown = video(reader.head(place.entry).init)
     return shown.codec, annex_b([*chain.from_iterable(shown.sets), *samples.key(place).units])
 
 

@@ -1,15 +1,11 @@
 """A lab camera with storage of its own behind a link that can be cut, for a node that records."""
 
-import os
-import signal
 import socket
-import subprocess
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
-from mts_rack import HERE, PASSWORD
+from mts_rack import PASSWORD
 from ss_rack import CountingCamera, Store
 
 from tests.ports import free_port
@@ -20,12 +16,12 @@ PROGRAM = (
     "from lab.device import rtsp\n"
     "from lab.device.card import Card\n"
     "from lab.device.cgi import Device, server\n"
-    "rtsp_port, http_port, folder, offset, keep = sys.argv[1:6]\n"
+    "rtsp_port, http_port, folder, offset, keep, codec = sys.argv[1:7]\n"
     f"device = Device('cam', 'admin', '{PASSWORD}', float(offset))\n"
     "if folder:\n"
     "    device.card = Card(Path(folder), int(keep))\n"
     "threading.Thread(target=server(device, int(http_port)).serve_forever, daemon=True).start()\n"
-    f"rtsp.serve('h264', 'cam', 'admin', '{PASSWORD}', 'Lab', device.time, int(rtsp_port),\n"
+    f"rtsp.serve(codec, 'cam', 'admin', '{PASSWORD}', 'Lab', device.time, int(rtsp_port),\n"
     "           card=device.card, kept='1')\n"
 )
 
@@ -74,26 +70,16 @@ class Link:
 class CardCamera(CountingCamera):
     """A counting camera that records its stream itself; `offset` seconds ahead, `keep` files of 20 s."""
 
-    def __init__(self, folder: str, offset: float = 0.0, keep: int = 1000) -> None:
+    program = PROGRAM
+
+    def __init__(self, folder: str, offset: float = 0.0, keep: int = 1000, codec: str = "h264") -> None:
         self.http_port = free_port()
-        self._words = folder, str(offset), str(keep)
-        super().__init__()
+        super().__init__(str(self.http_port), folder, str(offset), str(keep), codec)
         self.links = Link(self.port), Link(self.http_port)
 
     @property
     def url(self) -> str:
         return f"rtsp://127.0.0.1:{self.links[0].port}/cam/realmonitor?channel=1&subtype=1"
-
-    def start(self) -> None:
-        words = ["/usr/bin/python3", "-c", PROGRAM, str(self.port), str(self.http_port), *self._words]
-        environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
-        self.process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("the camera does not listen")
 
     def cut(self) -> None:
         """The link to the camera is gone."""
@@ -120,6 +106,3 @@ def recorded(store: Store, channel: str, camera: CardCamera, **plan: Any) -> Car
     more = {"storage": here, "record": "continuous", "plan": planned}
     store.channels = [row | more if row["id"] == channel else row for row in store.channels]
     return camera
-
-
-__all__ = ["CardCamera", "Link", "Path", "Store", "recorded", "signal"]

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -31,12 +32,14 @@ PROGRAM = (
 class CountingCamera(Camera):
     """640 x 360, 25 pictures a second, a key frame each two seconds, each picture numbered."""
 
+    program = PROGRAM
+
     @property
     def url(self) -> str:
         return f"rtsp://127.0.0.1:{self.port}{SUB_STREAM}"
 
     def start(self) -> None:
-        words = ["/usr/bin/python3", "-c", PROGRAM, str(self.port), *(self.words or ("h264",))]
+        words = ["/usr/bin/python3", "-c", self.program, str(self.port), *(self.words or ("h264",))]
         environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
         self.process = subprocess.Popen(
             words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -181,4 +184,36 @@ def losses(found: list[int]) -> list[int]:
     return [after - before - 1 for before, after in pairwise(found) if after != before + 1]
 
 
-__all__ = ["NODE", "CountingCamera", "Store", "losses", "numbers"]
+def check_index(store: Store) -> None:
+    """The index of a store at rest holds exactly the files, with their sizes."""
+    with sqlite3.connect(store.folder / "state" / "index.db") as base:
+        query = "SELECT channel || '/' || printf('%08d', seq), size FROM files"
+        rows = dict(base.execute(query).fetchall())
+    files = store.recordings.glob("*/*/*.mp4")
+    assert rows == {f"{path.parts[-3]}/{path.name[:8]}": path.stat().st_size for path in files}
+
+
+def kill_recorder(store: Store) -> None:
+    """Kill DSS_SS, and start it again."""
+    store.stop_ss(signal.SIGKILL)
+    store.start_ss()
+
+
+def kill_relay(store: Store) -> None:
+    """Kill DSS_MTS, and start it again."""
+    assert store.process
+    store.process.kill()
+    store.process.wait()
+    store.start()
+
+
+__all__ = [
+    "NODE",
+    "CountingCamera",
+    "Store",
+    "check_index",
+    "kill_recorder",
+    "kill_relay",
+    "losses",
+    "numbers",
+]

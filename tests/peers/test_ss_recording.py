@@ -1,14 +1,13 @@
 """What DSS_SS writes: every picture once, in whole files, whatever is killed."""
 
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ss_rack import Store, losses, numbers
+from ss_rack import Store, check_index, kill_recorder, kill_relay, losses, numbers
 
 LOST = 25 * (2 + 5)
 """Pictures of one GOP and five seconds."""
@@ -24,13 +23,6 @@ def all_numbers(store: Store, channel: str) -> list[int]:
     return [number for path in store.files(channel) for number in numbers(path)]
 
 
-def check_index(store: Store) -> None:
-    """The index of a store at rest holds exactly the files, with their sizes."""
-    with sqlite3.connect(store.folder / "state" / "index.db") as base:
-        rows = dict(base.execute("SELECT printf('%08d', seq), size FROM files").fetchall())
-    assert rows == {path.name[:8]: path.stat().st_size for path in store.files("cam")}
-
-
 def test_every_picture_is_recorded_once_across_files(store: Store) -> None:
     store.counting("cam")
     store.wait_bytes("cam")
@@ -41,18 +33,6 @@ def test_every_picture_is_recorded_once_across_files(store: Store) -> None:
     assert len(found) > 25 * 70
     assert losses(found) == []
     check_index(store)
-
-
-def kill_recorder(store: Store) -> None:
-    store.stop_ss(signal.SIGKILL)
-    store.start_ss()
-
-
-def kill_relay(store: Store) -> None:
-    assert store.process
-    store.process.kill()
-    store.process.wait()
-    store.start()
 
 
 @pytest.mark.parametrize("kill", [kill_recorder, kill_relay])

@@ -3,8 +3,6 @@
 import asyncio
 import io
 import json
-import signal
-import sqlite3
 import statistics
 import subprocess
 import time
@@ -17,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import av
 import pytest
-from ss_rack import Store, losses, numbers
+from ss_rack import Store, check_index, kill_recorder, kill_relay, losses, numbers
 from test_ss_exports import ended, fetched, order
 from test_ss_playback import Browser
 
@@ -115,14 +113,6 @@ def span_of(store: Store, channel: str) -> tuple[float, float]:
     return found[0]["start"], found[0]["end"]
 
 
-def check_index(store: Store, channel: str) -> None:
-    """The index of a store at rest holds exactly the files of a channel, with their sizes."""
-    with sqlite3.connect(store.folder / "state" / "index.db") as base:
-        query = "SELECT printf('%08d', seq), size FROM files WHERE channel = ?"
-        rows = dict(base.execute(query, (channel,)).fetchall())
-    assert rows == {path.name[:8]: path.stat().st_size for path in store.files(channel)}
-
-
 @pytest.mark.parametrize("channel", CODECS)
 def test_files_and_clips_hold_the_sound_as_the_camera_sent_it(
     store: Store, channel: str, tmp_path: Path
@@ -214,18 +204,6 @@ def test_players_that_use_rtsp_hear_it(store: Store, channel: str) -> None:
     assert "rror" not in done.stdout + done.stderr
 
 
-def kill_recorder(store: Store) -> None:
-    store.stop_ss(signal.SIGKILL)
-    store.start_ss()
-
-
-def kill_relay(store: Store) -> None:
-    assert store.process
-    store.process.kill()
-    store.process.wait()
-    store.start()
-
-
 @pytest.mark.full
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("kill", [kill_recorder, kill_relay])
@@ -240,7 +218,7 @@ def test_a_kill_tears_no_file_and_takes_no_more_sound_than_pictures(
             kill(store)
             store.wait_bytes("cam", 300_000)
         store.stop_ss()
-        check_index(store, "cam")
+        check_index(store)
         found = [number for path in store.files("cam") for number in numbers(path)]
         assert all(0 < one <= 25 * 7 for one in losses(found))
         if kill is kill_recorder:
@@ -269,4 +247,4 @@ def test_sound_is_turned_on_and_off_without_a_picture_lost(tmp_path: Path) -> No
         assert losses([number for path in store.files("cam") for number in numbers(path)]) == []
         assert (codecs[0], codecs[-1]) == (["h264"], ["h264"])
         assert ["h264", "aac"] in codecs
-        check_index(store, "cam")
+        check_index(store)

@@ -8,7 +8,7 @@ import pytest
 
 from services import recording_keys
 from services.node import __main__ as command
-from services.node import backup, credentials, files, units
+from services.node import backup, credentials, files, lock, units
 from services.node import recording_keys as keys
 from services.runtime.errors import Problem
 
@@ -19,6 +19,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "credentials"
     monkeypatch.setattr(files, "ETC", tmp_path)
     monkeypatch.setattr(keys, "PATH", folder / recording_keys.NAME)
+    monkeypatch.setattr(keys, "LOCK", tmp_path / "lock")
     credentials.make_missing(folder, main=False)
     return folder / recording_keys.NAME
 
@@ -38,6 +39,14 @@ def test_a_new_key_comes_first_and_the_service_is_told_after_it_is_kept(
     assert command.main(["recording-key", "list"]) == 0
     assert capsys.readouterr().out.split() == [second.id.hex(), first.id.hex()]
     assert credentials.make_missing(path.parent, main=False).changes == []
+
+
+def test_while_somebody_adds_a_key_nobody_else_does(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "LOCK_SECONDS", 0.0)
+    before = path.read_text()
+    with lock.alone(keys.LOCK, 1), pytest.raises(Problem, match="No key was added"):
+        keys.renew()
+    assert path.read_text() == before
 
 
 def held(path: Path) -> int:

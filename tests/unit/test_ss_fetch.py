@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from services.media.plans import EVENT, WEEKLY, Plan, WeekSpan
+from services.media.plans import CONTINUOUS, EVENT, WEEKLY, Plan, WeekSpan
+from services.recording_keys import ID_SIZE
+from services.runtime.health import Health
+from services.ss import plan as recording
 from services.ss import timeline
 from services.ss.entry import CAMERA, GAP, JOINED, SECOND, Entry, joins, spare
-from services.ss.fetch import splice
+from services.ss.fetch import runner, splice
 from services.ss.fetch.minutes import within
-from services.ss.fetch.owed import GAVE_UP, Owed
+from services.ss.fetch.owed import GAVE_UP, Channel, Owed
 from services.ss.fetch.replay import Group
+from services.ss.fetch.runner import Fetcher, Limits
 from services.ss.fetch.splice import Splice
 from tests.unit.ss_bench import INIT, NOON, RATE, Bench, Camera
 
@@ -89,6 +93,35 @@ async def test_without_a_picture_that_is_known_again_nothing_overlaps(bench: Ben
     assert missing <= 4
 
 
+@pytest.mark.parametrize("off", [-0.9, -0.2, 0.0, 0.4, 0.7, 1.2])
+async def test_where_only_what_is_behind_the_gap_is_known_again_all_is_kept_up_to_there(
+    bench: Bench, off: float
+) -> None:
+    after = await gapped(bench)
+    groups = [group(n, 2 * n) for n in range(5)] + [replace(group(5, 10), print=b"back")]
+    fill(bench, after, groups, after.start + round((off - 10) * SECOND), (b"other", b"back"))
+    _, filled, behind = sources(bench)
+    assert (filled[1], behind[2]) == (behind[0], "join")
+    fetched = [one for one in bench.store.library.within(CHANNEL, 0, NOON * 2) if one.source == CAMERA]
+    assert sum(len(one.gops) for one in fetched) == 5
+
+
+async def test_pictures_that_are_missing_before_what_is_known_again_stay_a_gap(bench: Bench) -> None:
+    after = await gapped(bench)
+    groups = [group(n, 2 * n) for n in range(5)] + [replace(group(6, 11), print=b"back")]
+    fill(bench, after, groups, after.start - 11 * SECOND, (b"", b"back"))
+    assert sources(bench)[2][2] == "gap"
+
+
+async def test_a_file_that_cannot_be_read_keeps_its_number(bench: Bench) -> None:
+    after = await gapped(bench)
+    locked = replace(after, seq=2, start=after.start - 1, join=JOINED, gops=(), parts=bytes(ID_SIZE))
+    bench.store.index.put([locked])
+    fill(bench, after, [group(n, 2 * n) for n in range(8)], 0, (group(1, 2).print, b""))
+    assert [one[3] for one in sources(bench)] == ["", CAMERA, ""]
+    assert locked in bench.store.index.oldest(str(bench.root), 9)
+
+
 async def test_what_a_power_cut_left_twice_stands_once_after_the_next_look(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +164,36 @@ def test_only_what_the_plan_wanted_is_owed_and_that_outlives_a_restart(tmp_path:
     owed.change(owed.jobs[0], state=GAVE_UP, why="because")
     owed.keep()
     assert [one.why for one in Owed(tmp_path).jobs] == ["because", ""]
+
+
+def fetcher(bench: Bench, owed: Owed) -> Fetcher:
+    health = Health()
+    return Fetcher(bench.store, recording.Plan(bench.store, health), owed, health, Limits())
+
+
+async def test_more_gaps_than_are_looked_at_at_once_come_with_the_next_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOOK", 1)
+    for _ in range(3):
+        bench.camera.wait(20)
+        await bench.feed(bench.camera.gop(50, gap=True))
+    await bench.recorder.finish()
+    owed = Owed(bench.state)
+    owed.channels[CHANNEL] = Channel([(0, 0, CONTINUOUS)], 1)
+    one = fetcher(bench, owed)
+    for _ in range(3):
+        await one._look(CHANNEL, Plan(CONTINUOUS))
+    assert [round((job.end - job.start) / SECOND) for job in owed.jobs] == [20, 20]
+    assert owed.channels[CHANNEL].seq == owed.jobs[-1].seq
+
+
+async def test_while_another_node_records_a_channel_nothing_of_it_is_owed(bench: Bench) -> None:
+    owed = Owed(bench.state)
+    owed.asked(CHANNEL, CONTINUOUS, NOON)
+    fetcher(bench, owed).take([])
+    ((start, end, _),) = owed.channels[CHANNEL].asked
+    assert 0 < start < end
 
 
 def test_a_list_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:

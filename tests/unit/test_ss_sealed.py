@@ -80,7 +80,7 @@ async def test_one_altered_byte_anywhere_is_noticed_and_its_file_named(
         altered[place] ^= 1
         path.write_bytes(altered)
         with pytest.raises((TornError, KeyMissingError)):
-            assert all([footage(bench), reader.Reader(0).head(bench.store.library.newest("cam"))])
+            assert all([footage(bench), reader.head(bench.store.library.newest("cam"))])
     assert str(path) in sealing.damaged()
     assert any(str(path) in text for text in caplog.messages)
     path.write_bytes(data)
@@ -118,6 +118,8 @@ async def test_a_lost_key_is_named_and_costs_only_what_it_encrypted(bench: Bench
     with pytest.raises(KeyMissingError, match=lost.id.hex()):
         reader.whole(reader.Place(before, 0))
     assert reader.whole(reader.Place(after, 0))
+    assert lost.id.hex() in reader.unreadable([reader.Place(before, 0)])
+    assert reader.unreadable([reader.Place(after, 0)]) == ""
     bench.store._tell_missing(bench.store.index.by_key())
     assert lost.id.hex() in bench.store._health.alarms["recording keys"]
     # Without its index, too: the file stays, takes room, and is found again when the key is back.

@@ -12,6 +12,7 @@ from services.ss.asked import body
 from services.ss.boxes import TornError
 from services.ss.exports import download as sending
 from services.ss.exports import order
+from services.ss.exports.download import refused
 from services.ss.exports.job import Job
 from services.ss.exports.runner import Runner
 
@@ -48,13 +49,13 @@ def routes(runner: Runner, gate: Gate) -> list[web.RouteDef]:
         return web.json_response({"sha256": job.sha256, "members": [asdict(one) for one in job.members]})
 
     async def content(request: web.Request) -> web.StreamResponse:
-        return _result(runner, _job(runner, request), downloads)
+        return await asyncio.to_thread(_result, runner, _job(runner, request), downloads)
 
     @auth.public
     async def download(request: web.Request) -> web.StreamResponse:
         _admit(gate, request)
         if len(downloads) >= MOST_DOWNLOADS:
-            raise _refused("Too many downloads are going on.", 503)
+            raise refused("Too many downloads are going on.", 503)
         return await asyncio.to_thread(_result, runner, _job(runner, request), downloads)
 
     return [
@@ -75,12 +76,12 @@ def _admit(gate: Gate, request: web.Request) -> None:
     try:
         gate.admit(request.query.get("token", ""), SCOPE + request.match_info["id"])
     except Problem as problem:
-        raise _refused(problem.why, problem.status) from problem
+        raise refused(problem.why, problem.status) from problem
 
 
 def _result(runner: Runner, job: Job, downloads: set[web.StreamResponse]) -> web.StreamResponse:
     if job.state != "done":
-        raise _refused(f"The export is {job.state}.", 409)
+        raise refused(f"The export is {job.state}.", 409)
     headers = {
         "Content-Type": "application/zip" if job.zip else "video/mp4",
         "Content-Disposition": f'attachment; filename="{job.name}"',
@@ -89,7 +90,7 @@ def _result(runner: Runner, job: Job, downloads: set[web.StreamResponse]) -> web
     try:
         return sending.of(runner.shelf.result(job.order.id), headers, downloads)
     except (OSError, TornError) as error:
-        raise _refused(f"The result cannot be read: {error}.", 503) from error
+        raise refused(f"The result cannot be read: {error}.", 503) from error
 
 
 def _job(runner: Runner, request: web.Request) -> Job:
@@ -102,8 +103,3 @@ def _job(runner: Runner, request: web.Request) -> Job:
 def _unknown(why: str) -> Problem:
     remedy = "Order it again while the recording is still there."
     return Problem("export-unknown", "There is no such export.", why, remedy, status=404)
-
-
-def _refused(why: str, status: int) -> Problem:
-    remedy = "Ask for another permission to download and go on with what is there already."
-    return Problem("export-refused", "The download was refused.", why, remedy, status)

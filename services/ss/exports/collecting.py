@@ -12,8 +12,9 @@ from services.media.gate import Gate
 from services.runtime import auth
 from services.runtime.errors import Problem
 from services.ss.asked import body
-from services.ss.exports import neighbours
+from services.ss.exports import neighbours, ranges
 from services.ss.exports.collection import Collection, Slice, join, slices
+from services.ss.exports.download import refused
 from services.ss.exports.neighbours import FAILED, Neighbour
 from services.ss.exports.order import ID
 
@@ -86,9 +87,9 @@ def routes(desk: Desk, gate: Gate) -> list[web.RouteDef]:
         id = request.match_info["id"]
         gate.admit(request.query.get("token", ""), SCOPE + id)
         if id not in desk.known:
-            raise _refused("The node was started anew since the permission was given.", 409)
+            raise refused("The node was started anew since the permission was given.", 409)
         if desk.downloads >= MOST_DOWNLOADS:
-            raise _refused("Too many downloads of several nodes' results are going on.", 503)
+            raise refused("Too many downloads of several nodes' results are going on.", 503)
         desk.downloads += 1
         try:
             return await _send(request, desk, id)
@@ -104,7 +105,8 @@ def routes(desk: Desk, gate: Gate) -> list[web.RouteDef]:
 
 async def _send(request: web.Request, desk: Desk, id: str) -> web.StreamResponse:
     known = desk.known[id]
-    answer, start, end = _answer(request, known)
+    answer = _answer(known)
+    start, end = ranges.give(answer, request, known.whole.size, known.whole.tag)
     await answer.prepare(request)
     # Who downloads sees that it breaks off: fewer bytes come than were announced.
     with contextlib.suppress(*FAILED, ConnectionError):
@@ -118,33 +120,11 @@ async def _send(request: web.Request, desk: Desk, id: str) -> web.StreamResponse
     return answer
 
 
-def _answer(request: web.Request, known: Known) -> tuple[web.StreamResponse, int, int]:
-    """The head of the answer, and which bytes it is followed by."""
-    size, tag = known.whole.size, f'"{known.whole.tag}"'
-    start, end, status = *_span(request, size, tag), 200
-    headers = {
+def _answer(known: Known) -> web.StreamResponse:
+    return web.StreamResponse(headers={
         "Content-Type": "application/zip", "Content-Disposition": f'attachment; filename="{known.name}"',
-        "Cache-Control": "no-store", "Accept-Ranges": "bytes", "ETag": tag, "X-Accel-Buffering": "no",
-    }  # fmt: skip
-    if end - start < size:
-        status = 206
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    answer = web.StreamResponse(status=status, headers=headers)
-    answer.content_length = end - start
-    return answer, start, end
-
-
-def _span(request: web.Request, size: int, tag: str) -> tuple[int, int]:
-    """The bytes that `Range` asks for; all where `If-Range` names another result (RFC 9110 §13.1.5)."""
-    if request.headers.get("If-Range", tag) != tag:
-        return 0, size
-    try:
-        start, end, _ = request.http_range.indices(size)
-    except ValueError:
-        start, end = 0, size
-    if start >= end:
-        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
-    return start, end
+        "Cache-Control": "no-store", "X-Accel-Buffering": "no",
+    })  # fmt: skip
 
 
 def _read(id: str, asked: dict[str, Any]) -> tuple[str, list[Neighbour]]:
@@ -163,8 +143,3 @@ def _read(id: str, asked: dict[str, Any]) -> tuple[str, list[Neighbour]]:
 
 def _wrong(why: str) -> Problem:
     return Problem("export-wrong", "The parts were not joined.", why, "Download them one by one.", status=422)
-
-
-def _refused(why: str, status: int) -> Problem:
-    remedy = "Ask for another permission to download and go on with what is there already."
-    return Problem("export-refused", "The download was refused.", why, remedy, status)

@@ -8,8 +8,9 @@ from typing import Self
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from services.runtime.errors import Problem
 from services.ss.boxes import TornError
-from services.ss.exports import results
+from services.ss.exports import ranges, results
 from services.ss.exports.results import BUFFER
 
 
@@ -41,7 +42,7 @@ class Decrypted(web.StreamResponse):
         self._going.add(self)
         try:
             with await asyncio.to_thread(_Open, self._path) as file:
-                first, last = self._span(request, file)
+                first, last = ranges.give(self, request, file.size, file.etag, file.changed)
                 writer = await super().prepare(request)
                 while first < last:
                     piece = await asyncio.to_thread(file.read, first, min(BUFFER, last - first))
@@ -53,35 +54,6 @@ class Decrypted(web.StreamResponse):
             raise ConnectionAbortedError(str(error)) from error
         finally:
             self._going.discard(self)
-
-    def _span(self, request: web.BaseRequest, file: "_Open") -> tuple[int, int]:
-        """Which bytes are wanted, and what is said of them: RFC 9110 §14."""
-        self.etag, self.last_modified = file.etag, file.changed
-        self.headers["Accept-Ranges"] = "bytes"
-        try:
-            wanted = request.http_range
-        except ValueError:
-            return self._refuse(file.size)
-        known, since = request.headers.get("If-Range", f'"{file.etag}"'), request.if_range
-        unchanged = known == f'"{file.etag}"' or (
-            since is not None and int(file.changed) <= since.timestamp()
-        )
-        if not unchanged or (wanted.start is None and wanted.stop is None):
-            self.content_length = file.size
-            return 0, file.size
-        first, last, _ = wanted.indices(file.size)
-        if first >= last:
-            return self._refuse(file.size)
-        self.set_status(206)
-        self.headers["Content-Range"] = f"bytes {first}-{last - 1}/{file.size}"
-        self.content_length = last - first
-        return first, last
-
-    def _refuse(self, size: int) -> tuple[int, int]:
-        self.set_status(416)
-        self.headers["Content-Range"] = f"bytes */{size}"
-        self.content_length = 0
-        return 0, 0
 
 
 class _Open:
@@ -114,3 +86,9 @@ def of(path: Path, headers: dict[str, str], going: "set[web.StreamResponse]") ->
         return Download(path, headers, going)
     with _Open(path):
         return Decrypted(path, headers, going)
+
+
+def refused(why: str, status: int) -> Problem:
+    """A result is not given out."""
+    remedy = "Ask for another permission to download and go on with what is there already."
+    return Problem("export-refused", "The download was refused.", why, remedy, status)

@@ -21,6 +21,7 @@ from services.ss.exports.order import Order, Wanted
 from services.ss.exports.pieces import Piece
 from services.ss.exports.shelf import Shelf
 from services.ss.library import Library
+from services.ss.reader import places, unreadable
 
 LOG = logging.getLogger(__name__)
 
@@ -132,7 +133,8 @@ class Runner:
         """Work out how much there is and whether it is one file, and leave no bytes of an earlier attempt."""
         sizes = await asyncio.to_thread(self._sizes, job)
         if not sizes and not job.made:
-            raise FailedError("Nothing of it is recorded any more.")
+            why = await asyncio.to_thread(self._unreadable, job)
+            raise FailedError(why or "Nothing of it is recorded any more.")
         if len(sizes) + len(job.made) > MOST_FILES:
             raise FailedError(
                 f"The recording is interrupted more than {MOST_FILES} times; take a shorter span."
@@ -144,6 +146,11 @@ class Runner:
 
     def _sizes(self, job: Job) -> list[int]:
         return [one.size for wanted in job.order.channels for one in self._pieces(job, wanted)]
+
+    def _unreadable(self, job: Job) -> str:
+        span = _span(job.order, job.at)
+        wanted = (places(self._library, one.channel, *span) for one in job.order.channels)
+        return next(filter(None, map(unreadable, wanted)), "")
 
     def _next(self, job: Job, wanted: Wanted) -> Piece | None:
         return next(self._pieces(job, wanted), None)

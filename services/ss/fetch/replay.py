@@ -14,7 +14,7 @@ from services.mts.mux import Muxer
 from services.mts.websocket import bodies
 from services.runtime.rtsp import GARBLED, Client, RtspError, Track
 from services.runtime.rtsp_message import Message
-from services.ss import boxes
+from services.ss import boxes, samples
 from services.ss.entry import SECOND
 
 SILENCE_SECONDS, HANDSHAKE_SECONDS = 6.0, 10.0
@@ -83,6 +83,8 @@ class Replay:
         while (chunk := await self._next(feed)) is not None:
             if chunk.key:
                 if held and (group := self._group(held, True)):
+                    # What takes it may wait for a disk; what comes meanwhile would only fill the memory.
+                    self._pause()
                     yield group
                     await self._pace(group.media)
                 held = []
@@ -120,17 +122,19 @@ class Replay:
         media = self._passed * SECOND // init.timescale
         ticks = first.ticks[0], max(one.ticks[1] for one in shown)
         return Group(init.segment, init.mime, init.timescale, media, *ticks, len(shown), body,
-                     fingerprint(memoryview(body), init.mime), whole)  # fmt: skip
+                     fingerprint(body, init.mime), whole)  # fmt: skip
 
     async def _pace(self, media: int) -> None:
         """Read no further than `speed` allows; the connection's own windows hold the camera back."""
         early = media / SECOND / self._speed - (monotonic() - self._began)
-        if early <= 0 or self._transport is None or self._transport.is_closing():
-            return
-        self._transport.pause_reading()
-        await asyncio.sleep(min(early, SILENCE_SECONDS))
-        if not self._transport.is_closing():
+        if early > 0:
+            await asyncio.sleep(min(early, SILENCE_SECONDS))
+        if self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _pause(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
 
 
 class _Feed(asyncio.Protocol):
@@ -147,18 +151,18 @@ class _Feed(asyncio.Protocol):
         self._intake.connection_lost(exc)
 
 
-def fingerprint(body: memoryview, mime: str) -> bytes:
-    """The slices of a GOP's key picture, by which the same one is known wherever it was recorded."""
-    frame = next(boxes.parse(bytes(body)))
-    _, data = boxes.sample(body, frame)
-    hevc, kept, position = "hvc1" in mime or "hev1" in mime, b"", 0
-    while position + 4 < len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        unit = bytes(data[position + 4 : position + 4 + size])
-        kind = (unit[0] >> 1) & 63 if hevc else unit[0] & 31
-        kept += unit if (kind < 32 if hevc else 1 <= kind <= 5) else b""
-        position += 4 + size
-    return kept
+def fingerprint(body: bytes | bytearray, mime: str) -> bytes:
+    """The slices of a GOP's key picture, by which the same one is known wherever it was recorded.
+
+    TornError where the picture is not whole.
+    """
+    hevc = "hvc1" in mime or "hev1" in mime
+    _, picture = boxes.sample(memoryview(body), next(boxes.parse(body)))
+    return b"".join(unit for unit in samples.units(picture) if _is_slice(unit[0], hevc))
+
+
+def _is_slice(head: int, hevc: bool) -> bool:
+    return (head >> 1) & 63 < 32 if hevc else 1 <= head & 31 <= 5
 
 
 async def _video(client: Client) -> Track:

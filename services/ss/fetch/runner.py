@@ -12,6 +12,7 @@ from services.media import plans
 from services.runtime import clock
 from services.runtime.health import Health
 from services.runtime.rtsp import REFUSED, RtspError
+from services.ss.boxes import TornError
 from services.ss.entry import MILLI, SECOND
 from services.ss.fetch import device, splice
 from services.ss.fetch.device import NoStorageError, Place, RefusedError, SilentError
@@ -30,9 +31,9 @@ OVERLAP, CHUNK = 6 * SECOND, 600 * SECOND
 """What is asked for around a gap, so that its borders are found; the longest span of one replay."""
 SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
 RETRY_FIRST, RETRY_LAST, REFUSED_SECONDS = 10.0, 900.0, 600.0
-ALARM_SECONDS, MOST_TOLD = 86_400, 20
+ALARM_SECONDS, MOST_TOLD, LOOK = 86_400, 20, 50
 NOTHING = "The camera has no recording of it."
-_LATER = (SilentError, RtspError, OSError, TimeoutError, sqlite3.Error)
+_LATER = (SilentError, RtspError, TornError, OSError, TimeoutError, sqlite3.Error)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class Fetcher:
         """The channels of this node have changed."""
         found = {str(row["id"]): Place.of(row) for row in rows}
         self._places = {channel: place for channel, place in found.items() if place}
+        now = round(clock.now().timestamp() * SECOND)
+        for channel in self._owed.channels.keys() - found.keys():
+            # Another node has it: what that one records is no gap here, should the channel come back.
+            self._owed.asked(channel, None, now)
 
     async def run(self) -> None:
         """Until cancelled; begins once the files of the last run have been read."""
@@ -82,7 +87,7 @@ class Fetcher:
             kind = demand.kind(now, monotonic())
             self._owed.asked(channel, kind, round(now.timestamp() * SECOND))
             if channel in self._places and demand.plan.fetch:
-                await asyncio.to_thread(self._look, channel, demand.plan)
+                await self._look(channel, demand.plan)
         self._owed.forget(now.timestamp())
         self._begin(now.timestamp())
         self._tell(now.timestamp())
@@ -93,19 +98,31 @@ class Fetcher:
             except OSError as error:
                 self._health.set("fetch", False, f"What is to be fetched cannot be kept: {error}.")
 
-    def _look(self, channel: str, plan: plans.Plan) -> None:
+    async def _look(self, channel: str, plan: plans.Plan) -> None:
         """Note the gaps that were closed by a finished file since the last look."""
         known = self._owed.channels[channel]
-        last = self._store.index.last(channel)
-        if last is None or last.seq == known.seq:
+        seq, gaps = await asyncio.to_thread(self._gaps, channel, known.seq)
+        if seq == known.seq:
             return
-        if known.seq >= 0:
-            for entry in self._store.index.gaps(channel, known.seq, 50):
-                before = self._store.index.preceding(channel, entry.seq)
-                if before and entry.start > before.end:
-                    self._owed.gap(channel, entry.seq, before.end, entry.start, plan)
-        known.seq = last.seq
+        # Here, where jobs change too: what is owed is no business of two threads at once.
+        for one in gaps:
+            self._owed.gap(channel, *one, plan)
+        known.seq = seq
         self._owed.changed = True
+
+    def _gaps(self, channel: str, known: int) -> tuple[int, list[tuple[int, int, int]]]:
+        """Up to which file it was looked, and each gap behind file `known`: the file after it, start, end."""
+        last = self._store.index.last(channel)
+        if last is None or known < 0 or last.seq <= known:
+            return last.seq if last else known, []
+        files = self._store.index.gaps(channel, known, LOOK)
+        found = []
+        for entry in files:
+            before = self._store.index.preceding(channel, entry.seq)
+            if before and entry.start > before.end:
+                found.append((entry.seq, before.end, entry.start))
+        # The others come with the next look.
+        return files[-1].seq if len(files) == LOOK else last.seq, found
 
     def _begin(self, now: float) -> None:
         """Start the oldest job of devices that have none; those of one device wait for each other."""
@@ -149,11 +166,10 @@ class Fetcher:
                     break
                 # A piece that gave nothing is not asked for again.
                 job = self._owed.change(job, reached=max(reached, job.reached + SECOND), tries=0, why="")
-        await asyncio.to_thread(self._close, job)
+        self._close(job, await asyncio.to_thread(self._hole, job, heal=False))
 
-    def _close(self, job: Job) -> None:
+    def _close(self, job: Job, hole: Hole | None) -> None:
         """Nothing more is to be had: what is still missing, beyond a GOP at each border, is told."""
-        hole = self._hole(job, heal=False)
         if hole is None or hole.end - hole.start <= BORDER:
             self._owed.done(job)
         else:

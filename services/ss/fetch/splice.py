@@ -14,6 +14,8 @@ from services.ss.store import Store
 
 TOUCH = SECOND // 20
 """What begins this close to a border (microseconds) begins at it."""
+UNSURE, MOST_LATE = SECOND * 3 // 2, 4
+"""How far a place by the camera's clock may be off, as it names whole seconds; GOPs kept until that shows."""
 
 
 class FullError(OSError):
@@ -67,7 +69,7 @@ def print_of(entry: Entry, number: int) -> bytes:
     """The fingerprint of a recorded GOP; empty if it cannot be read any more."""
     try:
         data, *_ = reader.whole(Place(entry, number))
-        return fingerprint(memoryview(data), reader.Reader(0).head(entry).mime)
+        return fingerprint(data, reader.head(entry).mime)
     except (OSError, boxes.TornError):
         return b""
 
@@ -75,8 +77,8 @@ def print_of(entry: Entry, number: int) -> bytes:
 class Splice:
     """Takes the groups of one replay; `first_at` is when its first one was, as far as is known by the clock.
 
-    Where the last GOP before the gap, or the first one behind it, is among the groups, both ends fit to the
-    picture. Otherwise they fit to the clock, and a GOP that would overlap is left out. Blocking.
+    Where the last GOP before the gap, or the first one behind it, is among the groups, that end fits to the
+    picture. Otherwise it fits to the clock, and a GOP that would overlap is left out. Blocking.
     """
 
     def __init__(self, store: Store, hole: Hole, disk: Disk, first_at: int) -> None:
@@ -85,10 +87,12 @@ class Splice:
         self._front = print_of(hole.before, len(hole.before.gops) - 1)
         self._back = print_of(hole.after, 0) if hole.end == hole.after.start else b""
         self._segment: Segment | None = None
-        self._seq = hole.before.seq
+        # A file that cannot be read may lie in between: its number is not to be had.
+        self._seq = store.index.taken(hole.after.channel, hole.after.seq)
         self._last: Group | None = None
+        self._late: list[Group] = []
         self._reached = hole.start
-        self._shorten = False
+        self._shorten = self._met = False
         self.written = 0
         self.complete = False
 
@@ -103,16 +107,29 @@ class Splice:
             self._zero = self._hole.before.gops[-1].at - group.media
             self._shorten = True
         at = self._zero + group.media
-        if (self._back and group.print == self._back) or at > self._hole.end - TOUCH:
+        if self._back and group.print == self._back:
+            self._meet(group)
+        elif at > self._hole.end + (UNSURE if self._back else -TOUCH):
             self.complete = True
-            return
-        length = (group.end - group.first) * SECOND // group.timescale
-        if at + length > self._hole.end + TOUCH and self._hole.end == self._hole.after.start:
-            # It would overlap: whether it is the last one shows with the next one.
-            return
-        if at < self._hole.start - TOUCH and not self._shorten:
-            return
-        self._write(group, at, length)
+        elif at + _length(group) > self._hole.end + TOUCH and self._hole.end == self._hole.after.start:
+            # It would overlap: whether the clock placed it too late shows with the next ones.
+            self._late = [*self._late, group][-MOST_LATE:]
+        elif at >= self._hole.start - TOUCH or self._shorten:
+            self._write(group, at, _length(group))
+
+    def _meet(self, back: Group) -> None:
+        """The first GOP behind the gap is here: what the clock placed too late ends where that begins."""
+        at, fits = self._hole.end, []
+        begun = self._reached - (_length(self._last) if self._last else TOUCH)
+        for one in reversed(self._late):
+            at -= _length(one)
+            if at > begun:
+                fits.append((one, at))
+        for one, at in reversed(fits):
+            self._write(one, at, _length(one))
+        self.complete = True
+        last = self._last
+        self._met = last is not None and back.media - last.media - _length(last) <= SECOND // 2
 
     def _write(self, group: Group, at: int, length: int) -> None:
         # A GOP whose end is not known joins nothing; the next replay brings the whole of it.
@@ -173,8 +190,12 @@ class Splice:
             self._shorten = False
             _shorten(self._store, self._hole.before, entry.start)
         end = at or (self._hole.end if self.complete else entry.end)
-        near = abs(end - entry.end) <= SECOND // 2
+        near = abs(end - entry.end) <= (UNSURE if self._met else SECOND // 2)
         self._store.library.note(replace(entry, end=min(end if near else entry.end, self._hole.end)))
+
+
+def _length(group: Group) -> int:
+    return (group.end - group.first) * SECOND // group.timescale
 
 
 class NumbersError(Exception):
