@@ -22,10 +22,16 @@ NEEDED = ("nftables", "libnftables1", "libjansson4", "libnftnl11", "libmnl0", "l
 class Edge(Site):
     """The site with a router, and clients at any place of its network."""
 
+    def inside(self, host: str, *words: str) -> list[str]:
+        """The command line of a program of this machine at that host's place in the network."""
+        found = self.lab.host(host)
+        if isinstance(found, Camera):
+            return found.command(*words)
+        return ["nsenter", "-t", str(found.leader), "-n", *words]
+
     def at(self, host: str, *words: str, seconds: float = 120) -> str:
         """Output of a program of this machine, run at that host's place in the network."""
-        found = self.lab.host(host)
-        inside = found.command(*words) if isinstance(found, Camera) else _inside(found, words)
+        inside = self.inside(host, *words)
         done = subprocess.run(inside, capture_output=True, text=True, cwd=ROOT, timeout=seconds, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
@@ -46,10 +52,6 @@ class Edge(Site):
     def router(self, *options: str) -> Play:
         """Bring the router alone to the inventory."""
         return self.play(*options, playbook="playbooks/router.yml")
-
-
-def _inside(host: Host, words: tuple[str, ...]) -> list[str]:
-    return ["nsenter", "-t", str(host.leader), "-n", *words]
 
 
 def equip(edge: Edge, bundle: Path) -> None:

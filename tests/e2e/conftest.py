@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page
 from lab.fixtures import PASSWORD
 from lab.scenario import USER
 from lab.site import Site
+from tests import browser
 
 
 @pytest.fixture
@@ -18,10 +19,6 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
         viewport={"width": 1440, "height": 900}, ignore_https_errors=True, base_url=f"https://{site.listen}"
     )
     page = context.new_page()
-    page.goto("/login")
-    page.get_by_label("Account").fill(USER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/")
+    browser.log_in(page, USER, PASSWORD)
     yield page
     context.close()

@@ -1,17 +1,21 @@
 """A site behind a real router: reached from outside through the mapped ports, and through nothing else."""
 
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from lab import scenario
+from lab.admin import until
 from lab.edge import EDGE, INVENTORY, WAN_MAIN, WAN_SUB, Edge, equip
 from lab.fixtures import PASSWORD, ROOT, alone, settle
 from lab.site import SUB
+from tests import browser
 
 pytestmark = pytest.mark.full
 
@@ -29,6 +33,21 @@ def edge(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Edge]:
         equip(made, bundle)
         settle(made)
         yield made
+
+
+@pytest.fixture
+def page(edge: Edge, tmp_path: Path) -> Iterator[Page]:
+    """Chromium at a place outside, logged in through the mapped port."""
+    program = tmp_path / "chromium"
+    inside = shlex.join(edge.inside(OUTSIDE, browser.LAUNCH["executable_path"]))
+    program.write_text(f'#!/bin/sh\nexec {inside} "$@"\n')
+    program.chmod(0o755)
+    with sync_playwright() as player:
+        started = player.chromium.launch(**browser.LAUNCH | {"executable_path": str(program)})
+        page = started.new_page(ignore_https_errors=True, base_url=f"https://{WAN_MAIN}")
+        browser.log_in(page, scenario.USER, PASSWORD)
+        yield page
+        started.close()
 
 
 def test_from_outside_exactly_the_mapped_ports_of_each_node_are_open(edge: Edge) -> None:
@@ -49,6 +68,21 @@ def test_clients_outside_and_inside_watch_live_at_the_same_time(edge: Edge) -> N
     addresses = {one["rtsp"]["wan"].split("/")[2] for one in views[0].values()}
     assert addresses == {f"{WAN_MAIN}:9100", f"{WAN_SUB}:9100"}
     assert [one["rtsp_frames"] for one in views[0].values()] == [25, 25]
+
+
+def test_a_browser_outside_sees_the_cameras_of_both_nodes_by_webrtc(page: Page) -> None:
+    page.goto("/live")
+    choice = page.get_by_label("Camera of picture 1", exact=True)
+    channels = choice.locator("option").evaluate_all("(all) => all.map((one) => one.value).filter(Boolean)")
+    assert len(channels) == len(scenario.CAMERAS)
+    for channel in channels:
+        page.goto("/live")
+        choice.select_option(channel)
+        page.get_by_role("button", name="Lowest delay of picture 1").click()
+        # With no way for UDP the picture would come by WebSocket, and say so.
+        video = page.locator("video[data-way=webrtc][data-state=playing]")
+        video.wait_for(timeout=30_000)
+        until(30, "50 pictures", lambda shown=video: int(shown.get_attribute("data-frames") or 0) > 50)
 
 
 def test_a_client_inside_may_use_the_outside_address(edge: Edge) -> None:
