@@ -50,6 +50,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
         "System",
         (
             Link("tasks.page", "Tasks", "tasks", "nodes.view"),
+            Link("players.page", "Players", "wide", "accounts.manage"),
             Link("backups.page", "Backups", "archive", "nodes.view"),
             Link("releases.page", "Releases", "package", "nodes.view"),
             Link("about.page", "About", "info"),

@@ -15,7 +15,7 @@ from services.media import digest
 from services.media.players import PREFIX
 from services.runtime import clock
 from services.runtime.errors import Problem
-from services.smc import audit, live, models
+from services.smc import audit, live, models, nodes
 from services.smc import secrets as sealed
 from services.smc.accounts import Account
 from services.smc.store import unit_of_work
@@ -61,6 +61,12 @@ def listing(session: Session, account: Account) -> list[PlayerAccount]:
     """All of them by name."""
     account.need(PERMISSION)
     return [_shown(row) for row in session.scalars(_all())]
+
+
+def get(session: Session, name: str, account: Account) -> PlayerAccount:
+    """One of them; Problem 404 if there is none of the name."""
+    account.need(PERMISSION)
+    return _shown(_row(session, name))
 
 
 @unit_of_work
@@ -112,6 +118,18 @@ def remove(session: Session, name: str, account: Account) -> None:
     account.need(PERMISSION)
     session.delete(_row(session, name))
     _note(session, "player.remove", name, account, {})
+
+
+def addresses(session: Session, channels: list[str] | None) -> list[tuple[models.Channel, live.Urls]]:
+    """Where players find the main streams of these channels, None for all: DSS_MGW, or the node itself."""
+    found = []
+    for one in session.scalars(select(models.Channel).order_by(models.Channel.name, models.Channel.id)):
+        device = session.get_one(models.Device, one.device_id)
+        if device.kind != "register" and (channels is None or one.id in channels):
+            path = f"live/{one.id}/{live.STREAMS[0]}"
+            there = live.gateway(session, path) or live.players(nodes.get(session, device.node), path)[0]
+            found.append((one, there))
+    return found
 
 
 def assignment(session: Session, channels: frozenset[str] | None) -> list[dict[str, Any]]:
