@@ -35,6 +35,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("servers.page", "Servers", "server", "nodes.view"),
             Link("manager.first", "Services", "layers", "nodes.view"),
             Link("devices.page", "Devices", "camera", "devices.view"),
+            Link("players.page", "Players", "wide", "accounts.manage"),
         ),
     ),
     (
@@ -50,7 +51,6 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
         "System",
         (
             Link("tasks.page", "Tasks", "tasks", "nodes.view"),
-            Link("players.page", "Players", "wide", "accounts.manage"),
             Link("backups.page", "Backups", "archive", "nodes.view"),
             Link("releases.page", "Releases", "package", "nodes.view"),
             Link("about.page", "About", "info"),

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from services.media import digest
 from services.smc import models, player_accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.portal.process import Portal
     from tests.portal.site import Site
     from tests.portal.visitor import Visitor
+
+SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
 
 
 def told(site: Site) -> list[dict[str, object]]:
@@ -70,3 +80,24 @@ def test_an_operator_does_not_see_accounts_of_players(admin: Visitor, site: Site
         session.commit()
     assert admin.get("/players").status_code == 403
     assert "/players" not in admin.get("/live").text
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_the_pages_of_an_account_are_clean_in_a_browser(
+    portal: Portal, page: Page, findings: Callable[[Page], list[str]], width: int, scheme: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{portal.url}/players/add")
+    page.get_by_label("Name").fill("monitor-wall")
+    page.get_by_label("Only these").check()
+    page.get_by_label("Gate east").check()
+    page.get_by_label("Last day").fill("2999-01-31")
+    for button in ("Add and show the secret", "I have kept it", "Change the account monitor-wall"):
+        page.get_by_role("button", name=button).or_(page.get_by_role("link", name=button)).click()
+        page.wait_for_load_state()
+        shot = SHOTS / f"players-{button.split()[0].lower()}-{width}-{scheme}.png"
+        page.screenshot(path=shot, full_page=True)
+        assert findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
