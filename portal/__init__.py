@@ -26,6 +26,7 @@ from portal import (
     manager,
     plans,
     playback,
+    players,
     ports,
     recovery,
     releases,
@@ -55,7 +56,7 @@ PAGES = (
         dmz,
         changes,
     ),
-    *(certificates, tasks, backups, releases, about, shell),
+    *(players, certificates, tasks, backups, releases, about, shell),
 )
 
 DEFAULTS: dict[str, Any] = {

@@ -35,6 +35,7 @@ PAGES: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("servers.page", "Servers", "server", "nodes.view"),
             Link("manager.first", "Services", "layers", "nodes.view"),
             Link("devices.page", "Devices", "camera", "devices.view"),
+            Link("players.page", "Players", "wide", "accounts.manage"),
         ),
     ),
     (

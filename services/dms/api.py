@@ -8,6 +8,7 @@ from aiohttp import web
 from services.dms.assignment import Poller
 from services.dms.devices import Channel, Device
 from services.dms.watch import Watch
+from services.media.assignment import PLAYERS
 from services.runtime.errors import Problem
 
 
@@ -23,13 +24,22 @@ class Api:
         return [
             web.get("/channels", self.channels),
             web.get("/media-key", self.media_key),
+            web.get("/players", self.players),
             web.get("/registrations", self.registrations),
         ]
 
     async def channels(self, _: web.Request) -> web.Response:
-        """All channels of this node; `state` is the device's, null until it was checked."""
-        devices = self.poller.current.devices
-        return web.json_response([self._channel(d, channel) for d in devices for channel in d.channels])
+        """All channels of this node; `state` is the device's, null until it was checked.
+
+        A header tells when the accounts of players changed, so that they are not asked for each time.
+        """
+        devices, players = self.poller.current.devices, self.poller.current.players
+        told = [self._channel(d, channel) for d in devices for channel in d.channels]
+        return web.json_response(told, headers={PLAYERS: players.tag})
+
+    async def players(self, _: web.Request) -> web.Response:
+        """The accounts of RTSP players as main gave them: `services.media.players` reads them."""
+        return web.json_response(self.poller.current.players.rows)
 
     async def registrations(self, _: web.Request) -> web.Response:
         """Devices that register by themselves, with what DSS_ARS needs to log in to them."""

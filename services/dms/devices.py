@@ -1,5 +1,7 @@
 """Devices as main assigns them, and the address of each picture."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -60,12 +62,21 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Players:
+    """The accounts of RTSP players, passed on unread; `tag` changes with them."""
+
+    rows: list[dict[str, Any]]
+    tag: str
+
+
+@dataclass(frozen=True)
 class Assignment:
-    """What main last said: whether this node works, the key of live tokens, and its devices."""
+    """What main last said: whether this node works, the key of live tokens, its devices, and its players."""
 
     enabled: bool
     media_public_key: str
     devices: tuple[Device, ...]
+    players: Players = Players([], "none")
 
 
 def read(data: Any) -> Assignment:  # noqa: ANN401 - what a peer sent
@@ -75,9 +86,16 @@ def read(data: Any) -> Assignment:  # noqa: ANN401 - what a peer sent
             bool(data["enabled"]),
             str(data["media_public_key"]),
             tuple(_device(one) for one in data["devices"]),
+            _players(data.get("players", [])),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the assignment is not complete: {error!r}") from error
+
+
+def _players(rows: list[dict[str, Any]]) -> Players:
+    # A main of an earlier release names none.
+    text = json.dumps(rows, sort_keys=True)
+    return Players(rows, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def _device(data: dict[str, Any]) -> Device:

@@ -1,4 +1,4 @@
-"""What DSS_DMS of this node says: which channels there are, and main's key for live tokens."""
+"""What DSS_DMS of this node says: its channels, the accounts of players, and main's key for live tokens."""
 
 import asyncio
 import json
@@ -14,6 +14,8 @@ from services.runtime.health import Health
 LOG = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
+PLAYERS = "x-players"
+"""Header of `GET /channels`: changes when `GET /players` does, which then alone is asked for again."""
 FIRST_SECONDS, FIRST_TURNS = 0.25, 120
 """After a start each moment without channels is lost footage, so DSS_DMS is asked more often for a while."""
 _KEY_EVERY = 30
@@ -36,6 +38,7 @@ class Assignment:
         self._port = port
         self._last: Rows | None = None
         self._said = b""
+        self._players = ""
 
     async def follow(self) -> None:
         """Poll until cancelled."""
@@ -51,6 +54,7 @@ class Assignment:
         except _NO_ANSWER as reason:
             remark = "All goes on with its last list." if self._last is not None else ""
             self._health.set("dms", self._last is not None, f"{_said(reason)} {remark}".strip())
+        self._gate.players.sweep()
         if self._gate.public_key is None or turn % _KEY_EVERY == 0:
             await self._key()
 
@@ -64,7 +68,10 @@ class Assignment:
         self._health.set("media-key", known, "" if known else "Nobody can watch until main's key has come.")
 
     async def _channels(self) -> None:
-        said = await self._get("/channels")
+        head, said = await ask.whole(self._port(), "/channels", auth.bearer(), POLL_SECONDS, _MAX_BODY)
+        if (tag := ask.header(head, PLAYERS)) != self._players:
+            self._gate.players.take(json.loads(await self._get("/players")))
+            self._players = tag
         if said == self._said:
             return
         rows = json.loads(said)

@@ -2,6 +2,7 @@
 
 import time
 
+from services.media.players import Players
 from services.runtime.errors import Problem
 from services.runtime.live_token import LiveToken, verify_live
 
@@ -17,6 +18,7 @@ class Gate:
 
     def __init__(self, node: str, scope: str = "") -> None:
         self.public_key: str | None = None
+        self.players = Players()
         self._node = node
         self._scope = scope
         self._used: dict[str, float] = {}

@@ -1,8 +1,8 @@
 """RTSP/1.0 for players (RFC 2326); what is played is a subclass's.
 
 Media comes on the same TCP or TLS connection, or by UDP where a subclass allows it.
-A token admits one connection. Everything later, the session id included, is bound to that connection, so that
-neither can be replayed on another one.
+A token admits one connection, or a name with a secret. Everything later, the session id included, is bound to
+that connection, so that nothing can be replayed on another one.
 """
 
 import asyncio
@@ -12,12 +12,11 @@ import secrets
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, cast
 from urllib.parse import parse_qs, urlsplit
 
+from services.media.admission import Admission, Limits, Refusal
 from services.media.gate import Gate
 from services.media.rtsp_udp import Ports, near, wanted_port
 from services.runtime import rtsp_message
@@ -37,43 +36,15 @@ _INTERLEAVED = re.compile(r"interleaved\s*=\s*(\d{1,3})\s*-\s*(\d{1,3})", re.IGN
 _MAX_WAITING = 64 * 1024
 
 
-@dataclass
-class Limits:
-    """Bounds on connections, so that nobody can use them up."""
-
-    total: int = 2000
-    per_address: int = 200
-    open: Counter[str] = field(default_factory=Counter)
-
-    def enter(self, address: str) -> bool:
-        if self.open.total() >= self.total or self.open[address] >= self.per_address:
-            return False
-        self.open[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        self.open[address] -= 1
-        if self.open[address] <= 0:
-            del self.open[address]
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """Ends a request with a status other than 200."""
-
-    def __init__(self, status: int, why: str = "", headers: dict[str, str] | None = None) -> None:
-        super().__init__(why)
-        self.status = status
-        self.headers = headers or {}
-
-
 class Connection(asyncio.Protocol, ABC):
     """One player."""
 
     path: ClassVar[re.Pattern[str]]
     """Groups: what names the wanted thing, a channel first, and at last the track number."""
+    recorded: ClassVar[bool] = False
+    """Whether recordings are played, which not every account may see."""
 
     def __init__(self, gate: Gate, limits: Limits) -> None:
-        self._gate = gate
         self._limits = limits
         self._buffer = bytearray()
         self._more = asyncio.Event()
@@ -81,6 +52,7 @@ class Connection(asyncio.Protocol, ABC):
         self._session = secrets.token_hex(16)
         self._name: tuple[str, ...] | None = None
         self._task: asyncio.Task[None] | None = None
+        self.admission = Admission(gate, self.recorded, self._sent_away)
         self.chosen: dict[int, tuple[Track, int]] = {}
         """Tracks that are set up, by number, each with the player's channel for it."""
         self.udp: Ports | None = None
@@ -137,6 +109,10 @@ class Connection(asyncio.Protocol, ABC):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._task = asyncio.create_task(self._serve())
 
+    def _sent_away(self, why: str) -> None:
+        LOG.info("a player from %s is sent away: %s", self._address, why)
+        self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if len(self._buffer) > _MAX_WAITING:
@@ -146,6 +122,7 @@ class Connection(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop()
         self._watch(False)
+        self.admission.part()
         if self._task:
             self._limits.leave(self._address)
             self._task.cancel()
@@ -217,13 +194,13 @@ class Connection(asyncio.Protocol, ABC):
         self._reply(message, 200, {"Public": METHODS})
 
     async def _describe(self, message: Message, uri: str) -> None:
-        await self._admitted(uri)
+        await self._admitted(message, uri)
         base = urlsplit(uri)._replace(query="", fragment="").geturl().rstrip("/") + "/"
         headers = {"Content-Base": base, "Content-Type": "application/sdp"}
         self._reply(message, 200, headers, await self.description())
 
     async def _setup(self, message: Message, uri: str) -> None:
-        number = await self._admitted(uri)
+        number = await self._admitted(message, uri)
         self._check_session(message, required=False)
         if self.playing:
             raise Refusal(455)
@@ -238,7 +215,7 @@ class Connection(asyncio.Protocol, ABC):
         self._reply(message, 200, {"Transport": transport})
 
     async def _play(self, message: Message, uri: str) -> None:
-        await self._admitted(uri)
+        await self._admitted(message, uri)
         self._check_session(message)
         if not self.chosen or len(self.places) not in (0, 2 * len(self.chosen)):
             raise Refusal(455)
@@ -261,8 +238,8 @@ class Connection(asyncio.Protocol, ABC):
         self._reply(message, 200, {})
         self.transport.close()
 
-    async def _admitted(self, uri: str) -> int | None:
-        """Track number of a URI; the first call on a connection uses up the token in it."""
+    async def _admitted(self, message: Message, uri: str) -> int | None:
+        """Track number of a URI; with the first one a connection is admitted, or not."""
         try:
             parts = urlsplit(uri)
             # Some players append the track to the whole URL, its query included.
@@ -275,7 +252,8 @@ class Connection(asyncio.Protocol, ABC):
             raise Refusal(404)
         *name, number = found.groups()
         if self._name is None:
-            self._gate.admit(wanted.get("token", [""])[0], name[0])
+            token = wanted.get("token", [""])[0]
+            await self.admission.admit(message, token, name[0], self._address)
             await self.open(tuple(name), wanted)
             self._name = tuple(name)
         if tuple(name) != self._name:
@@ -329,7 +307,9 @@ class Connection(asyncio.Protocol, ABC):
             return False
         return min(self.udp.silent((self._address, port)) for port in self.places.values()) < IDLE_SECONDS
 
-    def _reply(self, message: Message, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+    def _reply(
+        self, message: Message, status: int, headers: Mapping[str, str | list[str]], body: bytes = b""
+    ) -> None:
         head = {"CSeq": message.get("cseq", "0"), **headers}
         if self.chosen:
             head["Session"] = f"{self._session};timeout={IDLE_SECONDS:.0f}"

@@ -4,43 +4,27 @@ import asyncio
 import re
 
 from services.media import rtsp_server
+from services.media.admission import Limits, Refusal
 from services.media.gate import Gate
-from services.media.rtsp_server import TRACK, Limits, Refusal
+from services.media.rtsp_server import TRACK
 from services.mgw.where import Where
-from services.runtime.live_token import LiveToken
 from services.runtime.rtsp import Track
 from services.runtime.rtsp_message import Message
 
 
-class Admission(Gate):
-    """The gate of one connection: remembers who was admitted, as what it is told is for that user."""
-
-    def __init__(self, gate: Gate) -> None:
-        super().__init__("")
-        self._gate = gate
-        self.user = ""
-
-    def admit(self, text: str, channel: str) -> LiveToken:
-        """As Gate."""
-        token = self._gate.admit(text, channel)
-        self.user = token.user
-        return token
-
-
 class Connection(rtsp_server.Connection):
-    """One decoder: it is sent on by whatever it asks with a token, and nothing is ever played here."""
+    """One decoder: it is sent on by whatever it asks once it is admitted, and nothing is ever played here."""
 
     path = re.compile(r"/live/([^/]+)/([^/]+?)" + TRACK)
     tracks: list[Track] = []  # noqa: RUF012 - never changed
     playing = False
 
     def __init__(self, where: Where, gate: Gate, limits: Limits) -> None:
-        self._admission = Admission(gate)
-        super().__init__(self._admission, limits)
+        super().__init__(gate, limits)
         self._where = where
 
     async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
-        place = await self._where.find(name[0], name[1], self._address, self._admission.user)
+        place = await self._where.find(name[0], name[1], self._address, self.admission.user)
         raise Refusal(302, f"{name[0]} is on {place['node']}", {"Location": str(place["url"])})
 
     async def description(self) -> bytes:

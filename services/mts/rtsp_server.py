@@ -5,9 +5,10 @@ import re
 import ssl
 
 from services.media import rtsp_server
+from services.media.admission import Limits
 from services.media.describe import describe
 from services.media.gate import Gate
-from services.media.rtsp_server import TRACK, Limits
+from services.media.rtsp_server import TRACK
 from services.media.rtsp_udp import Ports, UdpTransport
 from services.mts.chunk import Channels
 from services.mts.hub import Hub

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _PAIR = re.compile(r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64})\s{0,8}=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 _SCHEME = re.compile(r"(?:^|,)\s*(Digest|Basic)\b", re.IGNORECASE)
-_HASHES: dict[str, Callable[[bytes], "hashlib._Hash"]] = {
+HASHES: dict[str, Callable[[bytes], "hashlib._Hash"]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False),
     "SHA-256": hashlib.sha256,
 }
@@ -37,7 +37,7 @@ class Challenge:
         if self.scheme == "basic":
             return 1
         qop = self.parameters.get("qop", "auth")
-        known = self.algorithm.removesuffix("-SESS") in _HASHES and "nonce" in self.parameters
+        known = self.algorithm.removesuffix("-SESS") in HASHES and "nonce" in self.parameters
         if not known or "auth" not in re.split(r"[\s,]+", qop):
             return 0
         return 3 if self.algorithm.startswith("SHA-256") else 2
@@ -50,12 +50,14 @@ def challenges(values: list[str]) -> list[Challenge]:
         starts = list(_SCHEME.finditer(value))
         ends = [*(start.start() for start in starts[1:]), len(value)] if starts else []
         for start, end in zip(starts, ends, strict=True):
-            pairs = _PAIR.finditer(value, start.end(), end)
-            parameters = {
-                p[1].lower(): p[3] if p[2] is None else re.sub(r"\\(.)", r"\1", p[2]) for p in pairs
-            }
-            found.append(Challenge(start[1].lower(), parameters))
+            found.append(Challenge(start[1].lower(), parameters(value, start.end(), end)))
     return found
+
+
+def parameters(value: str, start: int, end: int) -> dict[str, str]:
+    """What stands behind a scheme, between two positions; names in lower case, values without quotes."""
+    pairs = _PAIR.finditer(value, start, end)
+    return {p[1].lower(): p[3] if p[2] is None else re.sub(r"\\(.)", r"\1", p[2]) for p in pairs}
 
 
 class Authoriser:
@@ -90,7 +92,7 @@ class Authoriser:
     def _digest(self, challenge: Challenge, method: str, uri: str) -> str:
         self._count += 1
         offered = challenge.parameters
-        hashed = _HASHES[challenge.algorithm.removesuffix("-SESS")]
+        hashed = HASHES[challenge.algorithm.removesuffix("-SESS")]
         realm, nonce, counter = offered.get("realm", ""), offered["nonce"], f"{self._count:08x}"
 
         def text_hash(text: str) -> str:

@@ -1,5 +1,6 @@
 """RTSP/1.0 messages (RFC 2326 §4): cut from a byte stream, read, written; all sizes bounded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_HEAD = 16 * 1024
@@ -83,9 +84,14 @@ def take(buffer: bytearray) -> Message | None:
     return Message(start, headers, body)
 
 
-def write(start: str, headers: dict[str, str], body: bytes = b"") -> bytes:
-    """Bytes of a message; raises MalformedError when a value would break out of its line."""
-    lines = [start, *(f"{name}: {value}" for name, value in headers.items())]
+def write(start: str, headers: Mapping[str, str | list[str]], body: bytes = b"") -> bytes:
+    """Bytes of a message; raises MalformedError when a value would break out of its line.
+
+    A list of values makes a header of each.
+    """
+    lines = [start]
+    for name, values in headers.items():
+        lines += [f"{name}: {value}" for value in ([values] if isinstance(values, str) else values)]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     if any("\r" in line or "\n" in line for line in lines):

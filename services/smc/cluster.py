@@ -5,6 +5,7 @@ import hmac
 import json
 from dataclasses import asdict
 from functools import lru_cache
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from flask import Blueprint, Response, jsonify, request
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import devices, models, places, store, talk
+from services.smc import devices, models, places, player_accounts, store, talk
 from services.smc.api.route import show_problem
 
 blueprint = Blueprint("cluster", __name__, url_prefix="/cluster")
@@ -64,8 +65,17 @@ def _assignment(session: Session, node: str) -> dict[str, object]:
     return {
         "enabled": enabled,
         "media_public_key": public_key(config.credential("media-key")),
-        "devices": devices.assignment(session, node) if enabled else [],
+        "devices": (assigned := devices.assignment(session, node) if enabled else []),
+        "players": _players(session, node, assigned) if enabled else [],
     }
+
+
+def _players(session: Session, node: str, assigned: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accounts of a node's channels; of all on main, whose DSS_MGW sends players to every node."""
+    if node == config.load_node().name:
+        return player_accounts.assignment(session, None)
+    mine = frozenset(channel["id"] for device in assigned for channel in device["channels"])
+    return player_accounts.assignment(session, mine)
 
 
 def _caller() -> str:

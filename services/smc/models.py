@@ -219,6 +219,20 @@ class Bookmark(Base):
     __table_args__ = (Index("ix_bookmarks_channel_id_at", "channel_id", "at"), TABLE)
 
 
+class PlayerAccount(Base):
+    """A player of RTSP; `channels` null for all, `ends` in milliseconds, `secret` its encrypted hashes."""
+
+    __tablename__ = "player_accounts"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channels: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    recordings: Mapped[bool]
+    enabled: Mapped[bool]
+    ends: Mapped[int | None] = mapped_column(BigInteger)
+    secret: Mapped[bytes] = mapped_column(VARBINARY(600))
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(64))
+
+
 class Export(Base):
     """An order of an export; each of `channels` has `channel`, `name` and `node`, which makes its part."""
 

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.media.players import PREFIX
 from services.runtime.errors import Problem
-from services.smc import accounts, audit, live, models, nodes, peers
+from services.smc import accounts, audit, live, models, nodes, peers, player_accounts
 from services.smc.live import Urls
 
 
@@ -63,16 +64,16 @@ def where(session: Session, channel: str, stream: str, asker: str, user: str = "
     Problem 404 for an unknown channel, 403 for a user without the right, 503 with the reason if it is away.
     """
     row = live.known(session, channel)
-    account = _account(session, user) if user else None
+    name = _allowed(session, user, channel) if user else ""
     stream = live.offered(row, stream)
     found = {one.name: one for one in (nodes.get(session, live.carrying(session, row).node),)}
     chosen = choose([_candidate(one) for one in found.values()])
     node = found[chosen.node]
     _need_stream(node, channel)
     token = ""
-    if account is not None:
-        token = "?token=" + live.token_for(account.name, channel, node.name)
-        audit.write(session, "live.open", f"{row.name} ({channel})", actor=account.name, source=asker,
+    if name:
+        token = "?token=" + live.token_for(name, channel, node.name)
+        audit.write(session, "live.open", f"{row.name} ({channel})", actor=name, source=asker,
                     details={"via": "gateway", "stream": stream, "node": node.name})  # fmt: skip
     rtsp, rtsps = live.players(node, f"live/{channel}/{stream}{token}")
     stands = side(asker, node.addresses.get("client", node.address))
@@ -106,15 +107,17 @@ def _need_stream(node: nodes.Node, channel: str) -> None:
         raise _away(f"The node {node.name} does not relay it yet.")
 
 
-def _account(session: Session, name: str) -> accounts.Account:
-    """The account behind a token of the gate, with the rights that it has now."""
+def _allowed(session: Session, name: str, channel: str) -> str:
+    """Whose a token is to be: a person's or a player's account, if it has the right now."""
+    if name.startswith(PREFIX):
+        return player_accounts.permitted(session, name, channel)
     row = session.scalars(select(models.Account).where(models.Account.key == name.lower())).first()
     if row is None:
         raise Problem("not-allowed", "You may not do this.", "The account is not there any more.",
                       "Log in with another one.", status=403)  # fmt: skip
     account = accounts.Account(row.id, row.name, row.role)
     account.need("live.view")
-    return account
+    return account.name
 
 
 def _away(why: str) -> Problem:

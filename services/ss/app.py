@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from services.media.admission import Limits
 from services.media.assignment import Assignment
 from services.media.gate import Gate
-from services.media.rtsp_server import Limits
 from services.runtime import auth, config, tls
 from services.runtime.app import Context
 from services.ss import api, control, retention, rtsp_server, sealing

@@ -6,9 +6,10 @@ import ssl
 from dataclasses import dataclass, replace
 
 from services.media import rtsp_server
+from services.media.admission import Limits, Refusal
 from services.media.describe import describe
 from services.media.gate import Gate
-from services.media.rtsp_server import IDLE_SECONDS, TRACK, Limits, Refusal
+from services.media.rtsp_server import IDLE_SECONDS, TRACK
 from services.runtime.rtsp import Track
 from services.runtime.rtsp_message import Message
 from services.ss import reader, spans
@@ -42,6 +43,7 @@ class Connection(rtsp_server.Connection):
     """One player of one channel's recordings."""
 
     path = re.compile(r"/recording/([^/]+?)" + TRACK)
+    recorded = True
 
     def __init__(self, library: Library, gate: Gate, limits: Limits) -> None:
         super().__init__(gate, limits)

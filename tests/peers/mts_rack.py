@@ -59,6 +59,8 @@ class Rack:
     def __init__(self, folder: Path, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.channels: list[dict[str, Any]] = []
+        self.players: list[dict[str, Any]] = []
+        """Accounts of RTSP players, as DSS_DMS tells them."""
         self.node_token = secrets.token_hex(16)
         self.media_key = Ed25519PrivateKey.generate()
         self.ports = {name: free_port() for name in ("http", "rtsp", "rtsps", "webrtc")}
@@ -160,7 +162,7 @@ class Rack:
         raise AssertionError("DSS_MTS does not answer")
 
     def start_dms(self) -> None:
-        """The stand-in: `GET /channels` and `GET /media-key` for holders of the node token."""
+        """The stand-in: what DSS_DMS tells holders of the node token."""
         rack = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -170,6 +172,7 @@ class Rack:
                 ready = self.path != "/media-key" or rack.has_media_key
                 self.send_response(401 if not known else 200 if ready else 503)
                 self.send_header("Content-Length", str(len(body)))
+                self.send_header("X-Players", str(hash(repr(rack.players))))
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -188,7 +191,7 @@ class Rack:
     def dms_answer(self, path: str) -> bytes:
         if path == "/media-key":
             return self.media_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return json.dumps(self.channels).encode()
+        return json.dumps(self.players if path == "/players" else self.channels).encode()
 
     def _write(self) -> None:
         etc, secret = self.folder / "etc", self.folder / "credentials"

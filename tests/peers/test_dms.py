@@ -279,6 +279,7 @@ async def test_a_wrong_password_is_tried_once_even_over_a_restart_until_the_reco
 
 async def test_devices_are_watched_and_sources_told_while_main_is_away(site: Site, camera: Camera) -> None:
     site.assign(dahua(camera))
+    site.assignment["players"] = wall = [{"name": "wall", "hashes": {"MD5": "0"}}]
     site.start()
     await until(lambda: bool(site.facts))
     kept = site.files.state / "assignment.json"
@@ -294,6 +295,7 @@ async def test_devices_are_watched_and_sources_told_while_main_is_away(site: Sit
     assert row["source"] == {"main": base + "0", "sub": base + "1"}
     assert (row["id"], row["device"], row["password"], row["state"]) == ("d1-1", "d1", PASSWORD, "online")
     assert await site.ask("/media-key") == (200, "PEM")
+    assert await site.ask("/players") == (200, wall)
     assert (await site.ask("/channels", bearer="guess"))[0] == 401
     status, health = await site.ask("/health")
     assert status == 200

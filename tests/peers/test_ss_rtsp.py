@@ -18,6 +18,8 @@ from mts_rack import PROBE
 from ss_rack import Store, losses, numbers
 from ss_viewer import Watcher
 
+from services.media.digest import hashes
+
 HERE = Path(__file__).parent
 RECORDED = 26
 KEYS_APART = 2.0
@@ -96,6 +98,21 @@ def test_ffmpeg_gets_every_picture_once_across_files_at_their_pace(
     assert len(found) == pytest.approx(rate * 14, abs=10)
     assert 13 < took < 19
     assert len([one for one in store.files(channel)[:4] if one.stat().st_size]) >= 3
+
+
+def test_an_account_that_may_see_recordings_opens_the_same_address_again(store: Store) -> None:
+    known = {"hashes": hashes("wall", "secret"), "channels": ["cam"], "recordings": True, "ends": None}
+    live_alone = known | {"name": "live", "hashes": hashes("live", "secret"), "recordings": False}
+    store.players = [known | {"name": "wall"}, live_alone]
+    time.sleep(2.6)
+    start, _ = span(store)
+    place = f"127.0.0.1:{store.ss_ports['rtsp']}/recording/cam?start={iso(start)}&end={iso(start + 2)}"
+    words = ("ffmpeg", "-v", "error", "-rtsp_transport", "tcp")
+    for _ in range(2):
+        done = run(*words, "-i", f"rtsp://wall:secret@{place}", "-f", "null", "-")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "403" in run(*words, "-i", f"rtsp://live:secret@{place}", "-f", "null", "-").stderr
+    store.players = []
 
 
 def test_libav_shows_an_even_time_across_files(store: Store) -> None:

@@ -36,6 +36,7 @@ PAGES = {
     "dmz-list": f"/dmz/list?{WIZARD}", "dmz-mikrotik": f"/dmz/list?{WIZARD}&vendor=mikrotik",
     "dmz-test": f"/dmz/test?{WIZARD}", "dmz-apply": f"/dmz/apply?{WIZARD}", "tasks": "/tasks",
     "task": f"/tasks/main-a/backup/{'a' * 32}", "backups": "/backups", "releases": "/releases",
+    "players": "/players", "player-add": "/players/add",
     "certificates": "/certificates",
     "service-ports": "/services/main-a/mts/ports", "about": "/about", "missing": "/no-such-page",
 }  # fmt: skip

@@ -19,7 +19,8 @@ import requests
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from mts_player import Player
 
-from services.smc import devices, live
+from services.smc import devices, live, player_accounts
+from services.smc.player_accounts import Rights
 from tests.portal.process import started
 
 if TYPE_CHECKING:
@@ -121,6 +122,28 @@ def gateway(
             except requests.ConnectionError:
                 time.sleep(0.1)
         yield Gateway(site, racks, channel, camera.url, door, http)
+
+
+def test_a_decoder_with_an_account_keeps_one_address_and_is_sent_away_with_it(gateway: Gateway) -> None:
+    with gateway.site.platform.session() as session:
+        made = player_accounts.add(session, "wall", Rights([gateway.channel]), gateway.site.account)
+        told = player_accounts.assignment(session, None)
+    for rack in gateway.racks.values():
+        rack.players = told
+    time.sleep(2.6)
+    url = f"rtsp://wall:{made.secret}@127.0.0.1:{gateway.door}/live/{gateway.channel}/main"
+    words = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-t", "60", "-f", "framecrc", "-"]
+    for last in (False, True):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as decoder:
+            assert decoder.stdout
+            while not decoder.stdout.readline().startswith("0,"):
+                assert decoder.poll() is None
+            if last:
+                for rack in gateway.racks.values():
+                    rack.players = []
+            else:
+                decoder.kill()
+            decoder.communicate(timeout=15)
 
 
 def test_decoders_follow_the_device_and_tokens_work_once(gateway: Gateway) -> None:

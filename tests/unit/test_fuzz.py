@@ -16,9 +16,9 @@ from typing import Any, cast
 import pytest
 
 from services.media import batch, rtsp_server
+from services.media.admission import Limits
 from services.media.gate import Gate
 from services.media.plans import CONTINUOUS
-from services.media.rtsp_server import Limits
 from services.mts import bits, depay, fmp4
 from services.mts.chunk import Chunk, payloads
 from services.mts.intake import Intake, Tail

@@ -12,6 +12,7 @@ from services.smc import audit, bookmarks, models
 from services.smc.accounts import Account
 from services.smc.bookmarks import MOST
 from tests.refusal import refused
+from tests.unit.smc_site import GATE, YARD, two_channels
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,28 +23,13 @@ ANNA = Account(1, "Anna", "operator", "192.0.2.1")
 OLGA = Account(2, "Olga", "operator", "192.0.2.1")
 ADMIN = Account(3, "Admin", "administrator", "192.0.2.1")
 GUEST = Account(4, "Guest", "nobody", "192.0.2.1")
-GATE, YARD = "0123456789abcdef-1", "0123456789abcdef-2"
 AT = 1_790_000_000_123
 
 
 @pytest.fixture
 def site(platform: "Platform") -> "Platform":
     """A device with two channels."""
-    now = clock.now()
-    with platform.session() as session:
-        session.add(models.Node(
-            name="main-a", role="main", address="127.0.0.1", version="1", state="enabled",
-            registered_at=now, state_changed_at=now, state_changed_by="test",
-        ))  # fmt: skip
-        session.flush()
-        session.add(models.Device(
-            id="0123456789abcdef", name="Cam", kind="rtsp", node="main-a", identity="x", host="h", port=80,
-            rtsp_port=554, username="u", secret=b"", created_at=now, created_by="test", changed_at=now,
-            channels=[models.Channel(id=id, number=n, name=f"Cam {n}", streams="main")
-                      for n, id in enumerate((GATE, YARD), 1)],
-        ))  # fmt: skip
-        session.commit()
-    return platform
+    return two_channels(platform)
 
 
 def names(session: "Session", *channels: str) -> list[str]:

@@ -13,6 +13,7 @@ from services.smc.api import (
     exports,
     layouts,
     nodes,
+    player_accounts,
     recordings,
     recovery,
     services,
@@ -24,5 +25,5 @@ from services.smc.api.route import blueprint
 __all__ = [
     "accounts", "audit", "blueprint", "bookmarks", "certificates", "changes", "control", "devices", "dmz",
     "document", "exports",
-    "layouts", "nodes", "recordings", "recovery", "services", "site", "upkeep",
+    "layouts", "nodes", "player_accounts", "recordings", "recovery", "services", "site", "upkeep",
 ]  # fmt: skip

@@ -1,0 +1,5 @@
+"""Accounts of RTSP players."""
+
+from portal.players.views import blueprint
+
+__all__ = ["blueprint"]
