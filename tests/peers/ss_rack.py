@@ -83,7 +83,7 @@ class Store(Rack):
         return camera
 
     def streaming(self, channel: str, streams: str) -> tuple[CountingCamera, CountingCamera]:
-        """A main stream of 1280 x 720 and a sub stream, each of a camera of its own; recorded as `streams`."""
+        """A main stream of 1280 x 720 and a sub stream, each of a camera of its own, recorded as said."""
         main, sub = CountingCamera(), CountingCamera()
         self.cameras += [main, sub]
         self.assign(channel, sub.url)
