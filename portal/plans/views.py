@@ -24,9 +24,11 @@ MODES = {
 STREAMS = {
     plans.MAIN: ("Main stream", "The full picture, for faces and number plates. The most disk."),
     plans.SUB: ("Sub stream", "The small picture alone: little disk for long, without detail to zoom into."),
-    plans.BOTH: ("Both", "The small picture too, for many pictures at once and slow links, and where the full one "
-                 "is missing. Disk and network of both."),
-}  # fmt: skip
+    plans.BOTH: (
+        "Both",
+        "The small one too, for many pictures at once and where the full one is missing. Disk for both.",
+    ),
+}
 
 
 @blueprint.get("/plans/<channel>")

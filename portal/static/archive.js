@@ -9,6 +9,7 @@ const BEHIND = 20000; // milliseconds that are kept behind it
 const AGAIN = 2000; // before the newest end is asked for again, and before a hole is asked for again
 const LATE = 3000; // what lies further behind is not waited for
 const JOIN = 500; // groups this close follow each other without a gap
+const BORDER = 10000; // by as much two streams may overlap
 const EDGE = 0.2; // seconds by which the first picture of a range may be shown late
 const SWIFT = 1000; // an answer that takes longer is late
 const SILENCE = 15000; // before a question without an answer is put again
@@ -139,7 +140,7 @@ export class Archive {
     this.asked = this.ended = null;
     const turned = about.stream !== this.shown;
     // Where the clock was set back, time goes on with what was recorded last of it; two streams may overlap.
-    if (!this.first && !turned && about.at < this.high - JOIN) return this.start(this.high, this.keys);
+    if (!this.first && about.at < this.high - (turned ? BORDER : JOIN)) return this.start(this.high, this.keys);
     this.shown = about.stream;
     if (this.first) this.low = Math.min(this.low, about.at);
     this.first = false;
