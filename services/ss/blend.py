@@ -75,17 +75,15 @@ def of(library: Library, key: str, start: int, end: int) -> list[Interval]:
 
 def spans(library: Library, channel: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
     """The tracks that together have all of a span, and which part of it each: first of all the main one."""
-    key = tracks.key(channel, MAIN)
-    yield key, start, end
-    low = high = start
-    for one in intervals(library, channel, start, end):
-        if one.stream == MAIN:
-            continue
-        if high > low and one.start > high:
-            yield tracks.keys(channel)[1], low, high
-        low, high = (low if one.start <= high and high > low else one.start), one.end
-    if high > low:
-        yield tracks.keys(channel)[1], low, high
+    main, sub = tracks.keys(channel)
+    yield main, start, end
+    found = intervals(library, channel, start, end) if library.newest(sub) else []
+    parts: list[tuple[int, int]] = []
+    for one in (one for one in found if one.stream != MAIN):
+        # What is locked, or of another kind, is no other part.
+        low = parts.pop()[0] if parts and parts[-1][1] >= one.start else one.start
+        parts.append((low, one.end))
+    yield from ((sub, low, high) for low, high in parts)
 
 
 def recorded(library: Library, channel: str, stream: str, start: int, end: int) -> str:

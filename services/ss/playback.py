@@ -35,8 +35,8 @@ class Viewing:
     `play` {at, origin, keys, sound}: from the GOP that holds `at`, or the first after it; with `keys` the key
     frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it;
     of the `stream` main (if it says none) or sub, and of the other where that was not recorded.
-    `more`: the next GOP. `timeline` {from, to}. `thumbnail` {at, stream}. Answers: `timeline`; `thumbnail`
-    {at, jpeg} with base64, or null where there is none or too many are wanted; or `init` {mime, timescale,
+    `more`: the next GOP. `timeline` {from, to, stream}: of one stream, or of all that can be shown. `thumbnail`
+    {at, stream}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too many are wanted; or `init` {mime, timescale,
     sound} and a binary init segment where the type changes, `sound` names what is recorded of it, "" for
     none, then `gop` {at, end, stream} and a binary GOP; or `end`: there is nothing more now.
     """
@@ -123,7 +123,8 @@ class Viewing:
 
     async def _timeline(self, asked: dict[str, Any]) -> None:
         start, end = moment(asked["from"]), moment(asked["to"])
-        found = await asyncio.to_thread(search, self._library, self._channel, start, end)
+        only = stream(asked["stream"]) if "stream" in asked else ""
+        found = await asyncio.to_thread(search, self._library, self._channel, start, end, None, only)
         await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
 
     async def _thumbnail(self, asked: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Main and sub stream of a channel: what is shown where one of them is away, and what holds for both."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,8 @@ def keep(store: Store, key: str, start: float, end: float, late: float = 0.0) ->
 
 def shown(store: Store, stream: str, second: float) -> list[tuple[str, float]]:
     """All that a viewer is given from a moment on: stream, and second after noon."""
-    one, found = Blend(store.library, "cam", stream), []
+    one = Blend(store.library, "cam", stream)
+    found: list[tuple[str, float]] = []
     place: Place | None = one.find(NOON + round(second * SECOND))
     while place and len(found) < 100:
         found.append((tracks.stream_of(place.entry.channel), (place.at - NOON) / SECOND))
@@ -199,6 +201,21 @@ async def test_each_stream_has_a_recorder_as_far_as_the_camera_has_it(
     # A channel that is called as the track of another one would write into its folder.
     assert plan.recorders.keys() == recorded
     assert plan.state("cam")["streams"].keys() == {tracks.stream_of(key) for key in recorded}
+    await plan.close()
+
+
+async def test_a_stream_of_which_nothing_comes_is_told_beside_the_other_one(store: Store) -> None:
+    health = Health()
+    plan = Plan(store, health, alarm=0.0)
+    told = plans.Plan(plans.CONTINUOUS, streams=plans.BOTH).as_dict()
+    plan.take([{"id": "cam", "name": "Yard", "streams": ["main", "sub"], "plan": told}])
+    task = asyncio.create_task(plan.watch())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    text = health.alarms["recording"]
+    assert "Nothing of Yard has been written" in text
+    assert "Nothing of Yard (sub stream) has been written" in text
+    assert "Sub stream: It has not begun yet." in plan.state("cam")["problem"]
     await plan.close()
 
 
