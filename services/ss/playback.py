@@ -36,10 +36,10 @@ class Viewing:
     frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it;
     of the `stream` main (if it says none) or sub, and of the other where that was not recorded.
     `more`: the next GOP. `timeline` {from, to, stream}: of one stream, else of all there is. `thumbnail`
-    {at, stream}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too many
-    are wanted; or `init` {mime, timescale, sound} and a binary init segment where the type changes, `sound`
-    names what is recorded of it, "" for none, then `gop` {at, end, stream} and a binary GOP; or `end`: there is
-    nothing more now.
+    {at, stream}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too
+    many are wanted; or `init` {mime, timescale, sound} and a binary init segment where the type changes,
+    `sound` names what is recorded of it, "" for none, then `gop` {at, end, stream} and a binary GOP; or `end`:
+    there is nothing more now.
     """
 
     def __init__(
