@@ -38,8 +38,8 @@ class Viewing:
     `more`: the next GOP. `timeline` {from, to, stream}: of one stream, else of all there is. `thumbnail`
     {at, stream}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too
     many are wanted; or `init` {mime, timescale, sound} and a binary init segment where the type changes,
-    `sound` names what is recorded of it, "" for none, then `gop` {at, end, stream} and a binary GOP; or `end`:
-    there is nothing more now.
+    `sound` names what is recorded of it, "" for none, then `gop` {at, end, stream} and a binary GOP; or
+    `end`: there is nothing more now.
     """
 
     def __init__(

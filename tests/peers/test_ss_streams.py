@@ -23,6 +23,7 @@ from mts_rack import PROBE
 from ss_rack import CountingCamera, Store, losses, numbers
 from test_ss_exports import call, ended, url
 from test_ss_playback import Browser
+from test_ss_rtsp import iso
 
 MAIN, SUB = (1280, 720), (640, 360)
 LOST = 25 * (2 + 5)
@@ -170,7 +171,18 @@ def test_where_one_stream_is_away_the_other_is_shown_told_and_exported(store: St
         turns = [streams[0], *(b for a, b in pairwise(streams) if a != b)]
         assert turns == [wanted, other, wanted]
         assert all(b["at"] - a["end"] < 500 for a, b in pairwise(gops))
+    fallen_back(store, found[1])
     exported(store, found)
+
+
+def fallen_back(store: Store, gap: dict[str, Any]) -> None:
+    """Clip, small picture and player of a gap of the main stream get the sub stream, and are told."""
+    low, high = int(gap["start"]) + 300, int(gap["end"]) - 300
+    clip, headers = fetched(store, f"clip/cam?from={low}&to={high}")
+    assert (picture(clip), headers["X-Clip-Stream"]) == (SUB, "sub")
+    assert fetched(store, f"thumbnail/cam?at={low}")[1]["X-Picture-Stream"] == "sub"
+    span = (f"{word}={iso(at / 1000)}" for word, at in (("start", low), ("end", high)))
+    assert probed(store.playback("cam", *span), "-rtsp_transport", "tcp") == SUB
 
 
 def away(store: Store, camera: CountingCamera, other: str) -> None:
