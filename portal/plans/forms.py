@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.media.plans import CONTINUOUS, DAY_MINUTES, EVENT, Plan, WeekSpan
+from services.media.plans import CONTINUOUS, DAY_MINUTES, EVENT, MAIN, Plan, WeekSpan
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MIXED, NOTHING = "mixed", "nothing"
@@ -50,6 +50,7 @@ def wanted(form: Mapping[str, str]) -> dict[str, Any]:
             raise ValueError(f"{name} is not a number of seconds")
     told: dict[str, Any] = {"mode": form.get("mode", ""), "week": week}
     told |= {name: form.get(name) == "on" for name in ("sound", "fetch")}
+    told |= {"streams": form.get("streams") or MAIN}
     return told | {name: int(text) for name, text in seconds.items()}
 
 

@@ -21,6 +21,15 @@ MODES = {
     "weekly": ("By the week", "Always, on events, or not at all, as the week below says."),
 }
 
+STREAMS = {
+    plans.MAIN: ("Main stream", "The full picture, for faces and number plates. The most disk."),
+    plans.SUB: ("Sub stream", "The small picture alone: little disk for long, without detail to zoom into."),
+    plans.BOTH: (
+        "Both",
+        "The small one too, for many pictures at once and where the full one is missing. Disk for both.",
+    ),
+}
+
 
 @blueprint.get("/plans/<channel>")
 def page(channel: str) -> ResponseReturnValue:
@@ -32,6 +41,7 @@ def page(channel: str) -> ResponseReturnValue:
         "post": plan.post,
         "sound": plan.sound,
         "fetch": plan.fetch,
+        "streams": plan.streams,
         "days": forms.rows(plan),
     }
     return render_template("plans/page.html", form=shown, wrong="", **_frame(channel, plan))
@@ -106,11 +116,12 @@ def _again(channel: str, why: str) -> str:
         for n, row in names
     ]
     form: dict[str, Any] = {
-        key: request.form.get(key, "") for key in ("mode", "pre", "post", "sound", "fetch")
+        key: request.form.get(key, "") for key in ("mode", "pre", "post", "sound", "fetch", "streams")
     }
     form |= {"days": days}
     return render_template("plans/page.html", form=form, wrong=why, **_frame(channel, plan))
 
 
 def _frame(channel: str, plan: plans.Plan) -> dict[str, Any]:
-    return {"channel": live.known(work.session(), channel), "zone": plan.zone, "modes": MODES}
+    return {"channel": live.known(work.session(), channel), "zone": plan.zone, "modes": MODES,
+            "choices": STREAMS}  # fmt: skip

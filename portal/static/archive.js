@@ -9,6 +9,7 @@ const BEHIND = 20000; // milliseconds that are kept behind it
 const AGAIN = 2000; // before the newest end is asked for again, and before a hole is asked for again
 const LATE = 3000; // what lies further behind is not waited for
 const JOIN = 500; // groups this close follow each other without a gap
+const BORDER = 10000; // by as much two streams may overlap
 const EDGE = 0.2; // seconds by which the first picture of a range may be shown late
 const SWIFT = 1000; // an answer that takes longer is late
 const SILENCE = 15000; // before a question without an answer is put again
@@ -78,11 +79,13 @@ export class Archive {
 
   // --- fetching ---------------------------------------------------------------------------------------
 
-  /** Have the pictures of a moment and of what follows, with `sound` what was heard; asked again and again. */
-  provide(moment, speed, keys, sound) {
+  /** Have the pictures of a moment and of what follows, of a `stream`, with `sound` what was heard; asked again and
+   *  again. */
+  provide(moment, speed, keys, sound, stream) {
     const now = performance.now();
     if (sound && this.heard && !this.loud && !this.dumb) this.low = null; // what is here is silent
-    Object.assign(this, { sound, moment });
+    if (stream !== this.stream) this.low = null;
+    Object.assign(this, { sound, moment, stream });
     const rested = this.ended === null || now - this.ended > AGAIN;
     const away = keys !== this.keys || !this.known(moment, this.ended === null ? LATE * speed : 0);
     if (this.jumped || keys !== this.keys) {
@@ -110,7 +113,7 @@ export class Archive {
     Object.assign(this, { queue: [], frames: [], spans: [], wipe: Boolean(this.buffer), began: performance.now() });
     this.origin = Math.floor(moment / DAY) * DAY - DAY;
     this.loud = this.sound;
-    this.put(this.recording.play(from, this.origin, keys, this.loud));
+    this.put(this.recording.play(from, this.origin, keys, this.loud, this.stream));
     this.feed();
   }
 
@@ -135,14 +138,17 @@ export class Archive {
   take(about, data) {
     this.took = performance.now() - this.asked;
     this.asked = this.ended = null;
-    // Where the clock was set back, time goes on with what was recorded last of it.
-    if (!this.first && about.at < this.high - JOIN) return this.start(this.high, this.keys);
+    const turned = about.stream !== this.shown;
+    // Where the clock was set back, time goes on with what was recorded last of it; two streams may overlap.
+    if (!this.first && about.at < this.high - (turned ? BORDER : JOIN)) return this.start(this.high, this.keys);
+    this.shown = about.stream;
     if (this.first) this.low = Math.min(this.low, about.at);
     this.first = false;
     this.high = Math.max(this.high, about.end);
     const last = this.spans.at(-1);
-    if (last && about.at - last.end < JOIN) last.end = about.end;
+    if (last && about.at - last.end < JOIN) last.end = Math.max(last.end, about.end);
     else this.spans.push({ start: about.at, end: about.end });
+    if (turned) this.frames = this.frames.filter((at) => at < about.at);
     this.frames.push(...times(data, this.timescale).map((at) => this.origin + at));
     this.queue.push({ data });
     this.problem(null);

@@ -3,6 +3,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 const FORMS = { event: ["url(#event-form)", 0.2], manual: ["url(#manual-form)", 0.1], continuous: [null, 0] };
 
+const SMALL = 0.3; // of the height is free above and below where only the small picture was recorded
+
 /** An SVG element. */
 export function part(name, attributes = {}) {
   const made = document.createElementNS(SVG, name);
@@ -40,16 +42,18 @@ export function row(one, top, height, width, place) {
 
 const kindOf = ({ kind }) => (kind in FORMS ? kind : "continuous");
 const alike = (one, other) =>
-  kindOf(one) === kindOf(other) && Boolean(one.locked) === Boolean(other.locked) && (one.source || "") === (other.source || "");
+  kindOf(one) === kindOf(other) && Boolean(one.locked) === Boolean(other.locked) && (one.source || "") === (other.source || "") && one.stream === other.stream;
 
 function shapes({ interval, low, high }, { top, height }) {
   const kind = kindOf(interval);
-  const [form, inset] = FORMS[kind];
+  const [form, full] = FORMS[kind];
+  const inset = interval.stream ? SMALL : full;
   const box = { x: low, width: Math.max(1.5, high - low), y: top + height * inset, height: height * (1 - 2 * inset) };
   const found = [part("rect", { ...box, class: `kept kept-${kind}`, ...(form ? { fill: form } : {}) })];
   if (interval.locked) {
     found.push(part("path", { class: "locked", d: `M${low} ${top + 5}V${top}H${Math.max(low + 2, high)}v5` }));
   }
+  if (interval.stream) found[0].append(titled("Sub stream only"));
   if (interval.source) {
     const line = part("path", { class: "fetched", d: `M${low} ${top + height - 2}H${Math.max(low + 2, high)}` });
     line.append(titled("Fetched from the camera’s own storage"));

@@ -8,6 +8,7 @@ import { Screen } from "./screen.js";
 const TICK = 100; // milliseconds
 const FULL = 9; // as many pictures a second as nine cameras at normal speed are decoded; else key frames alone
 const FRAME = 40; // milliseconds of a step where the pictures' own times are not known
+const LARGE = 4; // pictures at once that show the main stream; more of them are small, and show the sub stream
 const NEWEST = 10000; // milliseconds before the newest picture where a page without a moment begins
 
 export class Desk {
@@ -74,10 +75,14 @@ export class Desk {
     return this.head.speed * this.screens.filter(({ channel }) => channel).length > FULL;
   }
 
+  get stream() {
+    return this.screens.length > LARGE ? "sub" : "main";
+  }
+
   tick() {
     if (!this.placed) return;
     const moment = this.now;
-    for (const screen of this.screens) screen.tick(moment, this.head, this.keys, this.loud && screen === this.marked);
+    for (const screen of this.screens) screen.tick(moment, this.head, this.keys, this.loud && screen === this.marked, this.stream);
     this.head.hold(this.limit());
     this.bar.point(moment);
     this.hears.tick(moment);

@@ -15,12 +15,12 @@ export class Recording {
     this.drop();
   }
 
-  /** From `moment` on, times counted from `origin`; with `keys` key frames alone, with `sound` what was heard too.
-   *  What was asked before is void. */
-  play(moment, origin, keys, sound) {
+  /** From `moment` on, times counted from `origin`; with `keys` key frames alone, with `sound` what was heard too,
+   *  of the `stream` main or sub, and of the other where that was not recorded. What was asked before is void. */
+  play(moment, origin, keys, sound, stream) {
     this.round += 1;
     this.about = null;
-    return this.send({ do: "play", id: this.round, at: Math.round(moment), origin, keys, sound });
+    return this.send({ do: "play", id: this.round, at: Math.round(moment), origin, keys, sound, stream });
   }
 
   /** The group of pictures after the last one. */

@@ -77,11 +77,12 @@ export class Screen {
 
   // --- following --------------------------------------------------------------------------------------
 
-  /** Show a moment; `keys`: key frames alone, where every picture would be too many; `loud`: with its sound. */
-  tick(moment, head, keys, loud) {
+  /** Show a moment of a `stream`; `keys`: key frames alone, where every picture would be too many; `loud`: with its
+   *  sound. */
+  tick(moment, head, keys, loud, stream) {
     if (!this.archive) return;
     this.part("video").muted = !loud || head.speed !== 1;
-    this.archive.provide(moment, Math.max(1, head.speed), keys, loud);
+    this.archive.provide(moment, Math.max(1, head.speed), keys, loud, stream);
     const found = this.archive.at(moment);
     this.follower.follow(this.archive.place(moment), head);
     this.show(found, moment);
@@ -92,7 +93,7 @@ export class Screen {
     if (found.kind !== "loading") this.changed = now;
     const kind = found.kind === "loading" && now - this.changed < PATIENCE ? this.told : found.kind;
     const { dataset } = this.part("video");
-    Object.assign(dataset, { state: found.kind, at: String(Math.round(moment)) });
+    Object.assign(dataset, { state: found.kind, at: String(Math.round(moment)), stream: this.archive.shown ?? "" });
     dataset.frames = String(this.part("video").getVideoPlaybackQuality?.().totalVideoFrames ?? 0);
     if (kind === null) return;
     this.told = kind;
@@ -130,7 +131,7 @@ export class Screen {
 
   /** A small picture of a moment, {at, jpeg}; null while there is none. */
   glance(at) {
-    return this.archive?.recording.ask({ do: "thumbnail", at }) ?? null;
+    return this.archive?.recording.ask({ do: "thumbnail", at, stream: "sub" }) ?? null;
   }
 }
 

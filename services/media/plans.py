@@ -1,5 +1,6 @@
 """When a channel is recorded: always, on events, by hand, or by a template of the week in local time."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -8,6 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 OFF, CONTINUOUS, EVENT, MANUAL, WEEKLY = "off", "continuous", "event", "manual", "weekly"
 MODES = (OFF, CONTINUOUS, EVENT, MANUAL, WEEKLY)
+MAIN, SUB, BOTH = "main", "sub", "both"
+STREAMS = {MAIN: (MAIN,), SUB: (SUB,), BOTH: (MAIN, SUB)}
+"""Which streams of the camera each choice records."""
 KINDS = (CONTINUOUS, EVENT, MANUAL)
 """Why a file was recorded."""
 DAYS, DAY_MINUTES, MOST_SPANS = 7, 1440, 24
@@ -35,7 +39,7 @@ class Plan:
     `pre` and `post`: seconds that are recorded before an event and after its end. `zone` is an IANA name.
     `sound`: what is heard is recorded too. Whoever speaks near a camera has to be told first, so that it
     is off unless it is asked for. `fetch`: what is missing is fetched from the camera's own storage, where it
-    has one.
+    has one. `streams`: main, sub or both, as far as the camera has them.
     """
 
     mode: str = OFF
@@ -45,6 +49,7 @@ class Plan:
     zone: str = "UTC"
     sound: bool = False
     fetch: bool = True
+    streams: str = MAIN
 
     def at(self, moment: datetime) -> str | None:
         """What the plan alone asks for at a moment with a zone: continuous, event or, None, nothing."""
@@ -87,9 +92,10 @@ def checked(data: dict[str, Any]) -> Plan:
         (int(data["pre"]), int(data["post"])),
         (_flag(data.get("sound")), _flag(data.get("fetch", True))),
     )
-    plan = Plan(str(data["mode"]), week(data["week"]), *times, str(data["zone"]), *flags)
-    if plan.mode not in MODES:
-        raise ValueError(f"{plan.mode[:32]!r} is none of {', '.join(MODES)}")
+    plan = Plan(str(data["mode"]), week(data["week"]), *times, str(data["zone"]), *flags,
+                str(data.get("streams", MAIN)))  # fmt: skip
+    _one_of(plan.mode, MODES)
+    _one_of(plan.streams, STREAMS)
     _within("pre", plan.pre, LEAST_PRE, MOST_PRE)
     _within("post", plan.post, LEAST_POST, MOST_POST)
     zone_of(plan.zone)
@@ -113,6 +119,11 @@ def _day(rows: list[dict[str, Any]]) -> tuple[WeekSpan, ...]:
         if one.kind not in (CONTINUOUS, EVENT):
             raise ValueError(f"{one.kind[:32]!r} is neither continuous nor event")
     return tuple(sorted(spans, key=lambda one: (one.start, one.end, one.kind)))
+
+
+def _one_of(word: str, known: Collection[str]) -> None:
+    if word not in known:
+        raise ValueError(f"{word[:32]!r} is none of {', '.join(known)}")
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:

@@ -33,7 +33,7 @@ class Interval:
     """Recorded from `start` up to, not including, `end`, milliseconds since 1970.
 
     `after` is gap, clock or join; `kind` continuous, event or manual. `source` is camera for what was fetched
-    from its own storage, else empty.
+    from its own storage, else empty. `stream` is sub where only the sub stream was recorded, or asked for.
     """
 
     start: float
@@ -42,6 +42,7 @@ class Interval:
     kind: str
     locked: bool
     source: str = ""
+    stream: str = plans.MAIN
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Timeline:
 class PlaybackAnswer:
     """`ws`, `clip` and `thumbnail` are paths on the portal's own origin; times in them are milliseconds.
 
-    `clip` takes `&from=` and `&to=`, `thumbnail` (a JPEG of at most 320 x 180) takes `&at=`.
+    `clip` takes `&from=` and `&to=`, `thumbnail` (a JPEG of at most 320 x 180) takes `&at=`. All of them, and
+    `rtsp` and `rtsps`, take `&stream=` main (if it is missing) or sub, and fall back to what was recorded.
 
     `rtsp` and `rtsps` are for players and take `&start=` and `&end=` (ISO 8601); null while the node runs a
     release that has none. All hold the token, which works once, for one of them, within `expires_in` seconds.
@@ -107,16 +109,26 @@ def _change(session: Session, row: models.Channel, wanted: dict[str, Any], accou
                       status=422) from error  # fmt: skip
     if new.mode != plans.OFF:
         live.carrying(session, row)
+    _need_streams(row, new)
     row.plan = kept = row.plan or models.RecordingPlan(channel_id=row.id)
     kept.kind, kept.pre_seconds, kept.post_seconds = new.mode, new.pre, new.post
     kept.week, kept.sound, kept.fetch = new.as_dict()["week"], new.sound, new.fetch
     kept.changed_at, kept.changed_by = clock.now(), account.name
+    devices.keep_streams(session, row.id, new.streams)
+    session.flush()
+    session.expire(kept, ["streams"])
     told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
-    told |= {"sound": new.sound, "fetch": new.fetch}
+    told |= {"sound": new.sound, "fetch": new.fetch, "streams": new.streams}
     told |= {"week": kept.week} if new.week != old.week else {}
     audit.write(session, "recording.plan", f"{row.name} ({row.id})", actor=account.name,
                 source=account.source, details=told)  # fmt: skip
     return new
+
+
+def _need_streams(row: models.Channel, new: Plan) -> None:
+    if new.streams != plans.MAIN and plans.SUB not in row.streams.split(","):
+        raise Problem("stream-none", "This plan cannot be used.", "The camera has no sub stream.",
+                      "Record its main stream.", status=409)  # fmt: skip
 
 
 def open(session: Session, channel: str, account: Account, via: str = "portal") -> PlaybackAnswer:
@@ -138,15 +150,26 @@ def _players(scheme: str, node: nodes.Node, channel: str, token: str) -> Urls | 
 
 
 def timeline(
-    session: Session, channel: str, start: int, end: int, account: Account, kind: str = ANY, locked: str = ANY
+    session: Session,
+    channel: str,
+    start: int,
+    end: int,
+    account: Account,
+    kind: str = ANY,
+    locked: str = ANY,
+    stream: str = ANY,
 ) -> Timeline:
-    """What is recorded in [start, end), milliseconds since 1970: of one kind, locked (`true`) or not."""
+    """What is recorded in [start, end), milliseconds since 1970: of one kind, locked (`true`) or not.
+
+    `stream`: of main or sub alone; any: all that can be shown, of the sub stream what the main one lacks.
+    """
     _, node = place(session, channel, account)
     if not 0 <= start < end <= start + LONGEST_MS:
         raise Problem("span-wrong", "The span of time cannot be used.",
                       "`start` must lie before `end`, by at most 32 days.",
                       "Correct it and try again.", status=422)  # fmt: skip
     path = f"/recorded/{quote(channel)}?from={start}&to={end}&kind={kind}&locked={locked}"
+    path += f"&stream={stream}"
     found = peers.call(peers.of(node), "GET", path, service="ss")
     return peers.parsed(node.name, lambda: _timeline(channel, found))
 
@@ -159,7 +182,7 @@ def _interval(one: dict[str, Any]) -> Interval:
     # A node of an earlier release records continuously and has no locks.
     kind, locked = str(one.get("kind", CONTINUOUS)), bool(one.get("locked"))
     return Interval(float(one["start"]), float(one["end"]), str(one["after"]), kind, locked,
-                    str(one.get("source", "")))  # fmt: skip
+                    str(one.get("source", "")), str(one.get("stream", plans.MAIN)))  # fmt: skip
 
 
 def place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:

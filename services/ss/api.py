@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from services.media.gate import Gate
+from services.media.plans import MAIN
 from services.runtime import auth
 from services.runtime.errors import Problem
-from services.ss import clip, playback
+from services.ss import asked, clip, playback, tracks
 from services.ss.asked import moment
 from services.ss.boxes import TornError
 from services.ss.entry import SECOND
@@ -50,13 +51,16 @@ def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list
     @auth.public
     async def thumbnail(request: web.Request) -> web.Response:
         channel = _admitted(gate, request)
-        found = await thumbnails.of(channel, *_moments(request, "at"))
-        return web.Response(body=found, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+        (at,) = _moments(request, "at")
+        place = await thumbnails.find(channel, at, _stream(request))
+        headers = {"Cache-Control": "no-store", "X-Picture-Stream": tracks.stream_of(place.entry.channel)}
+        return web.Response(body=await thumbnails.made(place), content_type="image/jpeg", headers=headers)
 
     async def state(_: web.Request) -> web.Response:
         rows = [
             {
-                "channel": one.channel,
+                "channel": tracks.channel_of(one.channel),
+                "stream": tracks.stream_of(one.channel),
                 "bytes": one.bytes,
                 "problem": one.problem,
                 "writes": one.writes,
@@ -92,21 +96,30 @@ def _moments(request: web.Request, *names: str) -> list[int]:
         ) from error
 
 
+def _stream(request: web.Request) -> str:
+    try:
+        return asked.stream(request.query.get("stream", MAIN))
+    except ValueError as error:
+        raise _wrong(f"`stream`: {error}.") from error
+
+
 async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
     start, end = _moments(request, *SPAN)
     kind, locked = request.query.get("kind", ANY), request.query.get("locked", ANY)
+    stream = "" if request.query.get("stream", ANY) == ANY else _stream(request)
 
     def wanted(one: Interval) -> bool:
         return kind in (ANY, one.kind) and locked in (ANY, str(one.locked).lower())
 
     try:
-        return await asyncio.to_thread(playback.search, store.library, channel, start, end, wanted)
+        return await asyncio.to_thread(playback.search, store.library, channel, start, end, wanted, stream)
     except ValueError as error:
         raise _wrong(f"{error}.") from error
 
 
 async def _download(store: Store, channel: str, request: web.Request) -> web.StreamResponse:
-    found = await asyncio.to_thread(clip.plan, store.library, channel, *_moments(request, *SPAN))
+    start, end = _moments(request, *SPAN)
+    found = await asyncio.to_thread(clip.plan, store.library, channel, start, end, _stream(request))
     begin = datetime.fromtimestamp(found.start / SECOND, UTC)
     answer = web.StreamResponse(headers={
         "Content-Type": "video/mp4",
@@ -114,6 +127,7 @@ async def _download(store: Store, channel: str, request: web.Request) -> web.Str
         "Cache-Control": "no-store",
         "X-Clip-Duration": f"{found.duration:.3f}",
         "X-Clip-Missing": f"{found.missing / SECOND:.3f}",
+        "X-Clip-Stream": found.stream,
     })  # fmt: skip
     answer.content_length = found.size
     await answer.prepare(request)

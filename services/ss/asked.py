@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from services.media.plans import MAIN, SUB
 from services.runtime.errors import Problem
 from services.ss.entry import LATEST, MILLI
 
@@ -23,6 +24,13 @@ async def body(request: web.Request, wrong: Callable[[str], Problem]) -> dict[st
     if not isinstance(found, dict):
         raise wrong("It is no JSON object.")
     return found
+
+
+def stream(value: object) -> str:
+    """Which stream is wanted; ValueError for what is none."""
+    if value not in (MAIN, SUB):
+        raise ValueError(f"{value!r:.40} is neither {MAIN} nor {SUB}")
+    return str(value)
 
 
 def moment(value: Any) -> int:  # noqa: ANN401 - JSON

@@ -23,7 +23,7 @@ class ByClock:
         self._keys = keys
         self._sound = sound and not keys
         self._row = Row()
-        self._head: tuple[int, boxes.Head] | None = None
+        self._head: tuple[tuple[str, int], boxes.Head] | None = None
         self._end: tuple[int, int] | None = None
 
     def head(self, entry: Entry) -> boxes.Head:
@@ -40,8 +40,9 @@ class ByClock:
         return found.name if found else ""
 
     def _whole(self, entry: Entry) -> boxes.Head:
-        if self._head is None or self._head[0] != entry.seq:
-            self._head = entry.seq, reader.head(entry)
+        file = entry.channel, entry.seq
+        if self._head is None or self._head[0] != file:
+            self._head = file, reader.head(entry)
         return self._head[1]
 
     def read(self, place: Place) -> bytearray:

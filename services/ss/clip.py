@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from services.media.plans import MAIN
 from services.runtime.errors import Problem
-from services.ss import reader
+from services.ss import blend, reader, tracks
 from services.ss.boxes import TornError
 from services.ss.entry import SECOND
 from services.ss.library import Library
@@ -25,6 +26,7 @@ class Clip:
     end: int
     size: int
     missing: int
+    stream: str = MAIN
 
     @property
     def duration(self) -> float:
@@ -32,13 +34,17 @@ class Clip:
         return (self.end - self.start) / SECOND
 
 
-def plan(library: Library, channel: str, start: int, end: int) -> Clip:
-    """Find all of [start, end), microseconds; Problem if there is nothing, or nothing that fits one file."""
+def plan(library: Library, channel: str, start: int, end: int, stream: str = MAIN) -> Clip:
+    """Find all of [start, end), microseconds; Problem if there is nothing, or nothing that fits one file.
+
+    It is of one stream: the other one where of that which is wanted there is nothing.
+    """
     if not 0 <= start < end <= start + LONGEST:
         raise _refused(
             "clip-span", "The span cannot be used.", "It must be longer than 0 and at most 6 hours.", 422
         )
-    wanted = list(reader.places(library, channel, start, end))
+    track = blend.recorded(library, channel, stream, start, end)
+    wanted = list(reader.places(library, track, start, end))
     heads = {seq: reader.init_of(entry) for seq, entry in {p.entry.seq: p.entry for p in wanted}.items()}
     # What retention took since the list was made is left out, as if it had gone before.
     found = tuple(place for place in wanted if heads[place.entry.seq])
@@ -54,7 +60,7 @@ def plan(library: Library, channel: str, start: int, end: int) -> Clip:
     held = sum(place.end - place.at for place in found)
     begin, stop = found[0].at, found[-1].end
     size = len(init) + sum(place.bytes[1] for place in found)
-    return Clip(found, init, begin, stop, size, max(0, stop - begin - held))
+    return Clip(found, init, begin, stop, size, max(0, stop - begin - held), tracks.stream_of(track))
 
 
 def _common(inits: set[bytes]) -> bytes | None:

@@ -15,6 +15,7 @@ from typing import Any
 from services.node import files
 from services.runtime import clock
 from services.runtime.errors import Problem
+from services.ss import tracks
 from services.ss.entry import CHANNEL, LATEST, SECOND, Entry
 
 LOG = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ class Locks:
                     self._write(channel, known)
 
     def of(self, channel: str) -> tuple[Lock, ...]:
-        """The locks of a channel, by their beginning."""
-        return self._known.get(channel, ())
+        """The locks of a channel, or of a track, by their beginning: they hold for all its tracks."""
+        return self._known.get(tracks.channel_of(channel), ())
 
     def spans(self, channel: str) -> list[tuple[int, int]]:
         """What is locked of a channel, in order and without overlaps."""

@@ -1,4 +1,4 @@
-"""Which channels are recorded: as main plans it, events and people ask for; one recorder for each."""
+"""Which channels are recorded: as main plans it, events and people ask for; one recorder for each stream."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from services.media import plans
 from services.runtime import clock, config
 from services.runtime.errors import Problem
 from services.runtime.health import Health
-from services.ss import held
+from services.ss import held, tracks
 from services.ss.demand import Demand
 from services.ss.entry import CHANNEL
 from services.ss.recorder import Recorder, Wish
@@ -21,18 +21,18 @@ from services.ss.store import Store
 
 LOG = logging.getLogger(__name__)
 
-STREAM = "main"
 ALARM_SECONDS = 15.0
 TURN_SECONDS = 1.0
 
 
 class Plan:
-    """Starts and ends recorders; says in health which of them writes nothing."""
+    """Starts and ends recorders, by the key of their track; says in health which of them writes nothing."""
 
     def __init__(self, store: Store, health: Health, alarm: float = ALARM_SECONDS) -> None:
         self.recorders: dict[str, Recorder] = {}
         self.demands: dict[str, Demand] = {}
         self.names: dict[str, str] = {}
+        self._streams: dict[str, list[str]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ending: set[asyncio.Task[None]] = set()
@@ -46,7 +46,8 @@ class Plan:
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed; raises KeyError when a row is none."""
         self.names = {str(row["id"]): str(row["name"]) for row in rows}
-        wanted = {id: plans.read(row) for row in rows if CHANNEL.fullmatch(id := str(row["id"]))}
+        self._streams = {str(row["id"]): list(row.get("streams", ())) for row in rows}
+        wanted = {id: plans.read(row) for row in rows if _has_place(id := str(row["id"]))}
         for channel in self.demands.keys() - wanted.keys():
             del self.demands[channel]
         for channel, plan in wanted.items():
@@ -59,23 +60,30 @@ class Plan:
     def turn(self) -> None:
         """Have exactly those recorders that are asked for now, each doing what is asked for."""
         now, tick = clock.now(), monotonic()
-        wanted = {channel for channel, one in self.demands.items() if one.listens(now, tick)}
-        self._have(wanted)
-        kinds = {channel: self.demands[channel].kind(now, tick) for channel in self.recorders}
+        asked = [channel for channel, one in self.demands.items() if one.listens(now, tick)]
+        self._have({key for channel in asked for key in self.keys(channel)})
+        demands = {key: self.demands[tracks.channel_of(key)] for key in self.recorders}
+        kinds = {key: one.kind(now, tick) for key, one in demands.items()}
         most = held.share(sum(kind is None for kind in kinds.values()))
-        for channel, one in self.recorders.items():
-            plan = self.demands[channel].plan
-            one.wish = Wish(kinds[channel], plan.pre, most, plan.sound)
+        for key, one in self.recorders.items():
+            plan = demands[key].plan
+            one.wish = Wish(kinds[key], plan.pre, most, plan.sound)
+
+    def keys(self, channel: str) -> list[str]:
+        """The tracks that the plan of a channel asks for; the main one where the camera has none of them."""
+        has = self._streams.get(channel, ())
+        found = [one for one in plans.STREAMS[self.demands[channel].plan.streams] if one in has]
+        return [tracks.key(channel, one) for one in found or [plans.MAIN]]
 
     def _have(self, wanted: set[str]) -> None:
-        for channel in self.recorders.keys() - wanted:
-            LOG.info("channel %s is no longer recorded", channel)
-            del self.recorders[channel]
-            self._end(self._tasks.pop(channel))
-        for channel in wanted - self.recorders.keys():
-            LOG.info("channel %s is recorded", channel)
-            self.recorders[channel] = one = Recorder(channel, self._store)
-            self._tasks[channel] = asyncio.create_task(self._run(one), name=f"record {channel}")
+        for key in self.recorders.keys() - wanted:
+            LOG.info("%s is no longer recorded", key)
+            del self.recorders[key]
+            self._end(self._tasks.pop(key))
+        for key in sorted(wanted - self.recorders.keys()):
+            LOG.info("%s is recorded", key)
+            self.recorders[key] = one = Recorder(key, self._store)
+            self._tasks[key] = asyncio.create_task(self._run(one), name=f"record {key}")
 
     async def press(self, channel: str, on: bool) -> dict[str, Any]:
         """Begin or end recording by hand; it holds over restarts. Problem if that cannot be."""
@@ -105,11 +113,14 @@ class Plan:
 
     def state(self, channel: str) -> dict[str, Any]:
         """What is planned, asked for and done now; Problem 404 for a channel that this node does not know."""
-        demand, one, tick = self._demand(channel), self.recorders.get(channel), monotonic()
+        demand, tick = self._demand(channel), monotonic()
+        ones = [self.recorders[key] for key in self.keys(channel) if key in self.recorders]
         asked = demand.kind(clock.now(), tick)
         return {
             "channel": channel, "mode": demand.plan.mode, "manual": demand.manual, "asked": asked,
-            "writes": one.writes if one else None, "problem": one.problem if one else "",
+            "writes": next((one.writes for one in ones if one.writes), None),
+            "problem": " ".join(_problem(one) for one in ones if one.problem),
+            "streams": {tracks.stream_of(one.channel): one.writes for one in ones},
             "event_seconds": round(max(0.0, (demand.until or tick) - tick), 1),
         }  # fmt: skip
 
@@ -179,13 +190,24 @@ class Plan:
             await one.run(partial(_source, one.channel))
 
     def _complaint(self, one: Recorder, seconds: float) -> str:
-        name = self.names.get(one.channel, one.channel)
+        channel = tracks.channel_of(one.channel)
+        name = self.names.get(channel, channel) + (" (sub stream)" if channel != one.channel else "")
         since = clock.now() - timedelta(seconds=seconds)
         done = "has been written" if one.wish.kind else "has come"
         return f"Nothing of {name} {done} since {since:%H:%M:%S} UTC: {one.problem}"
 
 
-def _source(channel: str, sound: bool) -> str:
-    """Where DSS_MTS gives a channel now; its port may change while this service runs."""
+def _has_place(channel: str) -> bool:
+    """Whether all its tracks can have a folder that belongs to no other channel."""
+    return all(map(CHANNEL.fullmatch, tracks.keys(channel))) and tracks.stream_of(channel) == plans.MAIN
+
+
+def _problem(one: Recorder) -> str:
+    return one.problem if tracks.stream_of(one.channel) == plans.MAIN else f"Sub stream: {one.problem}"
+
+
+def _source(key: str, sound: bool) -> str:
+    """Where DSS_MTS gives a stream now; its port may change while this service runs."""
     port = config.load_service("mts").ports["http"]
-    return f"http://127.0.0.1:{port}/record/{channel}/{STREAM}{'?audio=1' if sound else ''}"
+    place = f"{tracks.channel_of(key)}/{tracks.stream_of(key)}"
+    return f"http://127.0.0.1:{port}/record/{place}{'?audio=1' if sound else ''}"

@@ -9,9 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
+from services.media.plans import MAIN
 from services.runtime.errors import Problem
-from services.ss import reader, timeline
-from services.ss.asked import moment
+from services.ss import blend, reader, timeline, tracks
+from services.ss.asked import moment, stream
+from services.ss.blend import Blend
 from services.ss.boxes import Head, TornError
 from services.ss.by_clock import ByClock
 from services.ss.entry import MILLI
@@ -31,11 +33,13 @@ class Viewing:
     """What one browser sees. Requests are JSON objects with `do` and `id`; times are milliseconds since 1970.
 
     `play` {at, origin, keys, sound}: from the GOP that holds `at`, or the first after it; with `keys` the key
-    frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it.
-    `more`: the next GOP. `timeline` {from, to}. `thumbnail` {at}. Answers: `timeline`; `thumbnail` {at, jpeg}
-    with base64, or null where there is none or too many are wanted; or `init` {mime, timescale, sound} and a
-    binary init segment where the type changes, `sound` names what is recorded of it, "" for none, then `gop`
-    {at, end} and a binary GOP; or `end`: there is nothing more now.
+    frame of each GOP alone, which then lasts as long; with `sound` what was heard too, if browsers play it;
+    of the `stream` main (if it says none) or sub, and of the other where that was not recorded.
+    `more`: the next GOP. `timeline` {from, to, stream}: of one stream, else of all there is. `thumbnail`
+    {at, stream}. Answers: `timeline`; `thumbnail` {at, jpeg} with base64, or null where there is none or too
+    many are wanted; or `init` {mime, timescale, sound} and a binary init segment where the type changes,
+    `sound` names what is recorded of it, "" for none, then `gop` {at, end, stream} and a binary GOP; or
+    `end`: there is nothing more now.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Viewing:
         self._thumbnails = thumbnails
         self._looking: asyncio.Task[None] | None = None
         self._channel = channel
+        self._blend = Blend(library, channel)
         self._socket = socket
         self._place: Place | None = None
         self._reader = ByClock(0)
@@ -73,13 +78,14 @@ class Viewing:
     async def _play(self, asked: dict[str, Any]) -> None:
         begin, origin = moment(asked["at"]), moment(asked["origin"])
         keys, sound = (asked.get(word) is True for word in ("keys", "sound"))
+        self._blend = Blend(self._library, self._channel, stream(asked.get("stream", MAIN)))
         self._reader, self._init = ByClock(origin, keys, sound), b""
-        self._place = await asyncio.to_thread(reader.find, self._library, self._channel, begin)
+        self._place = await asyncio.to_thread(self._blend.find, begin)
         await self._answer(asked["id"])
 
     async def _more(self, asked: dict[str, Any]) -> None:
         if self._place is not None:
-            self._place = await asyncio.to_thread(reader.after, self._library, self._place) or self._place
+            self._place = await asyncio.to_thread(self._blend.after, self._place) or self._place
             await self._answer(asked["id"])
 
     async def _answer(self, id: object) -> None:
@@ -89,13 +95,11 @@ class Viewing:
             try:
                 read = await asyncio.to_thread(self._read, place)
             except KeyMissingError:
-                self._place = await asyncio.to_thread(
-                    reader.find, self._library, self._channel, place.entry.end
-                )
+                self._place = await asyncio.to_thread(self._blend.find, place.entry.end)
                 continue
             except (OSError, TornError):
                 # Deleted a moment ago, to make room: go on with what is there.
-                self._place = await asyncio.to_thread(reader.find, self._library, self._channel, place.end)
+                self._place = await asyncio.to_thread(self._blend.find, place.end)
                 continue
             if read is None:
                 # It is still growing, and what was sent of it could not be taken back: asked for again later.
@@ -115,25 +119,26 @@ class Viewing:
             await self._socket.send_json(told | {"sound": self._reader.heard(place.entry)})
             await self._socket.send_bytes(head.init)
         about = {"type": "gop", "id": id, "at": place.at / MILLI, "end": place.end / MILLI}
-        await self._socket.send_json(about)
+        await self._socket.send_json(about | {"stream": tracks.stream_of(place.entry.channel)})
         await self._socket.send_bytes(data)
 
     async def _timeline(self, asked: dict[str, Any]) -> None:
         start, end = moment(asked["from"]), moment(asked["to"])
-        found = await asyncio.to_thread(search, self._library, self._channel, start, end)
+        only = stream(asked["stream"]) if "stream" in asked else ""
+        found = await asyncio.to_thread(search, self._library, self._channel, start, end, None, only)
         await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
 
     async def _thumbnail(self, asked: dict[str, Any]) -> None:
         """Beside playing, which must not wait for it; one at a time."""
-        at, id = moment(asked["at"]), asked["id"]
+        at, id, wanted = moment(asked["at"]), asked["id"], stream(asked.get("stream", MAIN))
         if self._looking and not self._looking.done():
             return await self._show(id, at, None)
-        self._looking = asyncio.create_task(self._look(id, at))
+        self._looking = asyncio.create_task(self._look(id, at, wanted))
         return None
 
-    async def _look(self, id: object, at: int) -> None:
+    async def _look(self, id: object, at: int, wanted: str) -> None:
         try:
-            found = await self._thumbnails.of(self._channel, at)
+            found = await self._thumbnails.of(self._channel, at, wanted)
         except Problem:
             found = None
         await self._show(id, at, found)
@@ -147,16 +152,25 @@ class Viewing:
 
 
 def search(
-    library: Library, channel: str, start: int, end: int, wanted: Callable[[Interval], bool] | None = None
+    library: Library,
+    channel: str,
+    start: int,
+    end: int,
+    wanted: Callable[[Interval], bool] | None = None,
+    only: str = "",
 ) -> dict[str, Any]:
     """The timeline of [start, end) (microseconds) in milliseconds, or the intervals of it that are `wanted`.
 
-    ValueError for a span that is none, or that holds too much for one answer.
+    It is of all that can be shown, or of one stream `only`. ValueError for a span that is none, or that holds
+    too much for one answer.
     """
     if not 0 <= start < end <= start + LONGEST:
         raise ValueError("from must lie before to, by at most 32 days")
-    files, locked = library.within(channel, start, end), library.locks.spans(channel)
-    found = timeline.intervals(files, start, end, locked)
+    found = (
+        blend.of(library, tracks.key(channel, only), start, end)
+        if only
+        else blend.intervals(library, channel, start, end)
+    )
     found = [one for one in found if wanted is None or wanted(one)]
     if len(found) > MOST_INTERVALS:
         raise ValueError(f"it has more than {MOST_INTERVALS} intervals, so ask for a shorter span")
@@ -174,4 +188,5 @@ def _told(one: Interval) -> dict[str, Any]:
         span
         | {"after": one.after, "kind": one.kind, "locked": one.locked}
         | ({"source": one.source} if one.source else {})
+        | ({"stream": one.stream} if one.stream != MAIN else {})
     )

@@ -138,7 +138,7 @@ class Reader:
         self._end_tick = 0
         self._timescale = 0
         self._row = Row()
-        self._rates: tuple[int, int] = (0, 0)
+        self._rates: tuple[tuple[str, int], int] = ("", 0), 0
 
     def read(self, place: Place) -> bytearray:
         """The GOP with its times written anew: right behind the one before, or where the clock had it."""
@@ -160,8 +160,8 @@ class Reader:
 
     def _rate(self, entry: Entry) -> int:
         """Ticks of the sound of a file in a second."""
-        if self._rates[0] != entry.seq:
-            self._rates = entry.seq, sound_rate(head(entry).init)
+        if self._rates[0] != (file := (entry.channel, entry.seq)):
+            self._rates = file, sound_rate(head(entry).init)
         return self._rates[1]
 
     @property

@@ -1,4 +1,4 @@
-"""Recordings for RTSP players: /recording/<channel>?token=…[&start=…][&end=…], times in ISO 8601."""
+"""Recordings for players: /recording/<channel>?token=…[&start=…][&end=…][&stream=…], times by ISO 8601."""
 
 import asyncio
 import re
@@ -9,10 +9,12 @@ from services.media import rtsp_server
 from services.media.admission import Limits, Refusal
 from services.media.describe import describe
 from services.media.gate import Gate
+from services.media.plans import MAIN
 from services.media.rtsp_server import IDLE_SECONDS, TRACK
 from services.runtime.rtsp import Track
 from services.runtime.rtsp_message import Message
-from services.ss import reader, spans
+from services.ss import reader, spans, tracks
+from services.ss.asked import stream
 from services.ss.boxes import TornError
 from services.ss.entry import SECOND
 from services.ss.library import Library
@@ -30,9 +32,9 @@ TOTAL, PER_ADDRESS = 100, 50
 
 @dataclass(frozen=True)
 class Session:
-    """What a URL names: its channel, its bounds (microseconds since 1970), and what is shown there."""
+    """What a URL names: its track, its bounds (microseconds since 1970), and what is shown there."""
 
-    channel: str
+    track: str
     start: int
     end: int | None
     shown: Video
@@ -56,9 +58,10 @@ class Connection(rtsp_server.Connection):
     async def open(self, name: tuple[str, ...], query: dict[str, list[str]]) -> None:
         try:
             start, end = (spans.moment(query[key][0]) if key in query else None for key in ("start", "end"))
+            wanted = stream(query.get("stream", [MAIN])[0])
         except (ValueError, OverflowError) as reason:
             raise Refusal(400, str(reason)) from reason
-        self._asked = await asyncio.to_thread(_session, self._library, name[0], Span(start, end))
+        self._asked = await asyncio.to_thread(_session, self._library, name[0], wanted, Span(start, end))
         self._tracks = [Track(self._asked.shown.media, 0)]
         if self._asked.heard:
             self._tracks.append(Track(media(self._asked.heard), 2))
@@ -76,8 +79,8 @@ class Connection(rtsp_server.Connection):
         end = max(asked.start, await self._latest())
         # GStreamer takes the first range, and can seek by npt only; others know clock or npt.
         ranges = spans.told_npt(asked.start, end, asked.start), spans.told(asked.start, end)
-        attributes = tuple(f"range:{one}" for one in ranges)
-        return describe(self._tracks, asked.channel, attributes)
+        attributes = (*(f"range:{one}" for one in ranges), f"x-dss-stream:{tracks.stream_of(asked.track)}")
+        return describe(self._tracks, tracks.channel_of(asked.track), attributes)
 
     async def prepare(self, message: Message) -> dict[str, str]:
         playback = self._playback = self._playback or self._new()
@@ -134,7 +137,7 @@ class Connection(rtsp_server.Connection):
         if stands and (wanted.start is None or (speed > 0 and near(stands, wanted.start))):
             return Order(stands, speed, 0, end, end == bound), stands.at
         begin = await self._begin(wanted.start, speed)
-        place = await asyncio.to_thread(_place, self._library, self._asked.channel, begin, speed < 0)
+        place = await asyncio.to_thread(_place, self._library, self._asked.track, begin, speed < 0)
         if place is None or (end is not None and (begin < end) != (speed > 0)):
             raise Refusal(457, "Nothing is recorded there, or the range ends before it begins.")
         order = Order(Cursor(place), speed, 0, end, end == bound)
@@ -154,7 +157,7 @@ class Connection(rtsp_server.Connection):
         """Where the URL's span ends, or all recordings do by now."""
         if self._asked.end is not None:
             return self._asked.end
-        return await asyncio.to_thread(_newest, self._library, self._asked.channel)
+        return await asyncio.to_thread(_newest, self._library, self._asked.track)
 
 
 def _wanted(message: Message, origin: int) -> tuple[float, Span]:
@@ -174,17 +177,21 @@ def _inner(speed: float, wanted: int | None, bound: int | None) -> int | None:
     return (min(ends) if speed > 0 else max(ends)) if ends else None
 
 
-def _session(library: Library, channel: str, wanted: Span) -> Session:
-    """Blocking; Refusal 404 if nothing is recorded there, 400 for a span that is none."""
+def _session(library: Library, channel: str, first: str, wanted: Span) -> Session:
+    """Blocking; Refusal 404 if nothing is recorded there, 400 for a span that is none.
+
+    One track is played: the other one where of the wanted one there is nothing.
+    """
     if wanted.start is not None and wanted.end is not None and wanted.start >= wanted.end:
         raise Refusal(400)
-    place = reader.find(library, channel, wanted.start or 0)
-    if place is None or (wanted.end is not None and place.at >= wanted.end):
+    both = (reader.find(library, key, wanted.start or 0) for key in tracks.keys(channel, first))
+    place = next((one for one in both if one and (wanted.end is None or one.at < wanted.end)), None)
+    if place is None:
         raise Refusal(404)
     start = place.at if wanted.start is None else wanted.start
     try:
         init = reader.head(place.entry).init
-        return Session(channel, start, wanted.end, video(init), audio(init))
+        return Session(place.entry.channel, start, wanted.end, video(init), audio(init))
     except (OSError, TornError) as reason:
         raise Refusal(404) from reason
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime.health import Health
-from services.ss import recovery, sealing
+from services.ss import recovery, sealing, tracks
 from services.ss.disks import Disks
 from services.ss.index import Index
 from services.ss.library import Library
@@ -42,7 +42,7 @@ class Store:
     def recover(self) -> None:
         """Before recording begins: the locks, and the newest files; blocking."""
         self.locks.load()
-        for channel in self.index.channels():
+        for channel in {tracks.channel_of(key) for key in self.index.channels()}:
             self._mark(channel)
         recovery.newest(self.index, self._roots)
 
@@ -115,7 +115,8 @@ class Store:
         """Have the index know what is locked now; whoever comes last sees what all others locked."""
         try:
             with self._marking:
-                self.index.mark(channel, self.locks.spans(channel))
+                for key in tracks.keys(channel):
+                    self.index.mark(key, self.locks.spans(key))
         except sqlite3.Error as error:
             # Nothing locked is deleted even so: that asks the locks themselves.
             LOG.error("the index knows the locks of %s from the next start on: %s", channel, error)

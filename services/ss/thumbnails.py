@@ -6,8 +6,10 @@ from collections import OrderedDict
 from itertools import chain
 
 from services.media.pictures import PictureError, Pictures, annex_b
+from services.media.plans import MAIN
 from services.runtime.errors import Problem
 from services.ss import reader, samples
+from services.ss.blend import Blend
 from services.ss.boxes import TornError
 from services.ss.library import Library
 from services.ss.reader import Place
@@ -32,15 +34,24 @@ class Thumbnails:
         self._size = 0
         self._making: dict[Key, asyncio.Task[bytes]] = {}
 
-    async def of(self, channel: str, moment: int) -> bytes:
+    async def of(self, channel: str, moment: int, stream: str = MAIN) -> bytes:
         """The JPEG of the key frame at or before a moment (microseconds since 1970), at most 320 x 180.
 
-        Problem 404 where nothing is recorded or nothing can be decoded, 503 while too many are wanted.
+        Of the other stream where the wanted one was not recorded. Problem 404 where nothing is recorded or
+        nothing can be decoded, 503 while too many are wanted.
         """
-        place = await asyncio.to_thread(reader.find, self._library, channel, moment)
+        return await self.made(await self.find(channel, moment, stream))
+
+    async def find(self, channel: str, moment: int, stream: str) -> Place:
+        """The GOP that `of` shows; Problem 404 where nothing is recorded."""
+        place = await asyncio.to_thread(Blend(self._library, channel, stream).find, moment)
         if place is None or not place.at <= moment < place.end:
             raise _none("Nothing is recorded at this moment.")
-        key = (channel, place.entry.seq, place.number)
+        return place
+
+    async def made(self, place: Place) -> bytes:
+        """The JPEG of a GOP; Problem as of `of`."""
+        key = (place.entry.channel, place.entry.seq, place.number)
         if found := self._kept.get(key):
             self._kept.move_to_end(key)
             return found

@@ -1,12 +1,16 @@
 """What of a span of time is recorded: half-open intervals, why, what is locked, where the clock was set."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from heapq import merge
 
-from services.media.plans import CONTINUOUS
-from services.ss.entry import CLOCK, GAP, JOINED, Entry, joins
+from services.media.plans import CONTINUOUS, MAIN
+from services.ss.entry import CLOCK, GAP, JOINED, LATEST, SECOND, Entry, joins
 
 JOIN = "join"
+LEAST = 2 * SECOND
+"""What one stream has of a gap of the other counts from this length on (microseconds): about a GOP."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,8 @@ class Interval:
     """Recorded without a break from `start` up to, not including, `end` (microseconds since 1970).
 
     `after`: gap, clock or join, how it follows the interval before; a clock that was set back gives intervals
-    that overlap, in the order of recording. After a join it is `kind`, `locked` or `source` that differ.
+    that overlap, in the order of recording. After a join it is `kind`, `locked`, `source` or `stream` that
+    differ.
     """
 
     start: int
@@ -23,13 +28,16 @@ class Interval:
     kind: str = CONTINUOUS
     locked: bool = False
     source: str = ""
+    stream: str = MAIN
 
 
 WORDS = {GAP: "gap", CLOCK: "clock", JOINED: "gap"}
 Spans = list[tuple[int, int]]
 
 
-def intervals(entries: list[Entry], start: int, end: int, locked: Spans | None = None) -> list[Interval]:
+def intervals(
+    entries: list[Entry], start: int, end: int, locked: Spans | None = None, stream: str = MAIN
+) -> list[Interval]:
     """The intervals in [start, end) of files in the order of recording; `locked` is sorted and apart."""
     found: list[Interval] = []
     last: Entry | None = None
@@ -41,9 +49,8 @@ def intervals(entries: list[Entry], start: int, end: int, locked: Spans | None =
         if goes_on and (one.kind, one.source) == (found[-1].kind, found[-1].source):
             found[-1] = replace(found[-1], end=max(high, found[-1].end))
         else:
-            found.append(
-                Interval(low, high, JOIN if goes_on else WORDS[one.join], one.kind, source=one.source)
-            )
+            after = JOIN if goes_on else WORDS[one.join]
+            found.append(Interval(low, high, after, one.kind, source=one.source, stream=stream))
         last = one
     return [part for one in found for part in _parts(one, locked or [])]
 
@@ -62,6 +69,45 @@ def _parts(whole: Interval, locked: Spans) -> Iterator[Interval]:
         reached, after = high, JOIN
     if reached < whole.end:
         yield replace(whole, start=reached, after=after)
+
+
+def filled(first: list[Interval], second: list[Interval]) -> list[Interval]:
+    """The first intervals, and what the second ones have where those lack more than a moment."""
+    if not second:
+        return first
+    free = _between(first)
+    parts = [part for one in second for part in _inside(one, free)]
+    merged: list[Interval] = []
+    # Where a clock was set back the first ones keep the order of recording.
+    for one in merge(first, parts, key=lambda interval: interval.start):
+        touches = bool(merged) and abs(one.start - merged[-1].end) <= SECOND // 2
+        merged.append(one if one.after == WORDS[CLOCK] else replace(one, after=_follows(one, touches)))
+    return merged
+
+
+def _follows(one: Interval, touches: bool) -> str:
+    return JOIN if touches else WORDS[GAP]
+
+
+def _between(found: list[Interval]) -> Spans:
+    """Where none of these is, in order."""
+    free, reached = [], 0
+    for one in sorted(found, key=lambda interval: interval.start):
+        if one.start > reached:
+            free.append((reached, one.start))
+        reached = max(reached, one.end)
+    return [*free, (reached, LATEST)]
+
+
+def _inside(one: Interval, free: Spans) -> Iterator[Interval]:
+    """The parts of an interval that lie in free spans; of one that is cut, none too short to be shown."""
+    first = max(0, bisect_right(free, one.start, key=lambda span: span[0]) - 1)
+    for low, high in free[first:]:
+        if low >= one.end:
+            return
+        part = replace(one, start=max(low, one.start), end=min(high, one.end))
+        if part.end - part.start >= min(LEAST, one.end - one.start):
+            yield part
 
 
 def covered(found: list[Interval]) -> int:

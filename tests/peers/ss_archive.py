@@ -28,18 +28,18 @@ class Footage:
     samples: tuple[bytes, ...]
 
 
-def footage(start: int, seconds: int) -> Footage:
+def footage(start: int, seconds: int, width: int = WIDTH, height: int = HEIGHT) -> Footage:
     """25 pictures a second, a key frame each two seconds; picture n carries n and its moment."""
     codec = av.VideoCodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.framerate, codec.gop_size, codec.bit_rate, codec.thread_count = FPS, GOP, 300_000, 1
     codec.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "scenecut=0:bframes=0"}
-    frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
+    frame = av.VideoFrame(width, height, "yuv420p")
     planes = [bytearray(bytes([shade]) * plane.buffer_size)
               for shade, plane in zip((90, 128, 128), frame.planes, strict=True)]  # fmt: skip
     packets = []
     for number in range(seconds * FPS):
-        mark = draw(Mark(number, (start + number * SECOND // FPS) // 1000), WIDTH, HEIGHT)
+        mark = draw(Mark(number, (start + number * SECOND // FPS) // 1000), width, height)
         planes[0][: len(mark)] = mark
         for plane, data in zip(frame.planes, planes, strict=True):
             plane.update(data)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-from mts_rack import HERE, NODE, PASSWORD, Camera, Rack
+from mts_rack import HERE, NODE, PASSWORD, PATH, Camera, Rack
 
 from lab import counter
 from services import recording_keys
+from services.media.plans import CONTINUOUS, Plan
 from tests.ports import free_port
 
 SUB_STREAM = "/cam/realmonitor?channel=1&subtype=1"
@@ -83,6 +84,18 @@ class Store(Rack):
         self.assign(channel, camera.url)
         self.record(channel)
         return camera
+
+    def streaming(self, channel: str, streams: str) -> tuple[CountingCamera, CountingCamera]:
+        """A main stream of 1280 x 720 and a sub stream, each of a camera of its own, recorded as said."""
+        main, sub = CountingCamera(), CountingCamera()
+        self.cameras += [main, sub]
+        self.assign(channel, sub.url)
+        source = {"main": f"rtsp://127.0.0.1:{main.port}{PATH}", "sub": sub.url}
+        plan = Plan(CONTINUOUS, streams=streams).as_dict()
+        self.channels = [
+            row | {"source": source, "plan": plan} if row["id"] == channel else row for row in self.channels
+        ]
+        return main, sub
 
     def record(self, channel: str, kind: str = "continuous") -> None:
         """Plan a channel."""

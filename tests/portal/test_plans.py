@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from services.media.plans import CONTINUOUS, EVENT, WeekSpan
-from services.smc import audit, devices, models
-from tests.portal.recordings import SHOTS
+from services.smc import audit, devices, models, recordings
+from tests.portal.recordings import SHOTS, cameras
 from tests.portal.test_playback import store  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -54,6 +54,38 @@ def test_a_plan_is_kept_to_the_minute_told_to_the_node_and_audited(
     assert row["plan"]["week"][6] == [{"start": 0, "end": 7, "kind": "event"}]
 
 
+def test_the_recorded_streams_are_kept_told_to_the_node_and_forgotten_with_the_device(
+    site: Site, admin: Visitor
+) -> None:
+    with site.platform.session() as session:
+        new = devices.NewDahua("Yard", "main-a", "198.18.1.9", "a", "b")
+        device = devices.add(session, new, site.account)
+        channel = device.channels[0].id
+    for streams in ("both", "sub", "main", "both"):
+        assert admin.post(f"/plans/{channel}", fields(mode="continuous", streams=streams)).status_code == 303
+        with site.platform.session() as session:
+            (told,) = (d for d in devices.assignment(session, "main-a") if d["id"] == device.id)
+        assert told["channels"][0]["plan"]["streams"] == streams
+        page = admin.get(f"/plans/{channel}").get_data(as_text=True)
+        assert f'name="streams" value="{streams}" checked' in page
+    # Another mode alone leaves the streams as they are.
+    with site.platform.session() as session:
+        recordings.set_plan(session, channel, "event", site.account)
+    assert (plan(site, channel).mode, plan(site, channel).streams) == ("event", "both")
+    with site.platform.session() as session:
+        devices.remove(session, device.id, site.account)
+        assert session.get(models.Setting, models.RECORDED_STREAMS + channel) is None
+
+
+def test_a_camera_of_one_stream_is_not_planned_for_another(site: Site, admin: Visitor) -> None:
+    (channel,) = cameras(site, 1)
+    answer = admin.post(f"/plans/{channel}", fields(mode="continuous", streams="both"))
+    assert answer.status_code == 422
+    assert "The camera has no sub stream." in answer.get_data(as_text=True)
+    assert "this camera has no other" in admin.get(f"/plans/{channel}").get_data(as_text=True)
+    assert plan(site, channel).mode == "off"
+
+
 WRONG = [
     ({"continuous-2": "8-9"}, "Wednesday: &#39;8-9&#39; is not of the form 08:00-12:00"),
     ({"event-0": "09:00-08:00"}, "does not end after its beginning"),
@@ -62,6 +94,7 @@ WRONG = [
     ({"pre": "31"}, "pre must be 0 to 30 seconds"),
     ({"post": ""}, "post is not a number"),
     ({"mode": "sometimes"}, "none of off, continuous"),
+    ({"streams": "third"}, "none of main, sub, both"),
 ]
 
 

@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 
 from services.media import rtsp_server, rtsp_udp
+from services.media.admission import Limits
+from services.media.players import Players
 from services.media.rtsp_udp import Ports, UdpTransport, near
 from services.runtime.rtsp import Track
 from services.runtime.rtsp_message import Message
@@ -85,8 +87,8 @@ class Line(asyncio.Transport):
 
 
 async def test_a_player_that_moves_to_other_ports_leaves_nothing_behind() -> None:
-    gate = SimpleNamespace(admit=lambda *_: None)
-    one, line = Player(cast(Any, gate), rtsp_server.Limits()), Line()
+    gate = SimpleNamespace(players=Players(), admit=lambda *_: SimpleNamespace(user="u"))
+    one, line = Player(cast(Any, gate), Limits()), Line()
     one.udp = Ports()
     one.connection_made(line)
     for turn in range(20):

@@ -13,6 +13,7 @@ from services.smc.recordings import PlaybackAnswer, Recording, Timeline
 
 Milliseconds = Annotated[int, Number(0, clock.LATEST_MS)]
 Mode = Literal["off", "continuous", "event", "manual", "weekly"]
+Shown = Literal["any", "main", "sub"]
 MANAGE = "devices.manage"
 
 
@@ -52,7 +53,8 @@ class RecordingPlan:
     """A whole plan: `week`, Monday first, is for mode weekly; `pre` and `post`: seconds around an event.
 
     `sound`: what is heard is recorded too. `fetch`: what is missing is fetched from the camera's own storage,
-    where it has one.
+    where it has one. `streams`: sub is the small one alone, both takes the disk of both; 409 where the
+    camera has no sub stream.
     """
 
     mode: Mode
@@ -61,6 +63,7 @@ class RecordingPlan:
     post: Annotated[int, Number(plans.LEAST_POST, plans.MOST_POST)] = plans.POST
     sound: bool = False
     fetch: bool = True
+    streams: Literal["main", "sub", "both"] = "main"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class PlanAnswer:
     zone: str
     sound: bool
     fetch: bool
+    streams: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,14 @@ class Span:
 
 
 @dataclass(frozen=True)
-class RecordingSearch(Span):
+class StreamSpan(Span):
+    """The same, of one stream; any: all that can be shown, of the sub stream what the main one lacks."""
+
+    stream: Shown = "any"
+
+
+@dataclass(frozen=True)
+class RecordingSearch(StreamSpan):
     """The same, of one kind, locked or not."""
 
     kind: Literal["any", "continuous", "event", "manual"] = "any"
@@ -171,14 +182,16 @@ def unlock_recording(call: Call, id: str, lock: str) -> None:
 def find_recordings(call: Call, id: str) -> Timeline:
     """What of a span is recorded, of one kind, locked or not, asked of the channel's node."""
     one = call.query
-    return recordings.timeline(call.session, id, one.start, one.end, call.account, one.kind, one.locked)
+    wanted = one.kind, one.locked, one.stream
+    return recordings.timeline(call.session, id, one.start, one.end, call.account, *wanted)
 
 
-@operation("GET", "/channels/<id>/timeline", query=Span, answer=Timeline, permission="recordings.view",
+@operation("GET", "/channels/<id>/timeline", query=StreamSpan, answer=Timeline, permission="recordings.view",
            problems=(404, 409, 502, 504))  # fmt: skip
 def recorded(call: Call, id: str) -> Timeline:
     """What of a span is recorded, asked of the channel's node."""
-    return recordings.timeline(call.session, id, call.query.start, call.query.end, call.account)
+    one = call.query
+    return recordings.timeline(call.session, id, one.start, one.end, call.account, stream=one.stream)
 
 
 @operation("POST", "/channels/<id>/playback", answer=PlaybackAnswer, permission="recordings.view",

@@ -20,8 +20,9 @@ OVER = frozenset(state for state, after in MOVES.items() if not after)
 class Made:
     """A finished file inside the result, written and read back.
 
-    `start` and `end`: microseconds since 1970. `last`: number of its last file of recording and of the GOP in
-    it. `after`: start, gap, clock, format or length, why it begins. `offset`: where its bytes stand.
+    `channel` is the key of its track. `start` and `end`: microseconds since 1970. `last`: number of its last
+    file of recording and of the GOP in it. `after`: start, gap, clock, format or length, why it begins.
+    `offset`: where its bytes stand.
     """
 
     name: str

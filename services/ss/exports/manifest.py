@@ -7,6 +7,7 @@ from typing import Any
 
 from services.ss.entry import MILLI, SECOND
 from services.ss.exports.job import Job, Made
+from services.ss.tracks import channel_of, stream_of
 
 NAME = "manifest.json"
 
@@ -61,14 +62,15 @@ def _channel(job: Job, channel: str, name: str) -> dict[str, Any]:
 
 def _file(one: Made) -> dict[str, Any]:
     return {
-        "name": one.name, "sha256": one.sha256, "bytes": one.size, "channel": one.channel,
+        "name": one.name, "sha256": one.sha256, "bytes": one.size, "channel": channel_of(one.channel),
+        "stream": stream_of(one.channel),
         "start": _iso(one.start / SECOND), "end": _iso(one.end / SECOND), "frames": one.frames,
         "seconds": one.seconds, "begins_after": one.after,
     }  # fmt: skip
 
 
 def _of(job: Job, channel: str) -> list[Made]:
-    return [one for one in job.made if one.channel == channel]
+    return [one for one in job.made if channel_of(one.channel) == channel]
 
 
 def _iso(at: float) -> str:

@@ -34,6 +34,11 @@ class Piece:
         return self.places[-1].end
 
     @property
+    def track(self) -> str:
+        """The key of the stream that it is of."""
+        return self.places[0].entry.channel
+
+    @property
     def timescale(self) -> int:
         return self.places[0].entry.timescale
 

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from services.runtime import clock
 from services.runtime.errors import Problem
 from services.ss import sealing
+from services.ss.blend import spans
 from services.ss.entry import MILLI, SECOND
 from services.ss.exports import finishing, names, pieces
 from services.ss.exports.archive import room
@@ -101,7 +102,8 @@ class Runner:
 
     def _amount(self, order: Order) -> int:
         start, end = _span(order, clock.now().timestamp())
-        return sum(self._library.amount(one.channel, start, end) for one in order.channels)
+        found = (part for one in order.channels for part in spans(self._library, one.channel, start, end))
+        return sum(self._library.amount(*part) for part in found)
 
     def _start(self) -> None:
         waiting = [one for one in self.shelf.jobs.values() if one.state == "queued"]
@@ -156,9 +158,10 @@ class Runner:
         return next(self._pieces(job, wanted), None)
 
     def _pieces(self, job: Job, wanted: Wanted) -> Iterator[Piece]:
-        behind = next((one.last for one in reversed(job.made) if one.channel == wanted.channel), None)
-        start, end = _span(job.order, job.at)
-        return pieces.pieces(self._library, wanted.channel, start, end, behind)
+        """All of the main stream, then what the sub stream has where that lacks."""
+        behind = {one.channel: one.last for one in job.made}
+        for track, low, high in spans(self._library, wanted.channel, *_span(job.order, job.at)):
+            yield from pieces.pieces(self._library, track, low, high, behind.get(track))
 
     async def _channel(self, job: Job, wanted: Wanted) -> None:
         tries = 0
@@ -250,16 +253,17 @@ async def _followed(child: Process, job: Job, task: dict[str, Any]) -> dict[str,
 
 def _place(job: Job, wanted: Wanted, piece: Piece) -> tuple[str, int]:
     """Name of the next file, and where its bytes begin in the result."""
+    called = wanted.name if piece.track == wanted.channel else f"{wanted.name} sub"
     if not job.zip:
-        return names.of_single(wanted.channel, wanted.name, piece.start), 0
-    name = names.of_piece(len(job.made) + 1, wanted.channel, wanted.name, piece.start)
+        return names.of_single(piece.track, called, piece.start), 0
+    name = names.of_piece(len(job.made) + 1, piece.track, called, piece.start)
     name = names.inside(job.order.folder, name)
     return name, job.end + room(name)
 
 
 def _made(answer: dict[str, Any], job: Job, wanted: Wanted, piece: Piece) -> Made:
     name, offset = _place(job, wanted, piece)
-    return Made(name, wanted.channel, piece.start, piece.end, after=piece.after, last=piece.last,
+    return Made(name, piece.track, piece.start, piece.end, after=piece.after, last=piece.last,
                 offset=offset, **answer["made"])  # fmt: skip
 
 

@@ -84,9 +84,11 @@ class Fetcher:
     async def _turn(self) -> None:
         now = clock.now()
         for channel, demand in self._plan.demands.items():
-            kind = demand.kind(now, monotonic())
+            # Only main streams are fetched, so that one that is not wanted is not owed.
+            wanted = channel in self._plan.keys(channel)
+            kind = demand.kind(now, monotonic()) if wanted else None
             self._owed.asked(channel, kind, round(now.timestamp() * SECOND))
-            if channel in self._places and demand.plan.fetch:
+            if channel in self._places and demand.plan.fetch and wanted:
                 await self._look(channel, demand.plan)
         self._owed.forget(now.timestamp())
         self._begin(now.timestamp())
