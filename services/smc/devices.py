@@ -117,8 +117,6 @@ def remove(session: Session, id: str, account: Account) -> None:
     """Forget a device with its channels; audited."""
     account.need("devices.manage")
     row = _row(session, id)
-    for one in row.channels:
-        keep_streams(session, one.id, plans.MAIN)
     session.delete(row)
     audit.write(session, "device.remove", f"{row.name} ({id})", actor=account.name, source=account.source)
 
@@ -306,15 +304,6 @@ def plan_of(row: models.Channel) -> plans.Plan:
     streams = kept.streams if kept.streams in plans.STREAMS else plans.MAIN
     return plans.Plan(mode, week, kept.pre_seconds, kept.post_seconds, _zone(config.root()), kept.sound,
                       kept.fetch, streams)  # fmt: skip
-
-
-def keep_streams(session: Session, channel: str, streams: str) -> None:
-    """Which streams of a channel its plan records from now on."""
-    key = models.RECORDED_STREAMS + channel
-    if streams != plans.MAIN:
-        session.merge(models.Setting(key=key, value=streams, changed_at=clock.now()))
-    elif kept := session.get(models.Setting, key):
-        session.delete(kept)
 
 
 @lru_cache(maxsize=8)

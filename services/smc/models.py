@@ -3,21 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    func,
-    select,
-)
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects.mysql import DATETIME, VARBINARY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from services.media import plans
@@ -55,10 +44,7 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """One fact about the platform; the row `initialised` exists once and for ever.
-
-    `recording.streams.<channel>`: which streams a plan records, where that is not the main one alone.
-    """
+    """One fact about the platform; the row `initialised` exists once and for ever."""
 
     __tablename__ = "settings"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -188,14 +174,10 @@ class Channel(Base):
     __table_args__ = (UniqueConstraint("device_id", "number"), TABLE)
 
 
-RECORDED_STREAMS = "recording.streams."
-
-
 class RecordingPlan(Base):
     """When a channel is recorded: `kind` is a mode of services.media.plans, no row is off.
 
-    `week`: seven lists of {"start", "end", "kind"}, None where nobody made one. `streams` is read from the
-    settings, None for the main stream alone: earlier releases leave that row as it is.
+    `week`: seven lists of {"start", "end", "kind"}, None where nobody made one.
     """
 
     __tablename__ = "recording_plans"
@@ -206,12 +188,7 @@ class RecordingPlan(Base):
     post_seconds: Mapped[int] = mapped_column(default=plans.POST, server_default=str(plans.POST))
     sound: Mapped[bool] = mapped_column(default=False, server_default="0")
     fetch: Mapped[bool] = mapped_column("fetch_missing", default=True, server_default="1")
-    streams: Mapped[str | None] = column_property(
-        select(Setting.value)
-        .where(Setting.key == func.concat(RECORDED_STREAMS, channel_id))
-        .correlate_except(Setting)
-        .scalar_subquery()
-    )
+    streams: Mapped[str] = mapped_column(String(8), default=plans.MAIN, server_default=plans.MAIN)
     changed_at: Mapped[datetime]
     changed_by: Mapped[str] = mapped_column(String(64))
 

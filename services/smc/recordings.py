@@ -113,10 +113,7 @@ def _change(session: Session, row: models.Channel, wanted: dict[str, Any], accou
     row.plan = kept = row.plan or models.RecordingPlan(channel_id=row.id)
     kept.kind, kept.pre_seconds, kept.post_seconds = new.mode, new.pre, new.post
     kept.week, kept.sound, kept.fetch = new.as_dict()["week"], new.sound, new.fetch
-    kept.changed_at, kept.changed_by = clock.now(), account.name
-    devices.keep_streams(session, row.id, new.streams)
-    session.flush()
-    session.expire(kept, ["streams"])
+    kept.streams, kept.changed_at, kept.changed_by = new.streams, clock.now(), account.name
     told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
     told |= {"sound": new.sound, "fetch": new.fetch, "streams": new.streams}
     told |= {"week": kept.week} if new.week != old.week else {}

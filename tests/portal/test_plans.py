@@ -72,9 +72,6 @@ def test_the_recorded_streams_are_kept_told_to_the_node_and_forgotten_with_the_d
     with site.platform.session() as session:
         recordings.set_plan(session, channel, "event", site.account)
     assert (plan(site, channel).mode, plan(site, channel).streams) == ("event", "both")
-    with site.platform.session() as session:
-        devices.remove(session, device.id, site.account)
-        assert session.get(models.Setting, models.RECORDED_STREAMS + channel) is None
 
 
 def test_a_camera_of_one_stream_is_not_planned_for_another(site: Site, admin: Visitor) -> None:
