@@ -9,6 +9,7 @@ from services.dms import ptz
 from services.dms.assignment import Poller
 from services.dms.moves import Moves
 from services.dms.ptz import Head
+from services.runtime.asked import body
 from services.runtime.errors import Problem
 
 FASTEST = 8
@@ -26,7 +27,7 @@ def routes(poller: Poller, moves: Moves) -> list[web.RouteDef]:
         return web.json_response(told | {"presets": presets} | _moving(moves, head))
 
     async def order(request: web.Request) -> web.Response:
-        head, asked = _known(poller, request), await _body(request)
+        head, asked = _known(poller, request), await body(request, _wrong, LARGEST_BODY)
         began = await _done(moves, head, asked)
         return web.json_response({"began": began} | _moving(moves, head))
 
@@ -80,18 +81,6 @@ def _known(poller: Poller, request: web.Request) -> Head:
                       "It is not assigned to it, or is of a kind that cannot be moved.",
                       "Look at the list of devices.", status=404)  # fmt: skip
     return head
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise _wrong("It is too long.")
-    try:
-        found = await request.json()
-    except (ValueError, RecursionError) as error:
-        raise _wrong("It is not JSON.") from error
-    if not isinstance(found, dict):
-        raise _wrong("It is no JSON object.")
-    return found
 
 
 def _wrong(why: str) -> Problem:

@@ -1,29 +1,9 @@
-"""Reading what is asked of DSS_SS: bodies of JSON, and moments in milliseconds."""
+"""Reading what is asked of DSS_SS: streams, and moments in milliseconds."""
 
-import json
-from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
-
 from services.media.plans import MAIN, SUB
-from services.runtime.errors import Problem
 from services.ss.entry import LATEST, MILLI
-
-LARGEST_BODY = 64 * 1024
-
-
-async def body(request: web.Request, wrong: Callable[[str], Problem]) -> dict[str, Any]:
-    """The JSON object of a request; raises what `wrong` makes of the reason where there is none."""
-    if (request.content_length or 0) > LARGEST_BODY or len(data := await request.read()) > LARGEST_BODY:
-        raise wrong("It is too long.")
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise wrong("It is not JSON.") from error
-    if not isinstance(found, dict):
-        raise wrong("It is no JSON object.")
-    return found
 
 
 def stream(value: object) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from services.runtime.asked import body
 from services.runtime.errors import Problem
-from services.ss.asked import body, moment
+from services.ss.asked import moment
 from services.ss.entry import MILLI
 from services.ss.fetch.runner import Fetcher
 from services.ss.locks import Lock

@@ -1,7 +1,7 @@
 """DSS_DMS moves a camera by its own HTTP interface, and every move ends, whoever dies."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -42,6 +42,19 @@ async def order(site: Site, channel: str = "d1-1", **asked: str | int | bool) ->
         return answer.status, await answer.json()
 
 
+async def too_long_in_pieces(site: Site) -> tuple[int, str]:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"do": "stop"' + b" " * 5000 + b"}"
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    url = f"http://127.0.0.1:{site.port}/ptz/d1-1"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=pieces(), headers=headers) as answer,
+    ):
+        return answer.status, (await answer.json())["why"]
+
+
 def done(camera: Camera) -> list[tuple[str, str]]:
     log: list[tuple[str, str]] = camera.device.head.log
     return log
@@ -66,6 +79,7 @@ async def test_camera_moves_while_it_is_ordered_to_and_stops_with_the_last_order
     await presets_are_saved_and_gone_to(ready, head)
     for wrong in WRONG:
         assert (await order(ready, **wrong))[0] == 422, wrong
+    assert await too_long_in_pieces(ready) == (422, "It is too long.")
     assert (await order(ready, "d2-1", do="stop"))[0] == 404
 
 

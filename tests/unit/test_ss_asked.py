@@ -1,18 +1,10 @@
 """What is asked of DSS_SS is understood, or refused with its reason: never an accident inside."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.app import application
-from services.runtime.health import Health
 from services.ss import asked
 from services.ss.entry import LATEST
-from services.ss.exports import order
 
 THINGS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
 
@@ -25,30 +17,3 @@ def test_a_moment_is_one_that_the_index_can_look_for(thing: object) -> None:
         return
     assert abs(found) <= LATEST
     assert found % 1000 == 0
-
-
-@pytest.mark.parametrize(
-    ("sent", "why"),
-    [
-        (b"{", "It is not JSON."),
-        (b"\xff", "It is not JSON."),
-        (b"[" * 60_000, "It is not JSON."),
-        (b"[1]", "It is no JSON object."),
-        (b" " * 100_000, "It is too long."),
-    ],
-)
-@pytest.mark.parametrize("pieces", [False, True])
-async def test_a_body_that_is_no_object_is_refused_with_its_reason(
-    sent: bytes, why: str, pieces: bool
-) -> None:
-    async def take(request: web.Request) -> web.Response:
-        return web.json_response(await asked.body(request, order.wrong))
-
-    async def slowly() -> AsyncIterator[bytes]:
-        yield sent
-
-    app = application(Health())
-    app.router.add_post("/", take)
-    async with TestClient(TestServer(app)) as client:
-        answer = await client.post("/", data=slowly() if pieces else sent)
-        assert (answer.status, (await answer.json())["why"]) == (422, why)

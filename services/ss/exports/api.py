@@ -7,8 +7,8 @@ from aiohttp import web
 
 from services.media.gate import Gate
 from services.runtime import auth
+from services.runtime.asked import body
 from services.runtime.errors import Problem
-from services.ss.asked import body
 from services.ss.boxes import TornError
 from services.ss.exports import download as sending
 from services.ss.exports import order

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, web
 
 from services.media.gate import Gate
 from services.runtime import auth
+from services.runtime.asked import body
 from services.runtime.errors import Problem
-from services.ss.asked import body
 from services.ss.exports import neighbours, ranges
 from services.ss.exports.collection import Collection, Slice, join, slices
 from services.ss.exports.download import refused
