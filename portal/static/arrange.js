@@ -4,6 +4,8 @@ import { tileOf } from "./tile.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: "up", ArrowDown: "down" };
 
+const HOLDS = '.cell-pad, [data-part="talk"]'; // what is held must not become a drag when the hand moves
+
 export class Arrangement {
   /** `changed()` hears that the wall is another one; `say(text)` reaches screen readers. */
   constructor(wall, changed, say) {
@@ -166,6 +168,7 @@ export class Arrangement {
   }
 
   listenToDrags() {
+    addEventListener("pointerdown", ({ target }) => (this.held = target), true);
     addEventListener("dragstart", (event) => this.onDrag(event));
     addEventListener("dragend", () => this.over(null, (this.dragged = null)));
     this.wall.addEventListener("dragover", (event) => {
@@ -179,6 +182,7 @@ export class Arrangement {
   onDrag(event) {
     const from = event.target.closest?.(".cell, [data-channel]");
     if (!from || !(from.matches(".cell") || from.draggable)) return;
+    if (from.contains(this.held) && this.held.closest(HOLDS)) return event.preventDefault();
     this.dragged = from;
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", ""); // without data Firefox drags nothing

@@ -6,24 +6,25 @@ import { Talk } from "./talk.js";
 import { tileOf } from "./tile.js";
 
 const HELD = 400; // milliseconds; a shorter press begins a talk that the next one ends
+const READ = 20000; // milliseconds for which a refusal stands over the picture
+const ROOM = 190; // screen points of a picture's height that the pad takes
 const PRESSES = [" ", "Enter"];
 
 export class Control {
   constructor(wall, say) {
-    Object.assign(this, { wall, say, talk: null, button: null, pads: new Map() });
+    Object.assign(this, { wall, say, talk: null, cell: null, pads: new Map() });
     wall.addEventListener("click", (event) => this.clicked(event));
-    wall.addEventListener("pointerdown", ({ target }) => this.press(target));
-    for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => this.release());
+    wall.addEventListener("pointerdown", ({ button, target }) => button || this.press(target));
+    for (const type of ["pointerup", "pointercancel", "blur"]) addEventListener(type, () => this.release());
     wall.addEventListener("keydown", (event) => this.key(event, () => this.press(event.target)));
     wall.addEventListener("keyup", (event) => this.key(event, () => this.release()));
-    wall.addEventListener("change", ({ target }) => target.matches('[data-part="channel"]') && this.leave(target));
+    wall.addEventListener("camera", ({ target }) => this.leave(target));
     addEventListener("pagehide", () => this.leave());
   }
 
   key(event, act) {
     if (!event.target.matches('[data-part="talk"]') || !PRESSES.includes(event.key)) return;
     event.preventDefault();
-    event.stopPropagation();
     if (!event.repeat) act();
   }
 
@@ -38,10 +39,10 @@ export class Control {
     if (!button) return;
     if (this.talk) return this.talk.end();
     const cell = button.closest(".cell");
-    this.button = button;
-    this.pressed = performance.now();
-    if (!tileOf(cell).channel) return;
-    this.talk = new Talk(this.address(cell, "talk"), this.wall.dataset.csrf, (...said) => this.heard(cell, ...said));
+    const { channel, name } = tileOf(cell);
+    if (!channel) return;
+    Object.assign(this, { cell, pressed: performance.now() });
+    this.talk = new Talk(this.address(cell, "talk"), this.wall.dataset.csrf, (...said) => this.heard(cell, name, ...said));
   }
 
   release() {
@@ -49,9 +50,8 @@ export class Control {
     this.pressed = 0;
   }
 
-  heard(cell, state, problem, level = 0) {
+  heard(cell, name, state, problem, level = 0) {
     const box = cell.querySelector('[data-part="talking"]');
-    const { name } = tileOf(cell);
     const text = { asking: `Calling ${name} …`, talking: `You talk to ${name}` }[state] ?? (problem ? words(problem) : "");
     if (box.firstElementChild.textContent !== text) {
       box.firstElementChild.textContent = text;
@@ -61,7 +61,17 @@ export class Control {
     box.dataset.state = state;
     box.querySelector("meter").value = level;
     cell.querySelector('[data-part="talk"]').setAttribute("aria-pressed", state !== "ended");
-    if (state === "ended") this.talk = null;
+    if (state !== "ended") return;
+    this.talk = null;
+    if (text) setTimeout(() => this.forget(cell, text), READ);
+  }
+
+  /** Take away what was said of a talk that is over; of `text` alone, where that is given. */
+  forget(cell, text) {
+    const box = cell.querySelector('[data-part="talking"]');
+    if (box.dataset.state !== "ended" || (text && box.firstElementChild.textContent !== text)) return;
+    box.firstElementChild.textContent = "";
+    box.hidden = true;
   }
 
   // --- move -------------------------------------------------------------------------------------------
@@ -71,9 +81,15 @@ export class Control {
     if (!button) return;
     const cell = button.closest(".cell");
     const open = !this.close(cell) && Boolean(tileOf(cell).channel);
-    if (open) this.pads.set(cell, new Pad(cell, this.address(cell, "ptz"), this.wall.dataset.csrf));
+    if (open) this.open(cell);
     button.setAttribute("aria-pressed", open);
     (open ? this.pads.get(cell).box : button).focus();
+  }
+
+  open(cell) {
+    this.forget(cell);
+    if (cell.clientHeight < ROOM && !cell.hasAttribute("data-large")) cell.querySelector('[data-part="large"]').click();
+    this.pads.set(cell, new Pad(cell, this.address(cell, "ptz"), this.wall.dataset.csrf));
   }
 
   /** Whether there was a pad. */
@@ -82,12 +98,12 @@ export class Control {
     return this.pads.delete(cell);
   }
 
-  /** What was begun for a camera ends with its picture; without `target` all of it. */
-  leave(target) {
-    const cell = target?.closest(".cell");
-    if (this.talk && (!cell || this.button.closest(".cell") === cell)) this.talk.end();
+  /** What was begun for a camera ends with its picture; without `cell` all of it. */
+  leave(cell) {
+    if (this.talk && (!cell || this.cell === cell)) this.talk.end();
     for (const one of cell ? [cell] : [...this.pads.keys()]) {
       if (this.close(one)) one.querySelector('[data-part="ptz"]').setAttribute("aria-pressed", false);
     }
+    if (cell) this.forget(cell);
   }
 }

@@ -2,6 +2,8 @@
 // work, or stops, it says "fallback" and why, and whoever made it shows the picture in the other way. Figures stand
 // as data attributes on the <video> element, as those of player.js do.
 
+import { play } from "./playing.js";
+
 const FIRST = 8000; // milliseconds until the first picture
 const SILENCE = 4000; // milliseconds without a picture before it is given up
 const CARRIED = /Opus|G\.711/;
@@ -65,7 +67,7 @@ export class Direct {
       receiver.jitterBufferTarget = 0;
       stream.addTrack(track);
       this.video.srcObject = stream;
-      this.start();
+      play(this.video);
     };
     peer.onconnectionstatechange = () => peer.connectionState === "failed" && this.fail(noWay());
     return peer;
@@ -75,18 +77,9 @@ export class Direct {
     const address = new URL(whep, location.href);
     const headers = { "Content-Type": "application/sdp" };
     const answer = await fetch(address, { method: "POST", headers, body: sdp });
-    if (answer.status !== 201) throw await answer.json().catch(() => noWay());
+    if (answer.status !== 201) throw await answer.json().catch(() => new Error(`The server answered with status ${answer.status}.`));
     this.session = new URL(answer.headers.get("Location"), address);
     return answer;
-  }
-
-  /** A browser that allows no sound yet still shows the picture. */
-  start() {
-    this.video.play().catch((error) => {
-      if (error.name !== "NotAllowedError" || this.video.muted) return;
-      this.video.muted = true;
-      this.video.play().catch(() => {});
-    });
   }
 
   awaitFrame() {

@@ -1,7 +1,9 @@
 // One live picture: fragments of MP4 from a WebSocket into Media Source Extensions, kept close to now.
 // The server speaks first: a text message with the type, then the initialisation segment, then one fragment
-// per frame, and a note in between while there is no picture, or no sound for who asked for it. Figures for people and tests stand as data
-// attributes on the <video> element.
+// per frame, and a note in between while there is no picture, or no sound for who asked for it. Figures for
+// people and tests stand as data attributes on the <video> element.
+
+import { play } from "./playing.js";
 
 const NEAR = 0.08; // seconds between the picture shown and the newest one that are enough while all goes well
 const FAR = 0.8; // as many as it takes at most where pictures come unevenly
@@ -112,7 +114,7 @@ export class Player {
     this.listed = true;
     this.video.src = url.href;
     this.awaitFrame();
-    this.start();
+    play(this.video);
   }
 
   onText(message) {
@@ -250,18 +252,9 @@ export class Player {
     if (!this.placed || lag > LAG_JUMP || this.video.currentTime < start) {
       this.placed = true;
       this.video.currentTime = Math.max(start, end - this.near);
-      this.start();
+      play(this.video);
     } else if (lag > this.near + LAG_FAST) this.video.playbackRate = CATCH_UP;
     else if (lag < this.near) this.video.playbackRate = 1;
-  }
-
-  /** A browser that allows no sound yet still shows the picture; a page that was left may not play at all. */
-  start() {
-    this.video.play().catch((error) => {
-      if (error.name !== "NotAllowedError" || this.video.muted) return;
-      this.video.muted = true;
-      this.video.play().catch(() => {});
-    });
   }
 
   awaitFrame() {

@@ -4,6 +4,7 @@ import { permission, words } from "./asking.js";
 
 const AGAIN = 1000; // milliseconds; the node waits for 2500
 const OTHERWISE = { what: "The camera was not moved.", remedy: "Try again." };
+const MAIN = 0; // the button of a mouse, or a touch
 const KEYS = {
   ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right", "+": "zoom-in", "-": "zoom-out",
 };
@@ -25,10 +26,14 @@ export class Pad {
   listen() {
     const { box } = this;
     for (const type of ["click", "dblclick", "keydown"]) box.addEventListener(type, (event) => event.stopPropagation());
-    box.addEventListener("pointerdown", ({ target }) => this.hold(target.closest("[data-code]")?.dataset.code));
-    for (const type of ["pointerup", "pointercancel", "lostpointercapture", "pointerleave", "focusout"]) {
+    box.addEventListener("pointerdown", ({ button, target }) => {
+      if (button === MAIN) this.hold(target.closest("[data-code]")?.dataset.code);
+    });
+    for (const type of ["pointerup", "pointercancel", "lostpointercapture", "pointerleave"]) {
       box.addEventListener(type, () => this.free());
     }
+    // A press moves the focus within the pad, and must go on.
+    box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || this.free());
     box.addEventListener("keydown", (event) => this.key(event));
     box.addEventListener("keyup", () => this.free());
     box.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -37,15 +42,20 @@ export class Pad {
     this.part("presets").addEventListener("change", ({ target }) => (this.part("preset").value = target.value));
     this.part("go").addEventListener("click", () => this.preset("go"));
     this.part("save").addEventListener("click", () => this.preset("save"));
+    this.part("close").addEventListener("click", () => this.leave());
   }
 
   key(event) {
-    if (event.key === "Escape") return this.cell.querySelector('[data-part="ptz"]').click();
+    if (event.key === "Escape") return this.leave();
     if (!event.target.matches("button, .cell-pad")) return;
     const pressed = [" ", "Enter"].includes(event.key) ? event.target.dataset.code : KEYS[event.key];
     if (!pressed) return;
     event.preventDefault();
     if (!event.repeat) this.hold(pressed);
+  }
+
+  leave() {
+    this.cell.querySelector('[data-part="ptz"]').click();
   }
 
   hold(code) {
@@ -98,9 +108,11 @@ export class Pad {
       this.box.dataset.unable = "";
       return this.say(words(found ?? { what: "The server cannot be reached.", remedy: "Try again." }));
     }
-    const names = found.presets.map(({ id, name }) => new Option(name, id));
-    this.part("presets").replaceChildren(...names);
-    this.box.dataset.ready = "";
+    const [list, number] = [this.part("presets"), this.part("preset")];
+    list.replaceChildren(...found.presets.map(({ id, name }) => new Option(name, id)));
+    list.hidden = !list.length;
+    if (list.length && !found.presets.some(({ id }) => String(id) === number.value)) number.value = list.value;
+    list.value = number.value;
   }
 
   say(text) {

@@ -10,7 +10,7 @@ export class Talk {
   /** `tell(state, problem)`: asking, talking with a level, ended. */
   constructor(address, csrf, tell) {
     Object.assign(this, { address, csrf, tell, over: false });
-    this.run().catch((problem) => this.end(problem));
+    this.run().catch((problem) => this.end(problem?.what ? problem : { ...OTHERWISE, why: String(problem) }));
   }
 
   async run() {
@@ -28,7 +28,7 @@ export class Talk {
     if (this.over) return this.release();
     this.socket = new WebSocket(new URL(ws, location.href.replace(/^http/, "ws")));
     this.socket.addEventListener("message", ({ data }) => this.told(JSON.parse(data)));
-    this.socket.addEventListener("close", () => this.end({ what: "The talk has ended.", remedy: "" }));
+    this.socket.addEventListener("close", () => this.end(lost()));
   }
 
   told(message) {
@@ -60,6 +60,14 @@ export class Talk {
     this.context?.close();
     for (const track of this.microphone?.getTracks() ?? []) track.stop();
   }
+}
+
+function lost() {
+  return {
+    what: "The talk has ended.",
+    why: "The connection to the camera's server was closed.",
+    remedy: "Press the button to talk again.",
+  };
 }
 
 function insecure() {

@@ -14,10 +14,10 @@ const WORDS = { connecting: "Connecting …", waiting: "Connecting again …", s
 const LOOKS = { playing: "ok", connecting: "busy", waiting: "bad", refused: "bad", unsupported: "bad" };
 const OTHERWISE = { what: "The picture was refused.", remedy: "It is tried again by itself." };
 const LOWEST = "Lowest delay (WebRTC)";
-const tiles = new WeakMap();
-
+const SOUND = "Sound";
 const CONVERTED = "converted"; // the stream that the server makes for browsers that cannot decode the camera's
 const RATE_SPAN = 3000; // milliseconds over which its pictures are counted
+const tiles = new WeakMap();
 
 /** The tile that an element is part of. */
 export const tileOf = (inside) => tiles.get(inside.closest(".cell"));
@@ -122,7 +122,7 @@ export class Tile {
 
   start(stream) {
     const { channel } = this;
-    if (this.part("video").dataset.channel !== channel) this.loud = false;
+    if (this.part("video").dataset.channel !== channel) this.change();
     const video = this.fresh(channel);
     const mine = (this.mine = {});
     this.close();
@@ -142,6 +142,14 @@ export class Tile {
     };
     video.dataset.way = this.fast ? "webrtc" : "websocket";
     this.player = new (this.fast ? Direct : Player)(video, () => this.ask(channel, stream, wanted), tell, this.loud);
+  }
+
+  /** What was chosen or said for the camera before does not hold for this one; `camera` tells those who reach to it. */
+  change() {
+    this.loud = false;
+    this.part("fast").title = LOWEST;
+    this.part("sound").title = SOUND;
+    this.cell.dispatchEvent(new Event("camera", { bubbles: true }));
   }
 
   /** A new element, because counts and errors of the last stream end with theirs. */

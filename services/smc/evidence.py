@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
-from services.smc import audit, models, peers, recordings
+from services.smc import live, peers, recordings
 from services.smc.accounts import Account
 from services.smc.nodes import Node
-from services.smc.store import unit_of_work
 
 MANAGE = "devices.manage"
 
@@ -69,7 +68,7 @@ def press(session: Session, channel: str, do: str, account: Account) -> Recordin
     account.need(MANAGE)
     row, node = recordings.place(session, channel, account)
     found = _state(node, _ask(node, "POST", "recording", channel, {"do": do}))
-    _note(session, f"recording.{do}", row, account, {})
+    live.note(session, f"recording.{do}", row, account, {})
     return found
 
 
@@ -97,7 +96,8 @@ def lock(session: Session, channel: str, start: int, end: int, note: str, accoun
     asked = {"from": start, "to": end, "note": note, "by": account.name}
     found = _ask(node, "POST", "locks", channel, asked)
     made = peers.parsed(node.name, lambda: EvidenceLock(**found))
-    _note(session, "recording.lock", row, account, {"lock": made.id, "from": start, "to": end, "note": note})
+    told = {"lock": made.id, "from": start, "to": end, "note": note}
+    live.note(session, "recording.lock", row, account, told)
     return made
 
 
@@ -108,13 +108,12 @@ def unlock(session: Session, channel: str, id: str, account: Account) -> None:
     found = _ask(node, "DELETE", f"locks/{quote(channel)}", id)
     gone = peers.parsed(node.name, lambda: EvidenceLock(**found))
     told = {"lock": id, "from": gone.start, "to": gone.end, "note": gone.note}
-    _note(session, "recording.unlock", row, account, told)
+    live.note(session, "recording.unlock", row, account, told)
 
 
 def _ask(node: Node, method: str, what: str, last: str, data: object = None) -> dict[str, Any]:
     path = f"/{what}/{quote(last, safe='')}"
-    found = peers.call(peers.of(node), method, path, data, service="ss")
-    return peers.parsed(node.name, lambda: dict(found))
+    return peers.told(node, "ss", method, path, data)
 
 
 def _state(node: Node, found: dict[str, Any]) -> RecordingState:
@@ -134,11 +133,3 @@ def _fetch(told: dict[str, Any] | None) -> tuple[str, float, float, str]:
         return "none", 0.0, 1.0, ""
     stays = next((one["why"] for one in reversed(told["gaps"]) if one["state"] == "gave up"), "")
     return str(told["state"]), float(told["seconds"]), float(told["done"]), str(told["why"] or stays)
-
-
-@unit_of_work
-def _note(
-    session: Session, action: str, row: models.Channel, account: Account, details: dict[str, Any]
-) -> None:
-    audit.write(session, action, f"{row.name} ({row.id})", actor=account.name, source=account.source,
-                details=details)  # fmt: skip

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.runtime import config
 from services.runtime.errors import Problem
-from services.smc import audit, export_parts, exports, live, nodes, peers, recordings
+from services.smc import audit, everywhere, export_parts, exports, live, nodes, peers, recordings
 from services.smc.accounts import Account
 from services.smc.export_parts import ExportPart
 
@@ -51,14 +51,13 @@ def grant(
     if node and node not in names:
         raise exports.unknown()
     known = [live.ready(session, name) for name in ([node] if node else names)]
-    parts = [_done(one, id) for one in known]
+    parts = everywhere.at_once(known, lambda one: _done(one, id))
     file = _joined(id, known, parts) if len(parts) > 1 else _alone(id, parts[0])
     token = live.token_for(account.name, f"{recordings.SCOPE}{file.place}", file.node)
     audit.write(session, "export.download", id, actor=account.name, source=account.source,
                 details={"via": via, "node": ", ".join(one.node for one in parts),
                          "sha256": ", ".join(one.sha256 for one in parts)})  # fmt: skip
-    base = "/ss" if file.node == config.load_node().name else f"/nodes/{file.node}/ss"
-    path = f"{base}/{file.place}?token={token}"
+    path = f"{live.prefix(file.node, 'ss')}/{file.place}?token={token}"
     return ExportDownload(token, live.VALID, file.node, path, file.name, file.size, file.sha256)
 
 

@@ -139,8 +139,8 @@ def _check(channels: Sequence[str], start: int, end: int, form: str) -> None:
 
 
 def _channel(session: Session, id: str) -> ExportChannel:
-    row = live.known(session, id)
-    return ExportChannel(id, row.name, live.ready(session, live.carrying(session, row).node).name)
+    row, node = live.place(session, id)
+    return ExportChannel(id, row.name, node.name)
 
 
 def _send(node: nodes.Node, row: models.Export) -> ExportPart:

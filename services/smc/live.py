@@ -3,6 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -79,7 +80,7 @@ def snapshot(
 ) -> SnapshotAnswer:
     """A token for `account` to get one picture of `channel`; else as `open`."""
     token, stream, node = _permitted(session, "live.snapshot", channel, account, via, stream)
-    path = f"{prefix(node)}/snapshot/{channel}?stream={stream}&token={token}"
+    path = f"{prefix(node.name)}/snapshot/{channel}?stream={stream}&token={token}"
     return SnapshotAnswer(token, VALID, channel, stream, node.name, path)
 
 
@@ -88,11 +89,9 @@ def _permitted(
 ) -> tuple[str, str, nodes.Node]:
     """A token, the stream it is for, and the node that has it; written to the audit log."""
     account.need("live.view")
-    row = known(session, channel)
+    row, node = place(session, channel)
     stream = offered(row, stream)
-    node = ready(session, carrying(session, row).node)
-    audit.write(session, action, f"{row.name} ({channel})", actor=account.name, source=account.source,
-                details={"via": via, "stream": stream, "node": node.name})  # fmt: skip
+    note(session, action, row, account, {"via": via, "stream": stream, "node": node.name})
     return token_for(account.name, channel, node.name), stream, node
 
 
@@ -108,6 +107,20 @@ def known(session: Session, channel: str, lock: bool = False) -> models.Channel:
     if row is None or row.id != channel:
         raise no_channel()
     return row
+
+
+def place(session: Session, channel: str) -> tuple[models.Channel, nodes.Node]:
+    """A channel, and the node that has its pictures and recordings; Problem 404, or 409 and why not."""
+    row = known(session, channel)
+    return row, ready(session, carrying(session, row).node)
+
+
+def note(
+    session: Session, action: str, row: models.Channel, account: Account, details: dict[str, Any]
+) -> None:
+    """Write to the audit log what somebody did with a channel."""
+    audit.write(session, action, f"{row.name} ({row.id})", actor=account.name, source=account.source,
+                details=details)  # fmt: skip
 
 
 def carrying(session: Session, channel: models.Channel) -> models.Device:
@@ -150,17 +163,17 @@ def _answer(token: str, channel: str, stream: str, node: nodes.Node, gateway: st
     rtsp, rtsps = players(node, path)
     return LiveAnswer(
         token, VALID, channel, stream, node.name,
-        ws=f"{prefix(node)}/{path}",
-        mp4=f"{prefix(node)}/live/{channel}/{stream}.mp4?token={token}",
-        hls=f"{prefix(node)}/hls/{channel}/{stream}/index.m3u8?token={token}",
-        whep=f"{prefix(node)}/whep/{channel}/{stream}?token={token}",
+        ws=f"{prefix(node.name)}/{path}",
+        mp4=f"{prefix(node.name)}/live/{channel}/{stream}.mp4?token={token}",
+        hls=f"{prefix(node.name)}/hls/{channel}/{stream}/index.m3u8?token={token}",
+        whep=f"{prefix(node.name)}/whep/{channel}/{stream}?token={token}",
         rtsp=rtsp, rtsps=rtsps, gateway=gateway,
     )  # fmt: skip
 
 
-def prefix(node: nodes.Node) -> str:
-    """Where DSS_NGINX of main has the node's DSS_MTS."""
-    return "/mts" if node.name == config.load_node().name else f"/nodes/{node.name}/mts"
+def prefix(node: str, service: str = "mts") -> str:
+    """Where DSS_NGINX of main has a service of a node."""
+    return f"/{service}" if node == config.load_node().name else f"/nodes/{node}/{service}"
 
 
 def players(node: nodes.Node, path: str) -> tuple[Urls, Urls]:

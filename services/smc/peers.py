@@ -65,6 +65,12 @@ def call(peer: Peer, method: str, path: str, data: object = None, service: str =
     return _read(peer, answer.status, body)
 
 
+def told(node: Node, service: str, method: str, path: str, data: object = None) -> dict[str, Any]:
+    """The JSON object that a service of a node answers; Problem 502 or 504 where there is none."""
+    found = call(of(node), method, path, data, service)
+    return parsed(node.name, lambda: dict(found))
+
+
 def _connection(peer: Peer, service: str) -> http.client.HTTPConnection:
     if peer.address is None:
         port = config.load_service(service).ports["http"]

@@ -7,10 +7,9 @@ from urllib.parse import quote
 from sqlalchemy.orm import Session
 
 from services.runtime.errors import Problem
-from services.smc import audit, live, models, peers
+from services.smc import live, models, peers
 from services.smc.accounts import Account
 from services.smc.nodes import Node
-from services.smc.store import unit_of_work
 
 PERMISSION = "live.ptz"
 Code = Literal[
@@ -69,14 +68,15 @@ def _state(channel: str, found: dict[str, Any]) -> PtzState:
 def order(session: Session, channel: str, asked: dict[str, Any], account: Account) -> PtzAnswer:
     """Do what `asked` says (interfaces.md §6); a move is audited when it begins, not while it goes on."""
     row, node = _place(session, channel, account)
-    used = {"do": asked["do"]} | {name: asked[name] for name in USED[asked["do"]]}
+    do = asked["do"]
+    used = {name: asked[name] for name in USED[do]}
     if None in used.values():
         raise Problem("order-wrong", "The order cannot be understood.", "A move needs its `code`.",
                       "Correct it and try again.", status=422)  # fmt: skip
-    found = _ask(node, "POST", row, used)
+    found = _ask(node, "POST", row, {"do": do} | used)
     answer = peers.parsed(node.name, lambda: PtzAnswer(row.id, str(found["moving"]), float(found["ends_in"])))
     if found.get("began"):
-        _note(session, row, account, used)
+        live.note(session, f"ptz.{do}", row, account, used)
     return answer
 
 
@@ -95,16 +95,8 @@ def _place(session: Session, channel: str, account: Account) -> tuple[models.Cha
 
 def _ask(node: Node, method: str, row: models.Channel, data: object = None) -> dict[str, Any]:
     path = f"/ptz/{quote(row.id, safe='')}"
-    found = peers.call(peers.of(node), method, path, data, service="dms")
-    return peers.parsed(node.name, lambda: dict(found))
+    return peers.told(node, "dms", method, path, data)
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - what a node sent
     return None if value is None else float(value)
-
-
-@unit_of_work
-def _note(session: Session, row: models.Channel, account: Account, asked: dict[str, Any]) -> None:
-    details = {key: value for key, value in asked.items() if key != "do"}
-    audit.write(session, f"ptz.{asked['do']}", f"{row.name} ({row.id})", actor=account.name,
-                source=account.source, details=details)  # fmt: skip

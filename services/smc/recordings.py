@@ -10,7 +10,7 @@ from services.media import plans
 from services.media.plans import CONTINUOUS, Plan
 from services.runtime import clock, config
 from services.runtime.errors import Problem
-from services.smc import audit, devices, live, models, nodes, peers
+from services.smc import devices, live, models, nodes, peers
 from services.smc.accounts import Account
 from services.smc.live import Urls
 from services.smc.store import unit_of_work
@@ -117,8 +117,7 @@ def _change(session: Session, row: models.Channel, wanted: dict[str, Any], accou
     told: dict[str, Any] = {"plan": new.mode, "pre": new.pre, "post": new.post}
     told |= {"sound": new.sound, "fetch": new.fetch, "streams": new.streams}
     told |= {"week": kept.week} if new.week != old.week else {}
-    audit.write(session, "recording.plan", f"{row.name} ({row.id})", actor=account.name,
-                source=account.source, details=told)  # fmt: skip
+    live.note(session, "recording.plan", row, account, told)
     return new
 
 
@@ -132,9 +131,8 @@ def open(session: Session, channel: str, account: Account, via: str = "portal") 
     """A token for `account` to see what is recorded of `channel`; audited."""
     row, node = place(session, channel, account)
     token = live.token_for(account.name, SCOPE + channel, node.name)
-    audit.write(session, "recording.open", f"{row.name} ({channel})", actor=account.name,
-                source=account.source, details={"via": via, "node": node.name})  # fmt: skip
-    base = "/ss" if node.name == config.load_node().name else f"/nodes/{node.name}/ss"
+    live.note(session, "recording.open", row, account, {"via": via, "node": node.name})
+    base = live.prefix(node.name, "ss")
     ws, clip, thumbnail = (f"{base}/{verb}/{channel}?token={token}" for verb in ("play", "clip", "thumbnail"))
     rtsp, rtsps = (_players(one, node, channel, token) for one in ("rtsp", "rtsps"))
     return PlaybackAnswer(token, live.VALID, channel, node.name, ws, clip, thumbnail, rtsp, rtsps)
@@ -185,5 +183,4 @@ def _interval(one: dict[str, Any]) -> Interval:
 def place(session: Session, channel: str, account: Account) -> tuple[models.Channel, nodes.Node]:
     """A channel, and the node that has its recordings; Problem 404, or 409 where that cannot be asked."""
     account.need("recordings.view")
-    row = live.known(session, channel)
-    return row, live.ready(session, live.carrying(session, row).node)
+    return live.place(session, channel)

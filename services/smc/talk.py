@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from services.runtime.errors import Problem
 from services.smc import audit, live, models, peers
 from services.smc.accounts import Account
-from services.smc.store import unit_of_work
 
 PERMISSION = "live.talk"
 SCOPE = "talk/"
@@ -38,13 +37,12 @@ def open(session: Session, channel: str, account: Account, via: str = "portal") 
     Problem 409 and why, before anybody speaks: the camera takes no sound, or somebody else talks to it.
     """
     account.need(PERMISSION)
-    row = live.known(session, channel)
-    node = live.ready(session, live.carrying(session, row).node)
+    row, node = live.place(session, channel)
     found = peers.call(peers.of(node), "GET", f"/talks/{quote(channel, safe='')}", service="mts")
     codec = peers.parsed(node.name, lambda: str(found["codec"]))
     token = live.token_for(account.name, SCOPE + channel, node.name)
-    _note(session, "talk.open", row, account.name, account.source, {"via": via, "node": node.name})
-    path = f"{live.prefix(node)}/talk/{channel}?token={token}"
+    live.note(session, "talk.open", row, account, {"via": via, "node": node.name})
+    path = f"{live.prefix(node.name)}/talk/{channel}?token={token}"
     return TalkAnswer(token, live.VALID, channel, node.name, codec, path)
 
 
@@ -60,14 +58,8 @@ def ended(session: Session, node: str, told: Any) -> None:  # noqa: ANN401 - wha
     row = live.known(session, channel)
     if session.get_one(models.Device, row.device_id).node != node:
         raise live.no_channel()
-    _note(session, "talk.end", row, user, node, {"node": node, "seconds": seconds, "why": why})
-
-
-@unit_of_work
-def _note(
-    session: Session, action: str, row: models.Channel, actor: str, source: str, details: dict[str, Any]
-) -> None:
-    audit.write(session, action, f"{row.name} ({row.id})", actor=actor, source=source, details=details)
+    audit.write(session, "talk.end", f"{row.name} ({row.id})", actor=user, source=node,
+                details={"node": node, "seconds": seconds, "why": why})  # fmt: skip
 
 
 def _unreadable(why: str) -> Problem:

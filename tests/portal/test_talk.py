@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import mts_rack
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from tests.portal.process import Portal
 
@@ -101,10 +101,16 @@ def test_the_pad_moves_while_it_is_held_and_stops_when_let_go(
     page.get_by_role("button", name="Move the camera of picture 1").click()
     pad = page.get_by_role("group", name="Move the camera", exact=True)
     expect(pad.get_by_label("Presets of the camera")).to_contain_text("Gate")
+    # The camera's only preset is chosen.
+    expect(pad.get_by_label("Number of the preset")).to_have_value("7")
+    pad.get_by_role("button", name="Left and up").click(button="right")
+    assert moves == []
     pad.get_by_role("button", name="Left and up").hover()
     page.mouse.down()
     page.wait_for_timeout(2600)
     page.screenshot(path=SHOTS / "live-pad.png")
+    hold_on(page, pad.get_by_role("button", name="Left and up"))
+    assert {one["do"] for one in moves} == {"move"}
     page.mouse.up()
     page.wait_for_timeout(500)
     assert moves[0] == {"do": "move", "code": "left-up", "speed": 4}
@@ -112,6 +118,64 @@ def test_the_pad_moves_while_it_is_held_and_stops_when_let_go(
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(500)
     assert [(one["do"], one.get("code")) for one in moves[-2:]] == [("move", "right"), ("stop", None)]
+
+
+def hold_on(page: Page, button: Locator) -> None:
+    """Move a pressed pointer within a button for a while, as hands do."""
+    box = button.bounding_box()
+    assert box
+    for x, y in ((4, 4), (20, 20), (10, 16)):
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=3)
+    page.wait_for_timeout(500)
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(1440, 900, 4), (390, 844, 1), (390, 844, 9)])
+def test_the_whole_pad_is_in_the_picture_and_can_be_closed(
+    page: Page, portal: Portal, channel: str, width: int, height: int, size: int,
+    findings: Callable[[Page], list[str]],
+) -> None:  # fmt: skip
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{portal.url}/live?size={size}&c={channel}")
+    page.get_by_role("button", name="Move the camera of picture 1").click()
+    pad = page.get_by_role("group", name="Move the camera", exact=True)
+    expect(pad.get_by_label("Presets of the camera")).to_contain_text("Gate")
+    pictured, inner = page.locator(".wall .cell").first.bounding_box(), pad.bounding_box()
+    assert pictured
+    assert inner
+    for place, length in (("x", "width"), ("y", "height")):
+        assert pictured[place] <= inner[place]
+        assert inner[place] + inner[length] <= pictured[place] + pictured[length]
+    assert findings(page) == []
+    pad.get_by_role("button", name="Close").click()
+    expect(pad).to_have_count(0)
+
+
+def test_what_was_begun_for_a_camera_ends_when_its_picture_shows_another(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str
+) -> None:
+    rack.camera(channel)
+    page.goto(f"{portal.url}/live?size=4&c={channel}")
+    talk = page.get_by_role("button", name="Talk to the camera of picture 1")
+    talk.click(button="right")
+    told = page.locator("[data-part=talking]").first
+    expect(told).to_be_hidden()
+    talk.click()
+    expect(told).to_contain_text("This camera cannot be talked to.", timeout=10000)
+    page.locator(".wall .cell").first.focus()
+    page.keyboard.press("Delete")
+    expect(told).to_be_hidden()
+    page.get_by_role("button", name="Gate east").click()
+    page.get_by_role("button", name="Move the camera of picture 1").click()
+    pad = page.get_by_role("group", name="Move the camera", exact=True)
+    expect(pad).to_be_visible()
+    page.get_by_role("button", name="Fill the wall").click()
+    expect(pad).to_be_visible()  # it is the same camera
+    page.locator(".wall .cell").first.focus()
+    page.keyboard.press("Delete")
+    expect(pad).to_have_count(0)
+    expect(page.get_by_role("button", name="Move the camera of picture 1")).to_have_attribute(
+        "aria-pressed", "false"
+    )
 
 
 def test_a_camera_that_is_known_by_its_stream_alone_says_why_it_does_not_move(
