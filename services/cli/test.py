@@ -33,7 +33,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "peers": (*ENGINES, "iproute2", *BROWSER, *needs.CAMERAS, *PLAYERS),
     "lab": (*ENGINES, *PLAYERS, *LAB),
     "e2e": (*ENGINES, *BROWSER, *PLAYERS, *LAB),
-    "bench": (*ENGINES, *needs.CAMERAS, *PLAYERS),
+    "bench": (*ENGINES, *needs.CAMERAS, *PLAYERS, "libnginx-mod-rtmp"),
 }
 
 

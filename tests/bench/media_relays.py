@@ -15,6 +15,7 @@ from tests.ports import free_port
 CODECS = "avc1.640029,avc1.64002A,avc1.640033,avc1.42c01e,hvc1.1.6.L153.B0"
 FMP4 = "f=mp4:movflags=frag_every_frame+empty_moov"
 _START_SECONDS = 20
+RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -22,6 +23,8 @@ class Relay(ABC):
     """Gives cameras to viewers; use as a context manager."""
 
     forms: tuple[str, ...] = ("rtsp",)
+    looks = True
+    """Whether its viewers can tell when a picture came."""
 
     def __init__(self, cameras: Cameras, folder: Path) -> None:
         self.cameras, self.folder = cameras, folder
@@ -149,10 +152,38 @@ class MediaMtx(Server):
         return [self.program, str(config)]
 
 
+class NginxRtmp(Server):
+    """nginx with its RTMP module, which has one `ffmpeg -c copy` feed it each camera; read by RTMP."""
+
+    looks = False
+
+    def command(self) -> list[str]:
+        feeds = ""
+        for n in range(self.cameras.count):
+            words = f"ffmpeg -v quiet -nostdin -rtsp_transport tcp -i {self.cameras.url(n)} -map 0:v -c copy"
+            feeds += f"exec_static {words} -f flv rtmp://127.0.0.1:{self.rtsp}/live/cam{n};\n"
+        config = self.folder / "rtmp.conf"
+        config.write_text(
+            f"load_module {RTMP_MODULE};\ndaemon off;\npid {self.folder}/rtmp.pid;\nerror_log /dev/null;\n"
+            "events { worker_connections 2048; }\n"
+            f"rtmp {{ server {{ listen 127.0.0.1:{self.rtsp}; application live {{ live on; {feeds} }} }} }}\n"
+        )
+        return ["nginx", "-p", str(self.folder), "-c", str(config)]
+
+    def row(self, form: str, number: int) -> dict[str, Any]:
+        return viewer("rtmp", f"rtmp://127.0.0.1:{self.rtsp}/live/cam{number}")
+
+    def __exit__(self, *_: object) -> None:
+        # Its worker ends what it started only when it is asked to end.
+        self.process.terminate()
+        self.process.wait(20)
+
+
 class Ffmpeg(Relay):
     """One `ffmpeg -c copy` for each camera, to plain TCP readers: MPEG-TS, and fMP4 beside our fMP4."""
 
     forms = ("rtsp", "ws")
+    looks = False
 
     def __enter__(self) -> Self:
         self._running: list[subprocess.Popen[bytes]] = []
@@ -191,6 +222,8 @@ def peers(programs: dict[str, str]) -> dict[str, type[Relay]]:
     found: dict[str, type[Relay]] = {"ffmpeg": Ffmpeg}
     if Path("/usr/lib/python3/dist-packages/gi").exists():
         found["gstreamer"] = GStreamer
+    if Path(RTMP_MODULE).exists():
+        found["nginx-rtmp"] = NginxRtmp
     for name, kind in (("go2rtc", Go2rtc), ("mediamtx", MediaMtx)):
         if name in programs:
             found[name] = type(name, (kind,), {"program": programs[name]})

@@ -1,6 +1,6 @@
 """Many viewers in one process, which throw away what they get; some look at when each picture came.
 
-usage: media_sink.py PAUSE, then a line of JSON: [{"form": "rtsp"|"ws"|"listen", "url", "say", "look"}]
+usage: media_sink.py PAUSE, then a line of JSON: [{"form": "rtsp"|"ws"|"rtmp"|"listen", "url", "say", "look"}]
 They connect one after the other, PAUSE seconds apart; one that listens is connected to, and its port printed
 as {"ports"}. Prints {"watching": n} once all are connected, then for each further line, since the last one:
 {"bytes", "silent": viewers that got nothing, "latency": ms from the camera's write to the end of a picture,
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import media_rtmp
 from media_clip import MARK
 from mts_player import Player, websocket
 
@@ -157,7 +158,11 @@ def _ws(row: dict[str, Any], tally: Tally) -> Viewer:
     return WsViewer(opened, tally, began, b"") if row["look"] else Viewer(opened, tally)
 
 
-OPEN: dict[str, Callable[[dict[str, Any], Tally], Viewer]] = {"rtsp": _rtsp, "ws": _ws}
+def _rtmp(row: dict[str, Any], tally: Tally) -> Viewer:
+    return Viewer(media_rtmp.opened(row["url"]), tally)
+
+
+OPEN: dict[str, Callable[[dict[str, Any], Tally], Viewer]] = {"rtsp": _rtsp, "ws": _ws, "rtmp": _rtmp}
 
 
 class Sink:
