@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,9 +33,12 @@ class Card:
 
     def files(self, start: float, end: float) -> list[tuple[float, float]]:
         """Start and end of each file that has something of a span, seconds by the camera's clock."""
-        found = [(path, int(path.stem) / 1e6) for path in self._paths()]
-        spans = [(begin, self._end(path)) for path, begin in found]
-        return [(begin, last) for begin, last in spans if begin < end and last > start]
+        begun = [(path, int(path.stem) / 1e6) for path in self._paths()]
+        # A file ends before the next one begins; only those that may count are read.
+        bounds = [*(begin for _, begin in begun[1:]), inf]
+        near = [one for one, bound in zip(begun, bounds, strict=False) if one[1] < end and bound > start]
+        spans = [(begin, self._end(path)) for path, begin in near]
+        return [(begin, last) for begin, last in spans if last > start]
 
     def pictures(self, start: float, end: float) -> Iterator[Picture]:
         """What lies between two moments, from the key picture at or before the first one on."""

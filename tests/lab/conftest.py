@@ -9,6 +9,7 @@ import pytest
 
 from lab import needs
 from lab.rack import Lab
+from services.cli import backup
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,3 +29,11 @@ def lab() -> Iterator[Lab]:
         yield rack
     finally:
         rack.down()
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private key of backups, which no node ever sees."""
+    path = tmp_path_factory.mktemp("keys") / "backup.key"
+    backup.make(path)
+    return path

@@ -21,14 +21,6 @@ RESTORE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A private key that no node ever sees."""
-    path = tmp_path_factory.mktemp("keys") / "backup.key"
-    backup.make(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def words(key: Path) -> tuple[str, str]:
     """The inventory's keys for backups, as they stand on a command line."""
     return options(key)

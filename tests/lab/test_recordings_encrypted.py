@@ -16,7 +16,6 @@ from lab.fixtures import PASSWORD
 from lab.host import Host
 from lab.site import MAIN, SUB, Site
 from lab.viewer import decode
-from services.cli import backup
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
@@ -39,14 +38,6 @@ ask = urllib.request.Request(f"http://127.0.0.1:{port}/state", headers={"Authori
 state = json.load(urllib.request.urlopen(ask, timeout=5))["encryption"]
 print(json.dumps({"torn": torn, "count": len(files), **state}))
 """
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The private key of the backups."""
-    path = tmp_path_factory.mktemp("keys") / "backup.key"
-    backup.make(path)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from lab.admin import Admin
 from lab.fixtures import PASSWORD
 from lab.site import MAIN, SUB, Play, Site
 from lab.tools import until
-from services.cli import backup as backup_verb
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
@@ -36,14 +35,6 @@ AWAY_SECONDS = 20.0
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The next release: one column more."""
     return release.make(tmp_path_factory.mktemp("newer") / "project", NEW, add_a_column)
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The private key of the backups."""
-    path = tmp_path_factory.mktemp("keys") / "backup.key"
-    backup_verb.make(path)
-    return path
 
 
 @pytest.fixture(scope="module", autouse=True)
