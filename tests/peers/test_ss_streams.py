@@ -212,3 +212,29 @@ def exported(store: Store, found: list[dict[str, Any]]) -> None:
             assert picture(box.read(one["name"])) == (SUB if one["stream"] == "sub" else MAIN)
             assert one["channel"] == "cam"
         assert sorted(one["stream"] for one in manifest["files"]) == ["main", "main", "sub"]
+
+
+@pytest.mark.full
+def test_encrypted_files_of_both_streams_are_read_again_when_the_index_is_lost(tmp_path: Path) -> None:
+    with Store(tmp_path, {"file_seconds": 4, "encryption": True}) as store:
+        store.streaming("cam", "both")
+        until = time.monotonic() + 40
+        while min((row["bytes"] for row in store.ask("/state")["recorders"]), default=0) < 200_000:
+            assert time.monotonic() < until, store.ask("/state")
+            time.sleep(0.1)
+        store.channels = [row | {"plan": row["plan"] | {"mode": "off"}} for row in store.channels]
+        time.sleep(4)
+        before = {one: told(store, one) for one in ("main", "sub")}
+        store.stop_ss(signal.SIGKILL)
+        for path in (store.folder / "state").glob("index.db*"):
+            path.unlink()
+        store.start_ss()
+        assert {path.parents[1].name for path in store.recordings.glob("*/*/*.sealed")} == {"cam", "cam.sub"}
+        for stream, size in (("main", MAIN), ("sub", SUB)):
+            assert [(one["start"], len(told(store, stream))) for one in before[stream]] == [
+                (one["start"], 1) for one in told(store, stream)
+            ]
+            low, high = (int(before[stream][0][word]) for word in ("start", "end"))
+            clip, _ = fetched(store, f"clip/cam?from={low}&to={high}&stream={stream}")
+            assert picture(clip) == size
+            assert losses(numbers(clip)) == []
