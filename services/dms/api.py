@@ -8,7 +8,7 @@ from aiohttp import web
 from services.dms.assignment import Poller
 from services.dms.devices import Channel, Device
 from services.dms.watch import Watch
-from services.media.assignment import PLAYERS
+from services.media.players import HEADER
 from services.runtime.errors import Problem
 
 
@@ -35,7 +35,7 @@ class Api:
         """
         devices, players = self.poller.current.devices, self.poller.current.players
         told = [self._channel(d, channel) for d in devices for channel in d.channels]
-        return web.json_response(told, headers={PLAYERS: players.tag})
+        return web.json_response(told, headers={HEADER: players.tag})
 
     async def players(self, _: web.Request) -> web.Response:
         """The accounts of RTSP players as main gave them: `services.media.players` reads them."""

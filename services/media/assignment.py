@@ -8,14 +8,13 @@ from typing import Any
 
 from services.media import ask
 from services.media.gate import Gate
+from services.media.players import HEADER
 from services.runtime import auth
 from services.runtime.health import Health
 
 LOG = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
-PLAYERS = "x-players"
-"""Header of `GET /channels`: changes when `GET /players` does, which then alone is asked for again."""
 FIRST_SECONDS, FIRST_TURNS = 0.25, 120
 """After a start each moment without channels is lost footage, so DSS_DMS is asked more often for a while."""
 _KEY_EVERY = 30
@@ -69,7 +68,7 @@ class Assignment:
 
     async def _channels(self) -> None:
         head, said = await ask.whole(self._port(), "/channels", auth.bearer(), POLL_SECONDS, _MAX_BODY)
-        if (tag := ask.header(head, PLAYERS)) != self._players:
+        if (tag := ask.header(head, HEADER)) != self._players:
             self._gate.players.take(json.loads(await self._get("/players")))
             self._players = tag
         if said == self._said:

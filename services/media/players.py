@@ -11,6 +11,8 @@ from services.media.digest import Challenges, Proof, hashes
 
 LOG = logging.getLogger(__name__)
 
+HEADER = "x-players"
+"""Of `GET /channels` of DSS_DMS: changes when `GET /players` does, which then alone is asked for again."""
 PREFIX = "player/"
 """Begins the user of a token that was made for such an account; no name of a person holds a slash."""
 MOST = 64
