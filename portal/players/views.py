@@ -35,9 +35,10 @@ def add() -> ResponseReturnValue:
     """Make an account and show its secret."""
     form = PlayerForm.read(request.form, request.form.getlist("c"))
     try:
-        return _secret(player_accounts.add(work.session(), form.name, form.rights(), guard.account()))
+        made = player_accounts.add(work.session(), form.name, form.rights(), guard.account())
     except (ValueError, Problem) as error:
         return _again(form, error, new=True)
+    return _secret(made)
 
 
 @blueprint.get("/players/<name>")
@@ -81,7 +82,7 @@ def _form(form: PlayerForm, new: bool = False) -> str:
 
 def _again(form: PlayerForm, error: Exception, new: bool = False) -> ResponseReturnValue:
     """The form once more, with what is wrong; a Problem that is not about it is shown as everywhere."""
-    if isinstance(error, Problem) and error.code not in ("player-wrong", "channel-unknown"):
+    if isinstance(error, Problem) and error.code not in ("account-name", "player-wrong", "channel-unknown"):
         raise error
     form.wrong = f"{error.why} {error.remedy}" if isinstance(error, Problem) else str(error)
     return _form(form, new), 422

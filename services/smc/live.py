@@ -182,20 +182,21 @@ def players(node: nodes.Node, path: str) -> tuple[Urls, Urls]:
     return urls("rtsp", node, ports["rtsp"], path), urls("rtsps", node, ports["rtsps"], path)
 
 
-def gateway(session: Session, path: str) -> Urls | None:
-    """Where decoders are told the way to a path; None on a site without DSS_MGW."""
+def gateway_port() -> int | None:
+    """Where decoders are told the way on main; None on a site without DSS_MGW."""
     try:
-        port = config.load_service("mgw").ports["decoder"]
+        return config.load_service("mgw").ports["decoder"]
     except (Problem, KeyError):
         return None
-    return urls("rtsp", nodes.get(session, config.load_node().name), port, path)
 
 
 def _gateway(session: Session, user: str, channel: str, stream: str) -> str | None:
-    """The same for a stream, with a token of its own."""
-    token = token_for(user, GATEWAY_SCOPE + channel, config.load_node().name)
-    found = gateway(session, f"live/{channel}/{stream}?token={token}")
-    return found.lan if found else None
+    """The address of a stream there, with a token of its own."""
+    if (port := gateway_port()) is None:
+        return None
+    own = config.load_node().name
+    path = f"live/{channel}/{stream}?token={token_for(user, GATEWAY_SCOPE + channel, own)}"
+    return urls("rtsp", nodes.get(session, own), port, path).lan
 
 
 def urls(scheme: str, node: nodes.Node, port: int, path: str) -> Urls:

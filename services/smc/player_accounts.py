@@ -1,7 +1,6 @@
 """Accounts of RTSP players: decoders that open one address again and again, by name and secret."""
 
 import json
-import re
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -13,15 +12,14 @@ from sqlalchemy.orm import Session
 
 from services.media import digest
 from services.media.players import PREFIX
-from services.runtime import clock
+from services.runtime import clock, config
 from services.runtime.errors import Problem
-from services.smc import audit, live, models, nodes
+from services.smc import audit, devices, live, models, nodes
 from services.smc import secrets as sealed
-from services.smc.accounts import Account
+from services.smc.accounts import Account, check_name
 from services.smc.store import unit_of_work
 
 PERMISSION = "accounts.manage"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 MOST, MOST_CHANNELS = 200, 500
 SECRET_BYTES = 18
 
@@ -73,10 +71,7 @@ def get(session: Session, name: str, account: Account) -> PlayerAccount:
 def add(session: Session, name: str, rights: Rights, account: Account) -> PlayerSecret:
     """Make an account and its secret; audited. Problem 409 when the name is taken, 422 for what cannot be."""
     account.need(PERMISSION)
-    if not NAME.fullmatch(name):
-        raise _wrong(
-            "Its name needs 1 to 32 letters, digits, dots, hyphens or underscores.", "Choose another."
-        )
+    check_name(name)
     _check(session, rights)
     if session.get(models.PlayerAccount, name, with_for_update=True):
         raise _wrong("There is one of this name.", "Choose another name.", 409)
@@ -120,15 +115,16 @@ def remove(session: Session, name: str, account: Account) -> None:
     _note(session, "player.remove", name, account, {})
 
 
-def addresses(session: Session, channels: list[str] | None) -> list[tuple[models.Channel, live.Urls]]:
+def addresses(session: Session, channels: list[str] | None) -> list[tuple[devices.Channel, live.Urls]]:
     """Where players find the main streams of these channels, None for all: DSS_MGW, or the node itself."""
+    known = {one.name: one for one in nodes.listing(session)}
+    main, port = known[config.load_node().name], live.gateway_port()
     found = []
-    for one in session.scalars(select(models.Channel).order_by(models.Channel.name, models.Channel.id)):
-        device = session.get_one(models.Device, one.device_id)
-        if device.kind != "register" and (channels is None or one.id in channels):
-            path = f"live/{one.id}/{live.STREAMS[0]}"
-            there = live.gateway(session, path) or live.players(nodes.get(session, device.node), path)[0]
-            found.append((one, there))
+    for device in (one for one in devices.listing(session) if one.carries_pictures):
+        for channel in (one for one in device.channels if channels is None or one.id in channels):
+            path = f"live/{channel.id}/{live.STREAMS[0]}"
+            own, _ = live.players(known[device.node], path)
+            found.append((channel, live.urls("rtsp", main, port, path) if port else own))
     return found
 
 

@@ -23,6 +23,7 @@ def two_channels(platform: "Platform") -> "Platform":
         session.add(models.Device(
             id="0123456789abcdef", name="Cam", kind="rtsp", node="main-a", identity="x", host="h", port=80,
             rtsp_port=554, username="u", secret=b"", created_at=now, created_by="test", changed_at=now,
+            state=models.DeviceState(state="online", reason="", at=now, info={}),
             channels=[models.Channel(id=id, number=n, name=f"Cam {n}", streams="main")
                       for n, id in enumerate((GATE, YARD), 1)],
         ))  # fmt: skip

@@ -63,7 +63,7 @@ def test_what_cannot_be_an_account_is_refused(site: "Platform", monkeypatch: pyt
     monkeypatch.setattr(player_accounts, "MOST", 1)
     with site.session() as session:
         add = player_accounts.add
-        assert refused(lambda: add(session, "a b", Rights(None), ADMIN)) == "player-wrong"
+        assert refused(lambda: add(session, "a b", Rights(None), ADMIN)) == "account-name"
         assert refused(lambda: add(session, "none", Rights([]), ADMIN)) == "player-wrong"
         assert refused(lambda: add(session, "who", Rights(["unknown"]), ADMIN)) == "channel-unknown"
         add(session, "wall", Rights(None), ADMIN)
@@ -93,3 +93,16 @@ def test_a_gateway_gets_a_token_for_an_account_that_may_see_the_channel_now(site
             assert (
                 refused(lambda u=user, c=channel: player_accounts.permitted(session, u, c)) == "not-allowed"
             )
+
+
+def test_addresses_lead_to_the_node_itself_where_no_gateway_is(site: "Platform") -> None:
+    site.files.service("mts", {"rtsp": 9100, "rtsps": 9102})
+    with site.session() as session:
+        found = player_accounts.addresses(session, [YARD])
+        assert [(one.id, urls.lan) for one, urls in found] == [
+            (YARD, f"rtsp://127.0.0.1:9100/live/{YARD}/main")
+        ]
+        site.files.service("mgw", {"decoder": 9340, "http": 9341})
+        both = player_accounts.addresses(session, None)
+        assert {urls.lan.split("/")[2] for _, urls in both} == {"127.0.0.1:9340"}
+        assert [one.id for one, _ in both] == [GATE, YARD]

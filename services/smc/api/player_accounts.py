@@ -32,7 +32,7 @@ class PlayerRights:
 class NewPlayer:
     """An account to make."""
 
-    name: Annotated[str, Text(1, 32, "[A-Za-z0-9][A-Za-z0-9._-]*")]
+    name: Annotated[str, Text(1, 32, "[A-Za-z][A-Za-z0-9._-]*")]
     rights: PlayerRights
 
 
