@@ -16,6 +16,7 @@ CODECS = "avc1.640029,avc1.64002A,avc1.640033,avc1.42c01e,hvc1.1.6.L153.B0"
 FMP4 = "f=mp4:movflags=frag_every_frame+empty_moov"
 _START_SECONDS = 20
 RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
+FEED_SECONDS = 0.15
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -153,22 +154,29 @@ class MediaMtx(Server):
 
 
 class NginxRtmp(Server):
-    """nginx with its RTMP module, which has one `ffmpeg -c copy` feed it each camera; read by RTMP."""
+    """nginx with its RTMP module, fed by `ffmpeg -c copy` from each camera that somebody watches."""
 
     looks = False
 
     def command(self) -> list[str]:
-        feeds = ""
-        for n in range(self.cameras.count):
-            words = f"ffmpeg -v quiet -nostdin -rtsp_transport tcp -i {self.cameras.url(n)} -map 0:v -c copy"
-            feeds += f"exec_static {words} -f flv rtmp://127.0.0.1:{self.rtsp}/live/cam{n};\n"
-        config = self.folder / "rtmp.conf"
+        config, place = self.folder / "rtmp.conf", f"rtmp://127.0.0.1:{self.rtsp}/live/$name"
+        source = self.cameras.url(0).removesuffix("cam0")
+        feed = (
+            f"ffmpeg -v quiet -nostdin -rtsp_transport tcp -i {source}$name -map 0:v -c copy -f flv {place}"
+        )
+        application = f"application live {{ live on; exec_pull {feed}; }}"
         config.write_text(
             f"load_module {RTMP_MODULE};\ndaemon off;\npid {self.folder}/rtmp.pid;\nerror_log /dev/null;\n"
-            "events { worker_connections 2048; }\n"
-            f"rtmp {{ server {{ listen 127.0.0.1:{self.rtsp}; application live {{ live on; {feeds} }} }} }}\n"
+            f"events {{ worker_connections 2048; }}\n"
+            f"rtmp {{ server {{ listen 127.0.0.1:{self.rtsp}; {application} }} }}\n"
         )
         return ["nginx", "-p", str(self.folder), "-c", str(config)]
+
+    def join(self, form: str, each: int, pause: float = 0.0, looking: int = LOOKING) -> Sink:
+        sink = super().join(form, each, pause, looking)
+        # So many programs start at once only now.
+        time.sleep(FEED_SECONDS * self.cameras.count)
+        return sink
 
     def row(self, form: str, number: int) -> dict[str, Any]:
         return viewer("rtmp", f"rtmp://127.0.0.1:{self.rtsp}/live/cam{number}")
