@@ -32,6 +32,7 @@ OVERLAP, CHUNK = 6 * SECOND, 600 * SECOND
 SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
 RETRY_FIRST, RETRY_LAST, REFUSED_SECONDS = 10.0, 900.0, 600.0
 ALARM_SECONDS, MOST_TOLD, LOOK = 86_400, 20, 50
+WAITING, FETCHING, STAYS = "waiting", "fetching", "stays"
 NOTHING = "The camera has no recording of it."
 _LATER = (SilentError, RtspError, TornError, OSError, TimeoutError, sqlite3.Error)
 
@@ -51,6 +52,18 @@ def limits(settings: dict[str, Any]) -> Limits:
                   float(settings.get("fetch_retry_seconds") or RETRY_FIRST))  # fmt: skip
 
 
+_Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Owing:
+    """A gap that is `waiting`, `fetching` or `stays`; before `reached` (microseconds) nothing more comes."""
+
+    job: Job
+    state: str
+    reached: int
+
+
 class Fetcher:
     """Follows the plan and the index of one node."""
 
@@ -59,6 +72,7 @@ class Fetcher:
         self._limits = given
         self._places: dict[str, Place] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reached: dict[_Key, int] = {}
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed."""
@@ -144,6 +158,7 @@ class Fetcher:
         return any(one.start < job.start and one.state == WANTED for one in same)
 
     async def _try(self, job: Job, place: Place) -> None:
+        self._reached[_key(job)] = job.reached
         try:
             await self._fetch(job, place)
         except (NoStorageError, NumbersError) as reason:
@@ -153,6 +168,8 @@ class Fetcher:
         except Exception as reason:
             LOG.exception("fetching for channel %s failed", job.channel)
             self._put_off(self._now(job), reason)
+        finally:
+            del self._reached[_key(job)]
 
     async def _fetch(self, job: Job, place: Place) -> None:
         async with device.opened(place) as asked:
@@ -163,7 +180,7 @@ class Fetcher:
                 if not rest:
                     self._give_up(job, NOTHING)
                     return
-                reached = await self._replay(hole, place, rest[0], offset)
+                reached = await self._replay(job, hole, place, rest[0], offset)
                 if reached >= hole.end:
                     break
                 # A piece that gave nothing is not asked for again.
@@ -183,7 +200,7 @@ class Fetcher:
             return None
         return splice.left(self._store, after, job.start, job.end, job.kind, heal)
 
-    async def _replay(self, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
+    async def _replay(self, job: Job, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
         """Fetch a piece; up to which moment that closed the gap, or was in vain."""
         start = max(hole.start - OVERLAP, span[0])
         start = min(start, hole.before.gops[-1].at - SECOND) if span[0] <= hole.start else start
@@ -198,6 +215,7 @@ class Fetcher:
         try:
             async for group in replay.groups():
                 await disk.run(made.take, group)
+                self._reached[_key(job)] = max(job.reached, made.reached)
                 if made.complete:
                     break
         finally:
@@ -208,8 +226,7 @@ class Fetcher:
 
     def _now(self, job: Job) -> Job:
         """The job as it has become."""
-        return next((one for one in self._owed.jobs if (one.channel, one.seq, one.start) ==
-                     (job.channel, job.seq, job.start)), job)  # fmt: skip
+        return next((one for one in self._owed.jobs if _key(one) == _key(job)), job)
 
     def _give_up(self, job: Job, why: str) -> None:
         LOG.warning("a gap of channel %s stays: %s", job.channel, why)
@@ -232,6 +249,19 @@ class Fetcher:
         more = f" And {len(gone) - 3} more." if len(gone) > 3 else ""
         self._health.alarm("fetch", " ".join(texts) + more)
 
+    def owing(self, channel: str) -> list[Owing]:
+        """The gaps of a channel of which something is known; safe in any thread."""
+        demand = self._plan.demands.get(channel)
+        fetches = channel in self._places and demand is not None and demand.plan.fetch
+        found = []
+        for job in [one for one in list(self._owed.jobs) if one.channel == channel]:
+            reached = self._reached.get(_key(job))
+            if job.state == GAVE_UP:
+                found.append(Owing(job, STAYS, job.end))
+            elif fetches:
+                found.append(Owing(job, WAITING if reached is None else FETCHING, reached or job.reached))
+        return found
+
     def state(self, channel: str) -> dict[str, Any]:
         """How it stands with a channel; times are milliseconds since 1970."""
         demand, running = self._plan.demands.get(channel), set(self._tasks)
@@ -240,7 +270,7 @@ class Fetcher:
         busy = place is not None and f"{place.host}:{place.port}" in running
         waiting = [one for one in jobs if one.state == WANTED]
         word = "none" if place is None else "off" if not (demand and demand.plan.fetch) else (
-            "idle" if not waiting else "fetching" if busy else "waiting")  # fmt: skip
+            "idle" if not waiting else FETCHING if busy else WAITING)  # fmt: skip
         total = sum(one.end - one.start for one in waiting)
         done = sum(max(0, min(one.reached, one.end) - one.start) for one in waiting)
         return {
@@ -250,6 +280,10 @@ class Fetcher:
             "why": next((one.why for one in waiting if one.why), ""),
             "gaps": [_told(one) for one in jobs[-MOST_TOLD:]],
         }
+
+
+def _key(job: Job) -> _Key:
+    return job.channel, job.seq, job.start
 
 
 def _told(one: Job) -> dict[str, Any]:
