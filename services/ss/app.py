@@ -50,7 +50,7 @@ async def build(context: Context) -> None:
     fetcher = Fetcher(store, plan, Owed(config.state_dir()), context.health, runner.limits(settings))
 
     reasons = Reasons(config.state_dir())
-    witness = Witness(reasons, plan, context.health)
+    witness = Witness(reasons, plan, context.health, await asyncio.to_thread(store.index.newest))
 
     def take(rows: list[dict[str, Any]]) -> None:
         plan.take(rows)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from services.ss.entry import SECOND
+
 FILE = "reasons.db"
 RECORDED, CAMERA, RELAY, DISK, UNPLANNED, UNKNOWN = "", "camera", "relay", "disk", "plan", "unknown"
 """States of a track; RECORDED: nothing stood in the way."""
@@ -18,6 +20,8 @@ RECORDER, NODE, CLOCK = "recorder", "node", "clock"
 """What lay before a run of DSS_SS: it was away, its node was away too, or the clock was set."""
 MOST_OF_TRACK, MOST, MOST_RUNS = 2000, 200_000, 1000
 LONGEST_DETAIL = 200
+UNSEEN = 30 * SECOND
+"""A run records for less than that after it was seen for the last time."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -74,14 +78,20 @@ class Reasons:
         self._base: sqlite3.Connection | None = None
         self._run = 0
 
-    def begin(self, now: int) -> None:
-        """DSS_SS has started: what was before is a time without it."""
+    def begin(self, now: int, newest: int) -> None:
+        """DSS_SS has started: what was before is a time without it.
+
+        Unless something was recorded, at `newest` the last time, long after it was seen here: then a release
+        ran that keeps no reasons.
+        """
         boot = _boot()
         with self._lock, self._opened() as base:
-            last = base.execute("SELECT boot, ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-            anew = last is not None and last[0] != boot
-            detail = _DETAILS[anew, bool(last and last[1])] if last else ""
-            self._enter(base, now, boot, (NODE if anew else RECORDER) if last else UNKNOWN, detail)
+            last = base.execute("SELECT boot, ended, seen FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+            reason, detail = UNKNOWN, ""
+            if last and newest < last[2] + UNSEEN:
+                anew, stopped = last[0] != boot, bool(last[1])
+                reason, detail = NODE if anew else RECORDER, _DETAILS[anew, stopped]
+            self._enter(base, now, boot, reason, detail)
 
     def again(self, until: int, now: int, reason: str, detail: str) -> None:
         """The same process goes on at `now`; what was known ends at `until`, and `reason` lies between."""

@@ -43,12 +43,13 @@ class _Known:
 class Witness:
     """Follows the plan of one node."""
 
-    def __init__(self, reasons: Reasons, plan: Plan, health: Health) -> None:
+    def __init__(self, reasons: Reasons, plan: Plan, health: Health, newest: int = 0) -> None:
+        """`newest`: up to when something was recorded before (microseconds since 1970)."""
         self._reasons, self._plan, self._health = reasons, plan, health
         self._known: dict[str, _Known] = {}
         self._began = self._seen = _wall()
         self._running = time.clock_gettime(time.CLOCK_BOOTTIME)
-        self._begun = False
+        self._newest, self._begun = newest, False
         self._beat = 0.0
 
     async def run(self) -> None:
@@ -73,7 +74,7 @@ class Witness:
 
     async def _turn(self, now: int, running: float) -> None:
         if not self._begun:
-            await asyncio.to_thread(self._reasons.begin, self._began)
+            await asyncio.to_thread(self._reasons.begin, self._began, self._newest)
             self._begun = True
         await self._follow_clock(now, running)
         changes = self._changes(now)
