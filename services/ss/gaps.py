@@ -12,12 +12,10 @@ from services.ss import timeline, tracks
 from services.ss.entry import CAMERA, MILLI, SECOND
 from services.ss.fetch.runner import STAYS, Fetcher, Owing
 from services.ss.reasons import RECORDED, UNKNOWN, UNPLANNED, Reasons, Span
-from services.ss.timeline import Interval, Spans
+from services.ss.timeline import Interval
 
 LOG = logging.getLogger(__name__)
 
-LEAST = SECOND // 2
-"""What is missing between two files that join."""
 SLIVER, GONE_SECONDS = 10 * SECOND, 60 * SECOND
 """How exactly the borders of reasons are known; the least that counts as recorded and lost, a file."""
 GONE = "gone"
@@ -51,7 +49,7 @@ class Gaps:
     ) -> list[dict[str, Any]]:
         """What lies in a span between the intervals found of a channel, of a stream `only` or of both."""
         now = round(clock.now().timestamp() * SECOND)
-        holes = missing(found, span[0], min(span[1], now))
+        holes = timeline.missing(found, span[0], min(span[1], now))
         if not holes:
             return []
         keys = [tracks.key(channel, only)] if only else list(tracks.keys(channel))
@@ -66,12 +64,6 @@ class Gaps:
         except (sqlite3.Error, OSError) as error:
             LOG.error("why recordings have gaps cannot be read: %s", error)
             return []
-
-
-def missing(found: list[Interval], start: int, end: int) -> Spans:
-    """What of [start, end) no interval has."""
-    holes = ((max(low, start), min(high, end)) for low, high in timeline.between(found))
-    return [(low, high) for low, high in holes if high - low > LEAST]
 
 
 def _explained(hole: tuple[int, int], known: list[list[Span]], now: int) -> list[Gap]:

@@ -75,7 +75,7 @@ def filled(first: list[Interval], second: list[Interval]) -> list[Interval]:
     """The first intervals, and what the second ones have where those lack more than a moment."""
     if not second:
         return first
-    free = between(first)
+    free = _between(first)
     parts = [part for one in second for part in _inside(one, free)]
     merged: list[Interval] = []
     # Where a clock was set back the first ones keep the order of recording.
@@ -89,7 +89,13 @@ def _follows(one: Interval, touches: bool) -> str:
     return JOIN if touches else WORDS[GAP]
 
 
-def between(found: list[Interval]) -> Spans:
+def missing(found: list[Interval], start: int, end: int) -> Spans:
+    """What of [start, end) no interval has; between two files that join nothing is missing."""
+    holes = ((max(low, start), min(high, end)) for low, high in _between(found))
+    return [(low, high) for low, high in holes if high - low > SECOND // 2]
+
+
+def _between(found: list[Interval]) -> Spans:
     """Where none of these is, in order; the last span has no end."""
     free, reached = [], 0
     for one in sorted(found, key=lambda interval: interval.start):

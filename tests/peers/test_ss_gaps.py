@@ -64,7 +64,7 @@ def test_what_is_not_planned_is_no_failure_and_a_stop_is_told_as_one(tmp_path: P
         store.counting("one")
         store.wait_bytes("one", 200_000)
         store.record("one", "off")
-        time.sleep(14)
+        time.sleep(24)
         store.record("one")
         store.wait_bytes("one", 200_000)
         store.stop_ss()

@@ -12,6 +12,7 @@ from services.media import plans
 from services.runtime import clock
 from services.runtime.health import Health
 from services.runtime.rtsp import REFUSED, RtspError
+from services.ss import blend, timeline
 from services.ss.boxes import TornError
 from services.ss.entry import MILLI, SECOND
 from services.ss.fetch import device, splice
@@ -185,20 +186,29 @@ class Fetcher:
                     break
                 # A piece that gave nothing is not asked for again.
                 job = self._owed.change(job, reached=max(reached, job.reached + SECOND), tries=0, why="")
-        self._close(job, await asyncio.to_thread(self._hole, job, heal=False))
+        self._close(job, await asyncio.to_thread(self._missing, job))
 
-    def _close(self, job: Job, hole: Hole | None) -> None:
+    def _close(self, job: Job, missing: timeline.Spans) -> None:
         """Nothing more is to be had: what is still missing, beyond a GOP at each border, is told."""
-        if hole is None or hole.end - hole.start <= BORDER:
+        if all(end - start <= BORDER for start, end in missing):
             self._owed.done(job)
         else:
             self._give_up(job, NOTHING)
 
-    def _hole(self, job: Job, heal: bool = True) -> Hole | None:
+    def _missing(self, job: Job) -> timeline.Spans:
+        """What of a gap nobody has; nothing where what was around it is deleted already."""
+        index = self._store.index
+        oldest, after = index.next_start(job.channel, -1), index.following(job.channel, job.seq - 1)
+        if oldest is None or oldest.start > job.start or after is None or after.seq != job.seq:
+            return []
+        found = blend.of(self._store.library, job.channel, job.start, job.end)
+        return timeline.missing(found, job.start, job.end)
+
+    def _hole(self, job: Job) -> Hole | None:
         after = self._store.index.following(job.channel, job.seq - 1)
         if after is None or after.seq != job.seq:
             return None
-        return splice.left(self._store, after, job.start, job.end, job.kind, heal)
+        return splice.left(self._store, after, job.start, job.end, job.kind)
 
     async def _replay(self, job: Job, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
         """Fetch a piece; up to which moment that closed the gap, or was in vain."""
