@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from playwright.sync_api import expect
 from services.ss.entry import SECOND
 from services.ss.reasons import CAMERA, RECORDED, UNPLANNED, Change, Reasons
 from tests.portal import recordings
-from tests.portal.recordings import BEGIN, SHOTS, address, ss_archive
+from tests.portal.recordings import BEGIN, SHOTS, address, ss_archive, ss_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +56,7 @@ def point(page: Page, after: float) -> None:
     page.mouse.move(low + (high - low) * after / BACK, place["y"] + 18)
 
 
+@pytest.mark.full
 def test_a_gap_says_why_by_pointer_by_keys_and_in_words(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page, portal: Portal,
     findings: Callable[[Page], list[str]],
@@ -89,6 +92,48 @@ def test_a_gap_says_why_by_pointer_by_keys_and_in_words(
         page.keyboard.press("ArrowRight")
         expect(why).to_have_text("Nothing was planned.")
         assert findings(page) == []
+
+
+@pytest.mark.full
+def test_how_far_fetching_is_goes_on_without_a_reload_until_the_gap_is_closed(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, page: Page, portal: Portal,
+) -> None:  # fmt: skip
+    settings = {"file_seconds": 4, "fetch_speed": 2, "fetch_retry_seconds": 1}
+    with recordings.store(site, tmp_path, monkeypatch, settings) as store:
+        camera = ss_card.recorded(store, channel, ss_card.CardCamera(str(tmp_path / "card")))
+        store.wait_bytes(channel, 500_000)
+        camera.cut()
+        time.sleep(45)
+        lost = time.time() - 25
+        camera.mend()
+        store.wait_bytes(channel, 300_000, 60)
+        moment = datetime.fromtimestamp(lost, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        page.goto(f"{portal.url}/playback?size=1&at={moment}&c={channel}")
+        page.evaluate("window.stayed = true")
+        bar, told = (
+            page.locator("#bar"),
+            "is being fetched from the camera\N{RIGHT SINGLE QUOTATION MARK}s own storage: ",
+        )
+        expect(bar).to_have_attribute("aria-valuetext", re.compile(re.escape(told)), timeout=60_000)
+        for _ in range(12):
+            page.keyboard.press("+")
+        shares = {share(page, told)}
+        recordings.until(page, lambda: shares.add(share(page, told)) or len(shares) > 2, "it goes on", 60)
+        keep(page, "fetching")
+        expect(page.locator("#recorded .owed-done")).to_have_count(1)
+        # What lies under the playhead is here before the rest is.
+        expect(bar).not_to_have_attribute("aria-valuetext", re.compile("Nothing recorded"), timeout=90_000)
+        expect(page.locator("#recorded .fetched")).not_to_have_count(0)
+        expect(page.locator("#recorded .owed")).to_have_count(0, timeout=60_000)
+        print(f"shares that were shown: {sorted(shares)}")
+        assert page.evaluate("window.stayed") is True
+
+
+def share(page: Page, told: str) -> int:
+    """Per cent that the bar tells; -1 while it tells none."""
+    text = page.locator("#bar").get_attribute("aria-valuetext") or ""
+    found = re.search(re.escape(told) + r"(\d+) %", text)
+    return int(found[1]) if found else -1
 
 
 def keep(page: Page, name: str) -> None:
