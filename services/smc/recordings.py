@@ -49,8 +49,8 @@ class Interval:
 class GapFetch:
     """What becomes of a gap: it is waiting or fetching, from the camera's own storage, or stays.
 
-    `done` (0 to 1) of it has been asked for, `seconds` are still owed; both are null where it stays, and `part`
-    (some of it was fetched) everywhere else. `why` says what stood in the way last, if anything did.
+    `done` (0 to 1) of it has been asked for, `seconds` are still owed; both are null where it stays, and
+    `part` (some of it was fetched) everywhere else. `why` says what stood in the way last, if anything did.
     """
 
     state: str
@@ -64,9 +64,9 @@ class GapFetch:
 class Gap:
     """Nothing is recorded from `start` up to, not including, `end`, milliseconds since 1970.
 
-    `reason`: camera, relay (DSS_MTS was away), disk, recorder (DSS_SS was away), node (so it was, and the server
-    restarted), clock (it was set), plan (none for that time), gone (no longer kept) or unknown. `detail` is
-    a sentence for people, or empty.
+    `reason`: camera, relay (DSS_MTS was away), disk, recorder (DSS_SS was away), node (so it was, and the
+    server restarted), clock (it was set), plan (none for that time), gone (no longer kept) or unknown. `detail`
+    is a sentence for people, or empty.
     """
 
     start: float

@@ -134,7 +134,6 @@ def test_a_gap_that_is_fetched_says_how_far_it_is_and_one_that_stays_says_why(tm
 
         until(store, stays, "the rest of it stays", 180)
         found = [one for one in between(store) if one.get("fetch", {}).get("state") == "stays"]
-        print(store.timeline("one", time.time() - 300, time.time()))
         gap = max(found, key=lambda one: one["end"] - one["start"])
         assert [one["reason"] for one in found] == ["camera"] * len(found)
         assert gap["fetch"] == {"state": "stays", "why": "The camera has no recording of it.", "part": True}

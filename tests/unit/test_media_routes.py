@@ -114,7 +114,10 @@ async def service(
         fetcher = Fetcher(store, plan, Owed(tmp_path), health, FetchLimits())
         gaps = Gaps(Reasons(tmp_path), fetcher)
         app.add_routes(
-            [*ss.routes(store, plan, gaps, gate, Thumbnails(store.library)), *control.routes(store, plan, fetcher)]
+            [
+                *ss.routes(store, plan, gaps, gate, Thumbnails(store.library)),
+                *control.routes(store, plan, fetcher),
+            ]
         )
         shelf = Shelf(store.disks.all[0], limits_of({}))
         app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))

@@ -156,7 +156,7 @@ def test_what_stood_in_the_way_of_one_stream_counts_before_no_plan_for_the_other
 
 def test_the_newest_seconds_that_are_not_written_yet_are_no_gap() -> None:
     spans = [Span(at(0), at(100), RECORDED)]
-    assert gaps._explained((at(95), at(100)), [spans], at(100)) == []
+    assert gaps._explained((at(95), at(100)), [spans], at(100.2)) == []
     (long,) = gaps._explained((at(80), at(100)), [spans], at(100))
     assert long.reason == UNKNOWN
 
