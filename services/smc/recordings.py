@@ -65,8 +65,8 @@ class Gap:
     """Nothing is recorded from `start` up to, not including, `end`, milliseconds since 1970.
 
     `reason`: camera, relay (DSS_MTS was away), disk, recorder (DSS_SS was away), node (so it was, and the
-    server restarted), clock (it was set), plan (none for that time), gone (no longer kept) or unknown. `detail`
-    is a sentence for people, or empty.
+    server restarted), clock (it was set), plan (none for that time), gone (no longer kept) or unknown.
+    `detail` is a sentence for people, or empty.
     """
 
     start: float

@@ -41,7 +41,7 @@ def until(store: Store, good: Callable[[], object], what: str, seconds: float = 
 def test_a_camera_that_is_away_and_a_service_that_is_killed_are_told_apart(tmp_path: Path) -> None:
     with Store(tmp_path, SETTINGS) as store:
         camera = store.counting("one")
-        store.wait_bytes("one", 100_000)
+        store.wait_bytes("one")
         assert gaps(store, HOUR)[0]["reason"] == "unknown"
         camera.kill()
         until(
