@@ -7,7 +7,7 @@ recording waits for it.
 import contextlib
 import sqlite3
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,14 +133,17 @@ class Reasons:
         for run, *row in rows:
             changes.setdefault(run, []).append((row[0], row[1], row[2]))
         found: list[Span] = []
-        before = runs[0][1] if runs else now
+        before, newest = (runs[0][1] if runs else now), 0
         for id, began, seen, reason, detail in runs:
-            _paint(found, Span(before, began, reason, detail))
+            # What a clock says that is set back behind what was seen before is not sure.
+            if before >= newest:
+                _fill(found, Span(before, began, reason, detail))
             last = max(now, seen) if id == self._run else seen
             known = changes.get(id, [])
-            for n, (at, word, more) in enumerate(known):
-                _paint(found, Span(at, known[n + 1][0] if n + 1 < len(known) else last, word, more))
-            before = last
+            ends = [*(at for at, *_ in known[1:]), last]
+            laid = (Span(at, end, *said) for (at, *said), end in zip(known, ends, strict=False))
+            _lay(found, [one for one in laid if one.start < one.end])
+            before, newest = last, max(newest, before)
         return found
 
     def _enter(self, base: sqlite3.Connection, now: int, boot: str, reason: str, detail: str) -> None:
@@ -174,14 +177,33 @@ class Reasons:
         return self._base
 
 
-def _paint(found: list[Span], one: Span) -> None:
-    """Put a span behind the others; where a clock was set back it hides what they said of that time."""
-    while found and found[-1].start >= one.start:
-        found.pop()
-    if found and found[-1].end > one.start:
-        found[-1] = Span(found[-1].start, one.start, found[-1].reason, found[-1].detail)
-    if one.start < one.end:
-        found.append(one)
+def _lay(found: list[Span], fresh: list[Span]) -> None:
+    """Put spans in a row in the place of what was said of their time, before a clock was set back."""
+    if not fresh:
+        return
+    low, high = fresh[0].start, fresh[-1].end
+    before = len(found)
+    while before and found[before - 1].end > low:
+        before -= 1
+    rest = found[before:]
+    found[before:] = [
+        *(replace(one, end=low) for one in rest if one.start < low),
+        *fresh,
+        *(replace(one, start=max(one.start, high)) for one in rest if one.end > high),
+    ]
+
+
+def _fill(found: list[Span], one: Span) -> None:
+    """Say something of that part of a time of which nothing is said."""
+    first = len(found)
+    while first and found[first - 1].end > one.start:
+        first -= 1
+    made, reached = [], one.start
+    for old in [*found[first:], Span(one.end, one.end, "")]:
+        if reached < min(old.start, one.end):
+            made.append(replace(one, start=reached, end=min(old.start, one.end)))
+        reached = max(reached, old.end)
+    found[first:] = sorted([*found[first:], *made], key=lambda span: span.start)
 
 
 def _connected(path: Path) -> sqlite3.Connection:

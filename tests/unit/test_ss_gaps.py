@@ -106,7 +106,29 @@ def test_a_clock_that_was_set_back_hides_what_was_said_of_the_time_that_comes_tw
     noted(kept, (1, RECORDED), (50, CAMERA))
     kept.again(at(100), at(40), CLOCK, "")
     noted(kept, (41, RELAY))
-    assert short(kept.spans(TRACK, at(90))) == [(1, 41, RECORDED), (41, 90, RELAY)]
+    assert short(kept.spans(TRACK, at(90))) == [(1, 41, RECORDED), (41, 90, RELAY), (90, 100, CAMERA)]
+
+
+def test_a_server_that_starts_with_a_clock_of_long_ago_hides_nothing(tmp_path: Path) -> None:
+    kept = Reasons(tmp_path)
+    kept.begin(at(0), 0)
+    noted(kept, (1, CAMERA), (50, RECORDED))
+    kept.begin(at(-9000), 0)
+    noted(kept, (-8999, CAMERA))
+    kept.again(at(-8990), at(500), CLOCK, "")
+    noted(kept, (501, RELAY))
+    assert short(kept.spans(TRACK, at(600))) == [
+        (-8999, -8990, CAMERA), (1, 50, CAMERA), (501, 600, RELAY),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_is_set_on_says_so_of_the_time_that_it_left_out(tmp_path: Path) -> None:
+    kept = Reasons(tmp_path)
+    kept.begin(at(0), 0)
+    noted(kept, (1, RECORDED))
+    kept.again(at(10), at(500), CLOCK, "")
+    noted(kept, (501, RECORDED))
+    assert short(kept.spans(TRACK, at(510))) == [(1, 10, RECORDED), (10, 500, CLOCK), (501, 510, RECORDED)]
 
 
 def test_no_more_is_kept_than_allowed_and_what_went_is_not_known(
