@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,22 @@ def test_a_relay_that_is_away_is_not_taken_for_the_camera(tmp_path: Path) -> Non
         store.start()
         store.wait_bytes("one", 200_000)
         assert [one["reason"] for one in between(store)] == ["relay"]
+
+
+@pytest.mark.full
+def test_a_disk_that_takes_nothing_is_the_reason_without_its_path(tmp_path: Path, small_disk: Path) -> None:
+    with Store(tmp_path, SETTINGS | {"folders": [str(small_disk)]}) as store:
+        store.counting("one")
+        store.wait_bytes("one", 200_000)
+        # What lies over it takes no new file; the one that is open goes on to its end.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64m", "none", str(small_disk)], check=True)
+        until(store, lambda: gaps(store)[-1]["reason"] == "disk", "the disk is told")
+        time.sleep(12)
+        subprocess.run(["umount", str(small_disk)], check=True)
+        store.wait_bytes("one", 200_000, 60)
+        (gap,) = between(store)
+        assert gap["reason"] == "disk"
+        assert gap["detail"] == "Read-only file system."
 
 
 @pytest.mark.full
