@@ -1,5 +1,6 @@
 // What is recorded, a row for each channel, over a span that is moved and zoomed. Kinds differ in form, not only in
-// colour: continuous is full, event hatched, manual dotted, locked has a bar on top, a gap is a thin line.
+// colour: continuous is full, event hatched, manual dotted, locked has a bar on top. A gap is a
+// thin line: broken, whole where something failed, none where nothing was planned; in a frame while it is fetched.
 
 import { dayOf, marks } from "./moments.js";
 import { part, row } from "./bar_rows.js";
@@ -62,7 +63,7 @@ export class Bar {
     this.svg.querySelector("#hand").setAttribute("x", this.x(moment) - 1);
   }
 
-  /** `rows`: [{intervals, bookmarks}] from top to bottom. */
+  /** `rows`: [{intervals, gaps, bookmarks}] from top to bottom. */
   show(rows) {
     this.rows = rows;
     this.draw();

@@ -1,5 +1,7 @@
 // One row of the coverage bar as shapes.
 
+import { owes, reached, sortOf } from "./gaps.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const FORMS = { event: ["url(#event-form)", 0.2], manual: ["url(#manual-form)", 0.1], continuous: [null, 0] };
 
@@ -12,11 +14,12 @@ export function part(name, attributes = {}) {
   return made;
 }
 
-/** `one`: {intervals, bookmarks}; at most one shape of each sort a point is drawn. */
+/** `one`: {intervals, gaps, bookmarks}; at most one shape of each sort a point is drawn. */
 export function row(one, top, height, width, place) {
   const group = part("g");
   const inner = { top: top + 2, height: height - 4 };
   group.append(part("line", { class: "gap-line", x1: 0, x2: width, y1: top + height / 2, y2: top + height / 2 }));
+  group.append(...lines(one.gaps ?? [], inner, width, place));
   let last = null;
   let broken = -2;
   for (const interval of one.intervals) {
@@ -38,6 +41,29 @@ export function row(one, top, height, width, place) {
   if (last) group.append(...shapes(last, inner));
   group.append(...one.bookmarks.map(({ at, name }) => flag(place(at), top, name)));
   return group;
+}
+
+/** What is known of gaps. */
+function lines(gaps, { top, height }, width, place) {
+  const found = [];
+  const middle = top + height / 2;
+  let drawn = -2;
+  for (const gap of gaps) {
+    const [low, high] = [Math.max(0, place(gap.start)), Math.min(width, place(gap.end))];
+    const sort = sortOf(gap);
+    if (high <= low || (!sort && !owes(gap)) || (high - low < 1 && low - drawn < 1)) continue;
+    drawn = low;
+    if (sort) found.push(part("line", { class: `gap-${sort}`, x1: low, x2: high, y1: middle, y2: middle }));
+    if (owes(gap)) found.push(...frame(gap, low, high, { y: top + height * SMALL, height: height * (1 - 2 * SMALL) }, place));
+  }
+  return found;
+}
+
+/** What is still to be fetched, and how far that is. */
+function frame(gap, low, high, box, place) {
+  const done = Math.max(low, Math.min(high, place(reached(gap))));
+  const whole = part("rect", { class: "owed", x: low, width: Math.max(1.5, high - low), ...box });
+  return [whole, part("rect", { class: "owed-done", x: low, width: done - low, ...box })];
 }
 
 const kindOf = ({ kind }) => (kind in FORMS ? kind : "continuous");

@@ -25,6 +25,7 @@ export class Desk {
     this.mark(this.screens[0]);
     setInterval(() => this.tick(), TICK);
     setInterval(() => this.search(), 15000);
+    setInterval(() => this.screens.some((screen) => screen.owes) && this.search(), 3000);
     addEventListener("pagehide", () => this.screens.forEach((screen) => screen.close()));
   }
 
@@ -146,7 +147,7 @@ export class Desk {
 
   show() {
     const used = this.screens.filter(({ channel }) => channel);
-    this.bar.show(used.map(({ intervals, channel }) => ({ intervals, bookmarks: this.marks(channel) })));
+    this.bar.show(used.map(({ intervals, gaps, channel }) => ({ intervals, gaps, bookmarks: this.marks(channel) })));
     this.hears.shown(used);
   }
 

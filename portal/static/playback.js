@@ -5,6 +5,7 @@ import { Bookmarks } from "./bookmarks.js";
 import { Clips } from "./clips.js";
 import { listen } from "./controls.js";
 import { Desk } from "./desk.js";
+import { gapText, lasting, missing } from "./gaps.js";
 import { Glance } from "./glance.js";
 import { clockText, dayNamed, dayNote, dayOf, dayText, momentText, zoneText } from "./moments.js";
 import { screenOf } from "./screen.js";
@@ -64,9 +65,13 @@ function start() {
     changed,
     tick: (moment) => {
       showMoment(desk, moment);
+      glance.focus(part("bar"), desk.marked, moment, desk.bar.x(moment));
       if (desk.head.playing && performance.now() - kept > KEEP) changed();
     },
-    shown: (used) => parts && shown(desk, used),
+    shown: (used) => {
+      if (parts) shown(desk, used);
+      glance.again();
+    },
     point: (moment, index, x) => {
       const screen = desk.screens.filter(({ channel }) => channel)[index];
       glance.show(moment === null ? null : screen, moment, x);
@@ -97,10 +102,12 @@ function showMoment(desk, moment) {
   const bar = part("bar");
   bar.setAttribute("aria-valuemax", Math.round((to - from) / 1000));
   bar.setAttribute("aria-valuenow", Math.round((moment - from) / 1000));
-  bar.setAttribute("aria-valuetext", momentText(moment));
+  const gap = desk.marked.gapAt(moment);
+  const text = [momentText(moment), gap ? `Nothing recorded. ${gapText(gap)}` : ""].filter(Boolean).join(". ");
+  if (bar.getAttribute("aria-valuetext") !== text) bar.setAttribute("aria-valuetext", text);
   showSound(desk);
-  const text = desk.head.playing ? "Pause" : "Play";
-  if (part("toggle").textContent !== text) part("toggle").textContent = text;
+  const word = desk.head.playing ? "Pause" : "Play";
+  if (part("toggle").textContent !== word) part("toggle").textContent = word;
 }
 
 /** Why nothing is heard, where somebody wants to hear. */
@@ -125,7 +132,7 @@ function shown(desk, used) {
   part("covered").textContent = covered(desk.marked, from, to);
 }
 
-function covered({ name, intervals, seen }, from, to) {
+function covered({ name, intervals, gaps, seen }, from, to) {
   const day = dayOf((from + to) / 2);
   const whole = day.from === from && day.to === to;
   const note = whole ? dayNote(day) : "";
@@ -139,12 +146,7 @@ function covered({ name, intervals, seen }, from, to) {
   const text = total > 0 ? `${lasting(total)} recorded` : "nothing recorded";
   const span = whole ? "on this day" : `from ${clock(from)} to ${clock(to)}`;
   const jumps = intervals.filter(({ after, start }) => after === "clock" && start > from && start < to).length;
-  return [`${name}: ${text} ${span}.`, jumps ? "The clock was set in it." : "", note].filter(Boolean).join(" ");
-}
-
-function lasting(time) {
-  const minutes = Math.round(time / 60000);
-  return time < 120000 ? `${Math.round(time / 1000)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return [`${name}: ${text} ${span}.`, jumps ? "The clock was set in it." : "", missing(gaps, from, to), note].filter(Boolean).join(" ");
 }
 
 if (box) start();

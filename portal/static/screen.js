@@ -3,10 +3,12 @@
 import { permission } from "./asking.js";
 import { Archive } from "./archive.js";
 import { Follower } from "./follower.js";
+import { gapAt, gapText, owes } from "./gaps.js";
 import { clockText, dayText, momentText } from "./moments.js";
 
 const PATIENCE = 400; // milliseconds before a person hears that something is being fetched
 const FRESH = 10000; // before what is recorded is asked for again
+const BUSY = 2000; // the same while something is fetched into a gap
 const OTHERWISE = { what: "The recording was refused.", remedy: "It is tried again by itself." };
 const screens = new WeakMap();
 
@@ -16,7 +18,7 @@ export const screenOf = (inside) => screens.get(inside.closest(".cell"));
 export class Screen {
   /** `options`: an option for each channel, by its id; `address` and `csrf` ask for permission. */
   constructor(cell, options, address, csrf) {
-    Object.assign(this, { cell, options, address, csrf, intervals: [], told: null });
+    Object.assign(this, { cell, options, address, csrf, intervals: [], gaps: [], told: null });
     screens.set(cell, this);
     this.set(this.part("channel").dataset.chosen);
   }
@@ -33,7 +35,7 @@ export class Screen {
   set(channel) {
     this.close();
     this.channel = this.options.has(channel) ? channel : "";
-    Object.assign(this, { intervals: [], told: null, trouble: null, changed: performance.now() });
+    Object.assign(this, { intervals: [], gaps: [], told: null, trouble: null, changed: performance.now() });
     this.offer();
     this.fresh();
     this.part("name").textContent = this.name;
@@ -98,7 +100,7 @@ export class Screen {
     if (kind === null) return;
     this.told = kind;
     this.cell.toggleAttribute("data-vacant", kind === "gap" || kind === "end");
-    const { what, why, remedy } = kind === "picture" ? {} : this.trouble ?? words(kind, found.until, moment);
+    const { what, why, remedy } = kind === "picture" ? {} : this.trouble ?? words(kind, found.until, moment, this.gapAt(moment));
     this.say(what ?? "", [why, remedy].filter(Boolean).join(" "));
   }
 
@@ -121,12 +123,23 @@ export class Screen {
   async search(from, to) {
     const { archive, seen } = this;
     if (!archive) return false;
-    if (seen?.archive === archive && seen.from <= from && seen.to >= to && performance.now() - seen.at < FRESH) return false;
+    if (seen?.archive === archive && seen.from <= from && seen.to >= to && performance.now() - seen.at < (this.owes ? BUSY : FRESH)) return false;
     const found = await archive.recording.ask({ do: "timeline", from, to });
     if (!found || archive !== this.archive) return false;
     this.seen = { archive, from, to, at: performance.now() };
     this.intervals = found.intervals;
+    this.gaps = found.gaps ?? []; // an earlier release does not know
     return true;
+  }
+
+  /** What is known of a moment of which nothing is recorded. */
+  gapAt(moment) {
+    return gapAt(this.gaps, moment);
+  }
+
+  /** Whether something is fetched into what is shown of it. */
+  get owes() {
+    return this.gaps.some(owes);
   }
 
   /** A small picture of a moment, {at, jpeg}; null while there is none. */
@@ -135,10 +148,11 @@ export class Screen {
   }
 }
 
-function words(kind, until, moment) {
+function words(kind, until, moment, gap) {
   if (kind === "loading") return { what: "Loading …" };
   if (kind === "end") return { what: "Nothing recorded from here on" };
-  if (!until) return { what: "Nothing recorded" };
+  const remedy = gap && gapText(gap);
+  if (!until) return { what: "Nothing recorded", remedy };
   const text = dayText(until) === dayText(moment) ? clockText(until) : momentText(until);
-  return { what: "Nothing recorded", why: `until ${text}` };
+  return { what: "Nothing recorded", why: `until ${text}${remedy ? "." : ""}`, remedy };
 }

@@ -46,12 +46,47 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class GapFetch:
+    """What becomes of a gap: it is waiting or fetching, from the camera's own storage, or stays.
+
+    `done` (0 to 1) of it has been asked for, `seconds` are still owed; both are null where it stays, and
+    `part` (some of it was fetched) everywhere else. `why` says what stood in the way last, if anything did.
+    """
+
+    state: str
+    why: str
+    done: float | None
+    seconds: float | None
+    part: bool | None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Nothing is recorded from `start` up to, not including, `end`, milliseconds since 1970.
+
+    `reason`: camera, relay (DSS_MTS was away), disk, recorder (DSS_SS was away), node (so it was, and the
+    server restarted), clock (it was set), plan (none for that time), gone (no longer kept) or unknown.
+    `detail` is a sentence for people, or empty.
+    """
+
+    start: float
+    end: float
+    reason: str
+    detail: str = ""
+    fetch: GapFetch | None = None
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """What of a span is recorded; `covered` milliseconds of it. Intervals stand in the order of recording."""
+    """What of a span is recorded; `covered` milliseconds of it. Intervals stand in the order of recording.
+
+    `gaps` up to now; none of a search for one kind or for locks, nor of a node of an earlier release.
+    """
 
     channel: str
     covered: int
     intervals: list[Interval]
+    gaps: list[Gap]
 
 
 @dataclass(frozen=True)
@@ -170,7 +205,19 @@ def timeline(
 
 
 def _timeline(channel: str, found: dict[str, Any]) -> Timeline:
-    return Timeline(channel, int(found["covered"]), [_interval(one) for one in found["intervals"]])
+    gaps = [_gap(one) for one in found.get("gaps", [])]
+    return Timeline(channel, int(found["covered"]), [_interval(one) for one in found["intervals"]], gaps)
+
+
+def _gap(one: dict[str, Any]) -> Gap:
+    fetch = _fetch(one["fetch"]) if one.get("fetch") else None
+    return Gap(float(one["start"]), float(one["end"]), str(one["reason"]), str(one.get("detail", "")), fetch)
+
+
+def _fetch(one: dict[str, Any]) -> GapFetch:
+    done, seconds = (None if one.get(name) is None else float(one[name]) for name in ("done", "seconds"))
+    part = None if one.get("part") is None else bool(one["part"])
+    return GapFetch(str(one["state"]), str(one["why"]), done, seconds, part)
 
 
 def _interval(one: dict[str, Any]) -> Interval:

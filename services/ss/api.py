@@ -13,6 +13,7 @@ from services.ss import asked, clip, playback, tracks
 from services.ss.asked import moment
 from services.ss.boxes import TornError
 from services.ss.entry import SECOND
+from services.ss.gaps import Gaps
 from services.ss.plan import Plan
 from services.ss.playback import Viewing
 from services.ss.store import Store
@@ -25,7 +26,7 @@ ANY = "any"
 SPAN = ("from", "to")
 
 
-def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list[web.RouteDef]:
+def routes(store: Store, plan: Plan, gaps: Gaps, gate: Gate, thumbnails: Thumbnails) -> list[web.RouteDef]:
     """All routes; times in queries are milliseconds since 1970."""
 
     @auth.public
@@ -33,16 +34,16 @@ def routes(store: Store, plan: Plan, gate: Gate, thumbnails: Thumbnails) -> list
         channel = _admitted(gate, request)
         socket = web.WebSocketResponse(compress=False, heartbeat=PING_SECONDS, max_msg_size=_MAX_INCOMING)
         await socket.prepare(request)
-        await Viewing(store.library, thumbnails, channel, socket).serve()
+        await Viewing(store.library, thumbnails, channel, socket, gaps).serve()
         return socket
 
     @auth.public
     async def timeline(request: web.Request) -> web.Response:
         channel = _admitted(gate, request)
-        return web.json_response(await _search(store, channel, request))
+        return web.json_response(await _search(store, gaps, channel, request))
 
     async def timeline_inside(request: web.Request) -> web.Response:
-        return web.json_response(await _search(store, request.match_info["channel"], request))
+        return web.json_response(await _search(store, gaps, request.match_info["channel"], request))
 
     @auth.public
     async def download(request: web.Request) -> web.StreamResponse:
@@ -103,7 +104,7 @@ def _stream(request: web.Request) -> str:
         raise _wrong(f"`stream`: {error}.") from error
 
 
-async def _search(store: Store, channel: str, request: web.Request) -> dict[str, object]:
+async def _search(store: Store, gaps: Gaps, channel: str, request: web.Request) -> dict[str, object]:
     start, end = _moments(request, *SPAN)
     kind, locked = request.query.get("kind", ANY), request.query.get("locked", ANY)
     stream = "" if request.query.get("stream", ANY) == ANY else _stream(request)
@@ -111,8 +112,11 @@ async def _search(store: Store, channel: str, request: web.Request) -> dict[str,
     def wanted(one: Interval) -> bool:
         return kind in (ANY, one.kind) and locked in (ANY, str(one.locked).lower())
 
+    some = wanted if (kind, locked) != (ANY, ANY) else None
     try:
-        return await asyncio.to_thread(playback.search, store.library, channel, start, end, wanted, stream)
+        return await asyncio.to_thread(
+            playback.search, store.library, channel, start, end, some, stream, gaps
+        )
     except ValueError as error:
         raise _wrong(f"{error}.") from error
 

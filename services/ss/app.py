@@ -20,9 +20,12 @@ from services.ss.exports.shelf import Shelf
 from services.ss.fetch import runner
 from services.ss.fetch.owed import Owed
 from services.ss.fetch.runner import Fetcher
+from services.ss.gaps import Gaps
 from services.ss.plan import ALARM_SECONDS, Plan
+from services.ss.reasons import Reasons
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
+from services.ss.witness import Witness
 
 SCOPE = "recording/"
 
@@ -45,6 +48,9 @@ async def build(context: Context) -> None:
     gate = Gate(context.node.name, SCOPE)
     plan = Plan(store, context.health, float(settings.get("alarm_seconds", ALARM_SECONDS)))
     fetcher = Fetcher(store, plan, Owed(config.state_dir()), context.health, runner.limits(settings))
+
+    reasons = Reasons(config.state_dir())
+    witness = Witness(reasons, plan, context.health, await asyncio.to_thread(store.index.newest))
 
     def take(rows: list[dict[str, Any]]) -> None:
         plan.take(rows)
@@ -72,11 +78,13 @@ async def build(context: Context) -> None:
         await exports.close()
         await desk.close()
         await plan.close()
+        await witness.close()
         store.close()
 
     context.app.middlewares.append(auth.node_only)
+    gaps = Gaps(reasons, fetcher)
     context.app.add_routes(
-        [*api.routes(store, plan, gate, thumbnails), *control.routes(store, plan, fetcher)]
+        [*api.routes(store, plan, gaps, gate, thumbnails), *control.routes(store, plan, fetcher)]
     )
     context.app.add_routes([*exports_api.routes(exports, gate), *collecting.routes(desk, gate)])
     context.app.cleanup_ctx.append(lifetime)
@@ -86,6 +94,7 @@ async def build(context: Context) -> None:
     context.background("sync", store.sync_often)
     context.background("watch", plan.watch)
     context.background("fetch", fetcher.run)
+    context.background("witness", witness.run)
     context.background("exports", exports.run)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.ss import totals
-from services.ss.entry import Entry, pack, unpack
+from services.ss.entry import LATEST, Entry, pack, unpack
 
 LOG = logging.getLogger(__name__)
 
@@ -135,6 +135,11 @@ class Index:
         """Bytes of all files of a storage folder, and those of the locked ones."""
         with self._lock:
             return totals.of(self._base, root)
+
+    def newest(self) -> int:
+        """Up to when anything is recorded, microseconds since 1970; 0 for nothing at all."""
+        found = (self.preceding(channel, LATEST) for channel in self.channels())
+        return max((one.end for one in found if one), default=0)
 
     def channels(self) -> list[str]:
         """Every channel of which something is recorded."""

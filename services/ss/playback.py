@@ -17,6 +17,7 @@ from services.ss.blend import Blend
 from services.ss.boxes import Head, TornError
 from services.ss.by_clock import ByClock
 from services.ss.entry import MILLI
+from services.ss.gaps import Gaps
 from services.ss.library import Library
 from services.ss.reader import Place
 from services.ss.sealing import KeyMissingError
@@ -43,9 +44,14 @@ class Viewing:
     """
 
     def __init__(
-        self, library: Library, thumbnails: Thumbnails, channel: str, socket: web.WebSocketResponse
+        self,
+        library: Library,
+        thumbnails: Thumbnails,
+        channel: str,
+        socket: web.WebSocketResponse,
+        gaps: Gaps | None = None,
     ) -> None:
-        self._library = library
+        self._library, self._gaps = library, gaps
         self._thumbnails = thumbnails
         self._looking: asyncio.Task[None] | None = None
         self._channel = channel
@@ -125,7 +131,9 @@ class Viewing:
     async def _timeline(self, asked: dict[str, Any]) -> None:
         start, end = moment(asked["from"]), moment(asked["to"])
         only = stream(asked["stream"]) if "stream" in asked else ""
-        found = await asyncio.to_thread(search, self._library, self._channel, start, end, None, only)
+        found = await asyncio.to_thread(
+            search, self._library, self._channel, start, end, only=only, gaps=self._gaps
+        )
         await self._socket.send_json({"type": "timeline", "id": asked["id"], **found})
 
     async def _thumbnail(self, asked: dict[str, Any]) -> None:
@@ -158,11 +166,12 @@ def search(
     end: int,
     wanted: Callable[[Interval], bool] | None = None,
     only: str = "",
+    gaps: Gaps | None = None,
 ) -> dict[str, Any]:
     """The timeline of [start, end) (microseconds) in milliseconds, or the intervals of it that are `wanted`.
 
-    It is of all that can be shown, or of one stream `only`. ValueError for a span that is none, or that holds
-    too much for one answer.
+    It is of all that can be shown, or of one stream `only`; all of it also says why `gaps` are there.
+    ValueError for a span that is none, or that holds too much for one answer.
     """
     if not 0 <= start < end <= start + LONGEST:
         raise ValueError("from must lie before to, by at most 32 days")
@@ -171,6 +180,7 @@ def search(
         if only
         else blend.intervals(library, channel, start, end)
     )
+    told = {"gaps": gaps.told(channel, only, found, (start, end))} if gaps and wanted is None else {}
     found = [one for one in found if wanted is None or wanted(one)]
     if len(found) > MOST_INTERVALS:
         raise ValueError(f"it has more than {MOST_INTERVALS} intervals, so ask for a shorter span")
@@ -179,6 +189,7 @@ def search(
         "to": end // MILLI,
         "covered": timeline.covered(found) // MILLI,
         "intervals": [_told(one) for one in found],
+        **told,
     }
 
 

@@ -18,6 +18,7 @@ from services.ss.disks import Disk
 from services.ss.entry import CLOCK, GAP, JOINED, SECOND, Entry, spare
 from services.ss.held import LARGEST, Held
 from services.ss.link import TEXT, Link, LinkError
+from services.ss.reasons import CAMERA, DISK, RELAY, UNKNOWN, Trouble
 from services.ss.segment import Segment
 from services.ss.store import Store
 
@@ -29,6 +30,7 @@ STEP = SECOND
 """Clock and stream differ by more than this (microseconds): it was set, or pictures are missing."""
 ROOM = 64 * 1024 * 1024
 _NO_STREAM = (TimeoutError, ValueError, OSError)
+_NO_PICTURE = 503
 
 
 class Wish(NamedTuple):
@@ -44,7 +46,7 @@ class Wish(NamedTuple):
 
 
 class Recorder:
-    """One channel; `problem` says why nothing comes, empty while it does.
+    """One channel; `problem` says why nothing comes, empty while it does; `trouble` what of it is certain.
 
     `wish` may change at any time: beginning takes effect with the next batch, ending with the next key frame.
     """
@@ -53,6 +55,7 @@ class Recorder:
         self.channel = channel
         self.wish = Wish()
         self.problem = "It has not begun yet."
+        self.trouble = Trouble(UNKNOWN)
         self.wrote_at = monotonic()
         self.bytes = 0
         self._store = store
@@ -88,7 +91,7 @@ class Recorder:
                 try:
                     await self._once(source)
                 except _NO_STREAM as reason:
-                    self.problem = _said(reason)
+                    self.problem, self.trouble = _said(reason), _certain(reason)
                 await self.finish()
                 pause = RETRY_FIRST if self.bytes > before else min(pause * 2, RETRY_LAST)
                 await asyncio.sleep(pause)
@@ -135,6 +138,7 @@ class Recorder:
             return said
         # The file stays open: a camera that only paused goes on in the middle of a GOP.
         self.problem = f"{said['what']} {said['why']}"
+        self.trouble = Trouble(CAMERA, str(said["why"]))
         return {}
 
     async def _begin(self, about: dict[str, object], init: bytes) -> None:
@@ -209,11 +213,12 @@ class Recorder:
         disk = self._store.disks.choose()
         if disk is None:
             self.problem = "No storage folder takes recordings."
+            self.trouble = Trouble(DISK, self.trouble.detail if self.trouble.reason == DISK else "")
             return
         try:
             await disk.run(self._open, disk, one, join)
         except OSError as error:
-            self._store.disks.failed(disk, error)
+            self._refused(disk, error)
             if error.errno == errno.ENOSPC:
                 await disk.run(self._store.retention.make_room, disk, ROOM)
 
@@ -259,10 +264,14 @@ class Recorder:
                 full = error.errno in (errno.ENOSPC, errno.EDQUOT)
                 if full and not last and await disk.run(self._store.retention.make_room, disk, ROOM):
                     continue
-                self.problem = f"{disk.root}: {error.strerror or error}."
-                self._store.disks.failed(disk, error)
+                self._refused(disk, error)
         await self.finish()
         return False
+
+    def _refused(self, disk: Disk, error: OSError) -> None:
+        self.problem = f"{disk.root}: {error.strerror or error}."
+        self.trouble = Trouble(DISK, f"{error.strerror or error}.")
+        self._store.disks.failed(disk, error)
 
     def resume(self) -> None:
         """Go on behind what the last run recorded; blocking."""
@@ -272,6 +281,13 @@ class Recorder:
 def _again(before: Entry, one: Batch) -> bool:
     """Whether the last GOP of a file is recorded once more."""
     return bool(before.gops) and before.gops[-1].at >= one.at - 2
+
+
+def _certain(reason: Exception) -> Trouble:
+    """DSS_MTS runs and has no picture, or it does not give the stream; or neither is sure."""
+    if isinstance(reason, LinkError) and reason.status == _NO_PICTURE:
+        return Trouble(CAMERA)
+    return Trouble(RELAY if isinstance(reason, (LinkError, ConnectionError)) else UNKNOWN)
 
 
 def _said(reason: Exception) -> str:

@@ -89,8 +89,14 @@ def _follows(one: Interval, touches: bool) -> str:
     return JOIN if touches else WORDS[GAP]
 
 
+def missing(found: list[Interval], start: int, end: int) -> Spans:
+    """What of [start, end) no interval has; between two files that join nothing is missing."""
+    holes = ((max(low, start), min(high, end)) for low, high in _between(found))
+    return [(low, high) for low, high in holes if high - low > SECOND // 2]
+
+
 def _between(found: list[Interval]) -> Spans:
-    """Where none of these is, in order."""
+    """Where none of these is, in order; the last span has no end."""
     free, reached = [], 0
     for one in sorted(found, key=lambda interval: interval.start):
         if one.start > reached:

@@ -78,6 +78,8 @@ LOCK = {"id": "l1", "start": 1.0, "end": 2.0, "note": "", "by": "admin", "at": "
 RECORDING = {"channel": "c", "mode": "event", "manual": False, "asked": None, "writes": None,
              "event_seconds": 1.5, "problem": ""}  # fmt: skip
 INTERVAL = {"start": 1.0, "end": 2.0, "after": "gap", "kind": "event", "locked": True}
+GAP = {"start": 2.0, "end": 3.0, "reason": "camera", "detail": "It is lost.",
+       "fetch": {"state": "fetching", "done": 0.5, "seconds": 0.5, "why": ""}}  # fmt: skip
 
 PTZ = {"began": True, "moving": "up", "ends_in": 2.5, "pan": 1.5, "tilt": None, "zoom": 1.0,
        "presets": [{"id": 1, "name": "Gate"}]}  # fmt: skip
@@ -101,7 +103,7 @@ class Agent(BaseHTTPRequestHandler):
             "releases": UPKEEP.answer("GET", ["releases"], {})[1],
             "recording": RECORDING, "events": RECORDING | {"accepted": True},
             "locks": {"locks": [LOCK]} if self.command == "GET" else LOCK,
-            "recorded": {"covered": 1, "intervals": [INTERVAL]},
+            "recorded": {"covered": 1, "intervals": [INTERVAL], "gaps": [GAP]},
             "talks": {"channel": "c", "codec": "PCMU"}, "ptz": PTZ,
         }  # fmt: skip
         ordered = self.command == "POST" and part in {"services", "backups"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 
 import ss_archive
+import ss_card
 import ss_rack
 
 from services.smc import devices
@@ -113,4 +114,4 @@ def told(found: list[float]) -> str:
     )
 
 
-__all__ = ["ss_archive", "ss_rack"]
+__all__ = ["ss_archive", "ss_card", "ss_rack"]

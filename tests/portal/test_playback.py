@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.portal import recordings
 from tests.portal.recordings import SHOTS, ss_rack
@@ -84,5 +86,9 @@ def test_a_day_is_searched_played_by_mouse_and_keys_and_downloaded(
         print(f"first picture {first:.0f} ms, clip of {len(found)} pictures")
         assert len(found) > 100
         assert ss_rack.losses(found) == []
+        page.locator("#bar").focus()
+        page.keyboard.press("PageDown")
+        expect(page.locator("#bar")).to_have_attribute("aria-valuetext", re.compile("Why is not known."))
+        expect(page.locator("#glance .glance-why")).to_have_text("Why is not known.")
         assert findings(page) == []
         assert wrong == []

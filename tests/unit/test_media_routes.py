@@ -41,7 +41,9 @@ from services.ss.exports.shelf import limits as limits_of
 from services.ss.fetch.owed import Owed
 from services.ss.fetch.runner import Fetcher
 from services.ss.fetch.runner import Limits as FetchLimits
+from services.ss.gaps import Gaps
 from services.ss.plan import Plan
+from services.ss.reasons import Reasons
 from services.ss.retention import Quota
 from services.ss.store import Store
 from services.ss.thumbnails import Thumbnails
@@ -110,8 +112,12 @@ async def service(
         closing.append(store.close)
         plan = Plan(store, health, 15)
         fetcher = Fetcher(store, plan, Owed(tmp_path), health, FetchLimits())
+        gaps = Gaps(Reasons(tmp_path), fetcher)
         app.add_routes(
-            [*ss.routes(store, plan, gate, Thumbnails(store.library)), *control.routes(store, plan, fetcher)]
+            [
+                *ss.routes(store, plan, gaps, gate, Thumbnails(store.library)),
+                *control.routes(store, plan, fetcher),
+            ]
         )
         shelf = Shelf(store.disks.all[0], limits_of({}))
         app.add_routes(exports.routes(Runner(store.library, shelf, NODE), gate))

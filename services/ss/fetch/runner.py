@@ -12,6 +12,7 @@ from services.media import plans
 from services.runtime import clock
 from services.runtime.health import Health
 from services.runtime.rtsp import REFUSED, RtspError
+from services.ss import blend, timeline
 from services.ss.boxes import TornError
 from services.ss.entry import MILLI, SECOND
 from services.ss.fetch import device, splice
@@ -32,6 +33,7 @@ OVERLAP, CHUNK = 6 * SECOND, 600 * SECOND
 SPEED, AT_ONCE, MOST_TRIES = 2.0, 2, 60
 RETRY_FIRST, RETRY_LAST, REFUSED_SECONDS = 10.0, 900.0, 600.0
 ALARM_SECONDS, MOST_TOLD, LOOK = 86_400, 20, 50
+WAITING, FETCHING, STAYS = "waiting", "fetching", "stays"
 NOTHING = "The camera has no recording of it."
 _LATER = (SilentError, RtspError, TornError, OSError, TimeoutError, sqlite3.Error)
 
@@ -51,6 +53,18 @@ def limits(settings: dict[str, Any]) -> Limits:
                   float(settings.get("fetch_retry_seconds") or RETRY_FIRST))  # fmt: skip
 
 
+_Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Owing:
+    """A gap that is `waiting`, `fetching` or `stays`; before `reached` (microseconds) nothing more comes."""
+
+    job: Job
+    state: str
+    reached: int
+
+
 class Fetcher:
     """Follows the plan and the index of one node."""
 
@@ -59,6 +73,7 @@ class Fetcher:
         self._limits = given
         self._places: dict[str, Place] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reached: dict[_Key, int] = {}
 
     def take(self, rows: list[dict[str, Any]]) -> None:
         """The channels of this node have changed."""
@@ -144,6 +159,7 @@ class Fetcher:
         return any(one.start < job.start and one.state == WANTED for one in same)
 
     async def _try(self, job: Job, place: Place) -> None:
+        self._reached[_key(job)] = job.reached
         try:
             await self._fetch(job, place)
         except (NoStorageError, NumbersError) as reason:
@@ -153,6 +169,8 @@ class Fetcher:
         except Exception as reason:
             LOG.exception("fetching for channel %s failed", job.channel)
             self._put_off(self._now(job), reason)
+        finally:
+            del self._reached[_key(job)]
 
     async def _fetch(self, job: Job, place: Place) -> None:
         async with device.opened(place) as asked:
@@ -163,27 +181,36 @@ class Fetcher:
                 if not rest:
                     self._give_up(job, NOTHING)
                     return
-                reached = await self._replay(hole, place, rest[0], offset)
+                reached = await self._replay(job, hole, place, rest[0], offset)
                 if reached >= hole.end:
                     break
                 # A piece that gave nothing is not asked for again.
                 job = self._owed.change(job, reached=max(reached, job.reached + SECOND), tries=0, why="")
-        self._close(job, await asyncio.to_thread(self._hole, job, heal=False))
+        self._close(job, await asyncio.to_thread(self._missing, job))
 
-    def _close(self, job: Job, hole: Hole | None) -> None:
+    def _close(self, job: Job, missing: timeline.Spans) -> None:
         """Nothing more is to be had: what is still missing, beyond a GOP at each border, is told."""
-        if hole is None or hole.end - hole.start <= BORDER:
+        if all(end - start <= BORDER for start, end in missing):
             self._owed.done(job)
         else:
             self._give_up(job, NOTHING)
 
-    def _hole(self, job: Job, heal: bool = True) -> Hole | None:
+    def _missing(self, job: Job) -> timeline.Spans:
+        """What of a gap nobody has; nothing where what was around it is deleted already."""
+        index = self._store.index
+        oldest, after = index.next_start(job.channel, -1), index.following(job.channel, job.seq - 1)
+        if oldest is None or oldest.start > job.start or after is None or after.seq != job.seq:
+            return []
+        found = blend.of(self._store.library, job.channel, job.start, job.end)
+        return timeline.missing(found, job.start, job.end)
+
+    def _hole(self, job: Job) -> Hole | None:
         after = self._store.index.following(job.channel, job.seq - 1)
         if after is None or after.seq != job.seq:
             return None
-        return splice.left(self._store, after, job.start, job.end, job.kind, heal)
+        return splice.left(self._store, after, job.start, job.end, job.kind)
 
-    async def _replay(self, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
+    async def _replay(self, job: Job, hole: Hole, place: Place, span: tuple[int, int], offset: int) -> int:
         """Fetch a piece; up to which moment that closed the gap, or was in vain."""
         start = max(hole.start - OVERLAP, span[0])
         start = min(start, hole.before.gops[-1].at - SECOND) if span[0] <= hole.start else start
@@ -198,6 +225,7 @@ class Fetcher:
         try:
             async for group in replay.groups():
                 await disk.run(made.take, group)
+                self._reached[_key(job)] = max(job.reached, made.reached)
                 if made.complete:
                     break
         finally:
@@ -208,8 +236,7 @@ class Fetcher:
 
     def _now(self, job: Job) -> Job:
         """The job as it has become."""
-        return next((one for one in self._owed.jobs if (one.channel, one.seq, one.start) ==
-                     (job.channel, job.seq, job.start)), job)  # fmt: skip
+        return next((one for one in self._owed.jobs if _key(one) == _key(job)), job)
 
     def _give_up(self, job: Job, why: str) -> None:
         LOG.warning("a gap of channel %s stays: %s", job.channel, why)
@@ -232,6 +259,19 @@ class Fetcher:
         more = f" And {len(gone) - 3} more." if len(gone) > 3 else ""
         self._health.alarm("fetch", " ".join(texts) + more)
 
+    def owing(self, channel: str) -> list[Owing]:
+        """The gaps of a channel of which something is known; safe in any thread."""
+        demand = self._plan.demands.get(channel)
+        fetches = channel in self._places and demand is not None and demand.plan.fetch
+        found = []
+        for job in [one for one in list(self._owed.jobs) if one.channel == channel]:
+            reached = self._reached.get(_key(job))
+            if job.state == GAVE_UP:
+                found.append(Owing(job, STAYS, job.end))
+            elif fetches:
+                found.append(Owing(job, WAITING if reached is None else FETCHING, reached or job.reached))
+        return found
+
     def state(self, channel: str) -> dict[str, Any]:
         """How it stands with a channel; times are milliseconds since 1970."""
         demand, running = self._plan.demands.get(channel), set(self._tasks)
@@ -240,7 +280,7 @@ class Fetcher:
         busy = place is not None and f"{place.host}:{place.port}" in running
         waiting = [one for one in jobs if one.state == WANTED]
         word = "none" if place is None else "off" if not (demand and demand.plan.fetch) else (
-            "idle" if not waiting else "fetching" if busy else "waiting")  # fmt: skip
+            "idle" if not waiting else FETCHING if busy else WAITING)  # fmt: skip
         total = sum(one.end - one.start for one in waiting)
         done = sum(max(0, min(one.reached, one.end) - one.start) for one in waiting)
         return {
@@ -250,6 +290,10 @@ class Fetcher:
             "why": next((one.why for one in waiting if one.why), ""),
             "gaps": [_told(one) for one in jobs[-MOST_TOLD:]],
         }
+
+
+def _key(job: Job) -> _Key:
+    return job.channel, job.seq, job.start
 
 
 def _told(one: Job) -> dict[str, Any]:

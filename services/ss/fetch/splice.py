@@ -33,9 +33,9 @@ class Hole:
     kind: str
 
 
-def left(store: Store, after: Entry, start: int, end: int, kind: str, heal: bool = True) -> Hole | None:
+def left(store: Store, after: Entry, start: int, end: int, kind: str) -> Hole | None:
     """What is still missing of [start, end) before a file; None if nothing is, or what was before is gone."""
-    before = _healed(store, after) if heal else store.library.preceding(after.channel, after.seq)
+    before = _healed(store, after)
     if before is None:
         return None
     low, high = max(start, before.end), min(end, after.start)
