@@ -6,6 +6,7 @@
 import { play } from "./playing.js";
 
 const NEAR = 0.08; // seconds between the picture shown and the newest one that are enough while all goes well
+const NEAR_ALONE = 0.35; // the same for sound without a picture, which comes in pieces of a fifth of a second
 const FAR = 0.8; // as many as it takes at most where pictures come unevenly
 const BACK = 0.08; // more of them with each stop for want of pictures
 const ON = 0.005; // fewer of them with each second without
@@ -48,7 +49,7 @@ export class Player {
     Object.assign(this, { video, ask, tell, loud, tries: 0, closed: false, reconnects: 0, before: 0, droppedBefore: 0 });
     this.clicked = performance.now();
     this.fresh = true;
-    this.near = NEAR;
+    this.near = this.least = NEAR;
     video.addEventListener("waiting", this.onStop);
     video.addEventListener("error", this.onVideoError);
     this.timer = setInterval(() => this.measure(), MEASURE);
@@ -167,6 +168,7 @@ export class Player {
 
   begin(mime) {
     this.video.dataset.mime = mime;
+    this.hears(mime.startsWith("audio/"));
     if (!Source) return this.give("unsupported", noMedia());
     if (this.loud && !Source.isTypeSupported(mime) && Source.isTypeSupported(silentType(mime))) return this.hush(mime);
     if (!Source.isTypeSupported(mime)) return this.give("unsupported", noCodec(mime));
@@ -182,6 +184,14 @@ export class Player {
     this.video.src = this.url;
     source.addEventListener("sourceopen", () => source === this.source && this.openBuffer(mime), { once: true });
     this.awaitFrame();
+  }
+
+  /** Whether the camera sends sound alone: there is no frame to wait for then. */
+  hears(alone) {
+    this.alone = alone;
+    this.least = alone ? NEAR_ALONE : NEAR;
+    this.near = Math.max(this.near, this.least);
+    this.video.dataset.alone = alone ? "yes" : "";
   }
 
   /** Pictures without their sound, because that is all that this browser decodes. */
@@ -263,7 +273,8 @@ export class Player {
       this.video.dataset.firstFrameMs ??= String(Math.round(performance.now() - this.clicked));
       this.say("playing");
     };
-    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
+    if (this.alone) this.video.addEventListener("timeupdate", shown, { once: true });
+    else if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
     else this.video.addEventListener("playing", shown, { once: true });
   }
 
@@ -289,7 +300,7 @@ export class Player {
   measure() {
     const quality = this.source || this.listed ? this.video.getVideoPlaybackQuality?.() : null;
     const now = performance.now();
-    this.near = Math.max(NEAR, this.near - (ON * MEASURE) / 1000);
+    this.near = Math.max(this.least, this.near - (ON * MEASURE) / 1000);
     Object.assign(this.video.dataset, {
       frames: this.before + (quality?.totalVideoFrames ?? 0),
       dropped: this.droppedBefore + (quality?.droppedVideoFrames ?? 0),

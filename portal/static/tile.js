@@ -199,12 +199,14 @@ export class Tile {
     rest.textContent = [problem?.why, problem?.remedy].filter(Boolean).join(" ");
     box.replaceChildren(title, rest, ...(problem?.convertible ? [this.conversion()] : []));
     box.hidden = state === "playing" || (state === "stopped" && !problem);
-    this.part("snapshot").disabled = !["playing", "unsupported"].includes(state);
+    const alone = Boolean(this.part("video").dataset.alone);
+    this.part("alone").hidden = !alone || state !== "playing";
+    this.part("snapshot").disabled = alone || !["playing", "unsupported"].includes(state);
     const button = this.part("sound");
     button.hidden = !this.channel || this.part("video").dataset.sound === "";
     button.disabled = state !== "playing";
     button.setAttribute("aria-pressed", this.loud);
-    this.part("fast").hidden = !this.channel;
+    this.part("fast").hidden = !this.channel || alone;
     this.part("fast").setAttribute("aria-pressed", this.fast);
     this.tell();
   }
@@ -276,13 +278,13 @@ export class Tile {
 
   /** The state in a few words with its colour; how old the last frame is where it is not now. */
   age() {
-    const { frames, ageMs } = this.part("video").dataset;
+    const { frames, ageMs, alone } = this.part("video").dataset;
     const age = Number(ageMs ?? 0) / 1000;
     if (this.state === "stopped") return ["paused", "idle"];
     if (this.state === "playing" && age < 2) return ["live", "ok"];
-    const old = `last frame ${age < 100 ? `${age.toFixed(0)} s` : `${(age / 60).toFixed(0)} min`} ago`;
+    const old = `last ${alone ? "sound" : "frame"} ${age < 100 ? `${age.toFixed(0)} s` : `${(age / 60).toFixed(0)} min`} ago`;
     if (this.state === "playing") return [old, "warn"];
-    if (this.state === "waiting" && frames > 0) return [old, "bad"];
+    if (this.state === "waiting" && (frames > 0 || alone)) return [old, "bad"];
     return [this.state === "connecting" ? "connecting" : "no picture", LOOKS[this.state] ?? "idle"];
   }
 

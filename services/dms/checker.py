@@ -121,8 +121,10 @@ class Checker:
         if clock.monotonic() - self._described_at < DESCRIBE_SECONDS:
             return
         description = await client.describe()
-        if not any(media.kind == "video" for media in description.media):
-            raise rtsp.RtspError(rtsp.NOT_FOUND, "The device offers no picture at this address.")
+        if not any(media.kind in ("video", "audio") for media in description.media):
+            raise rtsp.RtspError(
+                rtsp.NOT_FOUND, "The device offers neither picture nor sound at this address."
+            )
         self._described_at = clock.monotonic()
 
     async def _ask_info(self) -> None:

@@ -180,6 +180,15 @@ def format_of(media: Media) -> Format:
     raise FormatError(f"it sends {NAMES.get(media.codec, media.codec)}, which no browser plays as it is")
 
 
+def unplayed(media: Media) -> str:
+    """Why no browser can be given this track; empty where it can."""
+    try:
+        format_of(media)
+    except FormatError as reason:
+        return str(reason)
+    return ""
+
+
 def _lengths(media: Media) -> tuple[int, int, int]:
     told = media.fmtp
     usual = _MODES.get(told.get("mode", "").lower(), (0, 0, 0))

@@ -15,7 +15,7 @@ from services.mts import convert, depay
 from services.mts.chunk import Chunk
 from services.mts.intake import Intake
 from services.mts.source import Patience, Refusals, Source
-from services.mts.stream import BUSY, Stream
+from services.mts.stream import BUSY, NO_PICTURE, Stream
 from services.mts.viewer import RelayViewer
 from services.runtime import rtsp
 from services.runtime.rtsp import RtspError, Track
@@ -100,6 +100,8 @@ class Converted(Source):
                 self._tell(camera.state, camera.reason)
             await asyncio.sleep(_POLL_SECONDS)
             camera = self._camera()
+        if camera.sounds_alone:
+            raise RtspError(NO_PICTURE, "The camera sends sound alone: there is no picture to convert.")
         return camera
 
     async def _convert(self, camera: Stream) -> None:

@@ -67,12 +67,17 @@ def hevc_entry(sets: list[list[bytes]]) -> tuple[Sps, bytes]:
 
 def init_segment(facts: Sps, entry: bytes, timescale: int) -> bytes:
     """ftyp + moov of one video track; `fmp4_sound.added` counts on mvex with its trex being the end."""
-    mvhd = full(b"mvhd", 0, struct.pack(">5IH10x", 0, 0, timescale, 0, 0x10000, 0x100), _MATRIX,
-                bytes(24), struct.pack(">I", 2))  # fmt: skip
     size = struct.pack(">2I", facts.width << 16, facts.height << 16)
     picture = track(VIDEO_TRACK, timescale, b"vide", full(b"vmhd", 1, bytes(8)), entry, size)
+    return movie(timescale, picture, VIDEO_TRACK)
+
+
+def movie(timescale: int, only: bytes, number: int) -> bytes:
+    """ftyp + moov of this one `trak`."""
+    mvhd = full(b"mvhd", 0, struct.pack(">5IH10x", 0, 0, timescale, 0, 0x10000, 0x100), _MATRIX,
+                bytes(24), struct.pack(">I", number + 1))  # fmt: skip
     ftyp = box(b"ftyp", b"iso5", struct.pack(">I", 512), b"iso5iso6mp41")
-    return ftyp + box(b"moov", mvhd, picture, box(b"mvex", extends(VIDEO_TRACK)))
+    return ftyp + box(b"moov", mvhd, only, box(b"mvex", extends(number)))
 
 
 def track(number: int, timescale: int, handler: bytes, head: bytes, entry: bytes, size: bytes) -> bytes:

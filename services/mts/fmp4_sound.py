@@ -1,8 +1,11 @@
-"""The second track of fragmented MP4: AAC (ISO/IEC 14496-1, -14), Opus and FLAC in ISOBMFF, and G.711."""
+"""A track of sound in fragmented MP4, the second one or alone.
+
+AAC (ISO/IEC 14496-1, -14), Opus and FLAC in ISOBMFF, and G.711.
+"""
 
 import struct
 
-from services.mts.fmp4 import VIDEO_TRACK, box, extends, full, track
+from services.mts.fmp4 import VIDEO_TRACK, box, extends, full, movie, track
 
 SOUND_TRACK = 2
 _FTYP = 28
@@ -37,9 +40,17 @@ def plain_entry(kind: bytes, rate: int) -> bytes:
 
 def added(segment: bytes, entry: bytes, timescale: int) -> bytes:
     """An init segment of `fmp4.init_segment` with a sound track beside the picture."""
-    sound = track(SOUND_TRACK, timescale, b"soun", full(b"smhd", 0, bytes(4)), entry, bytes(8))
     both = box(b"mvex", extends(VIDEO_TRACK), extends(SOUND_TRACK))
-    return segment[:_FTYP] + box(b"moov", segment[_FTYP + 8 : -_MVEX], sound, both)
+    return segment[:_FTYP] + box(b"moov", segment[_FTYP + 8 : -_MVEX], _track(entry, timescale), both)
+
+
+def alone(entry: bytes, timescale: int) -> bytes:
+    """An init segment of sound without a picture."""
+    return movie(timescale, _track(entry, timescale), SOUND_TRACK)
+
+
+def _track(entry: bytes, timescale: int) -> bytes:
+    return track(SOUND_TRACK, timescale, b"soun", full(b"smhd", 0, bytes(4)), entry, bytes(8))
 
 
 def fragment(sequence: int, tick: int, samples: list[tuple[int, bytes]]) -> bytes:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.media.gate import Gate
 from services.mts import playlist
+from services.mts.alone import picture
 from services.mts.hls_sessions import Session, Sessions
 from services.mts.hub import Hub
 from services.mts.segments import LISTED_SECONDS, Packager, Part, Segment
@@ -41,6 +42,7 @@ def routes(hub: Hub, gate: Gate, sessions: Sessions) -> list[web.RouteDef]:
         user = gate.admit(request.query.get("token", ""), channel).user
         opened = hub.open(channel, stream)
         await hub.ready(opened)
+        picture(opened.tracks)
         session = sessions.open(opened, user, request.query.get("audio") == "1")
         await _started(session.packager)
         return _list(playlist.multivariant(session.packager, session.id))

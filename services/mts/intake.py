@@ -45,6 +45,9 @@ class Intake(asyncio.BufferedProtocol):
     a quarter of a second is read at once.
     """
 
+    clock = _CLOCK
+    """RTP ticks a second of what it reads."""
+
     def __init__(
         self,
         video: int,
@@ -219,7 +222,7 @@ class Intake(asyncio.BufferedProtocol):
             return
         for chunk in cuts:
             early = (cuts[-1].timestamp - chunk.timestamp) % (1 << 32)
-            chunk.at = max(before, now - early * 1_000_000 // _CLOCK) if early < 10 * _CLOCK else now
+            chunk.at = max(before, now - early * 1_000_000 // self.clock) if early < 10 * self.clock else now
         for chunk in cuts:
             self._on_chunk(chunk)
 

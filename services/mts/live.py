@@ -9,11 +9,13 @@ import contextlib
 from aiohttp import HttpVersion11, web
 
 from services.media.gate import Gate
+from services.mts.alone import picture
 from services.mts.hub import Hub
 from services.mts.plain import PlainViewer
 from services.mts.record import Recorder, SoundRecorder
 from services.mts.stream import Stream
 from services.mts.viewer import LiveViewer, LoudViewer
+from services.mts.websocket import UNPLAYED
 from services.runtime import auth
 from services.runtime.errors import Problem
 
@@ -36,11 +38,15 @@ def routes(hub: Hub, gate: Gate) -> list[web.RouteDef]:
         gate.admit(request.query.get("token", ""), request.match_info["channel"])
         stream = _opened(hub, request)
         await hub.ready(stream)
+        if stream.unplayed:
+            why = f"The camera sends sound alone, and {stream.unplayed}."
+            raise Problem("not-played", "This channel cannot be heard here.", why, UNPLAYED, status=409)
         return await _send(request, stream)
 
     async def record(request: web.Request) -> web.StreamResponse:
         stream = _opened(hub, request)
         await hub.ready(stream)
+        picture(stream.tracks)
         return await _serve(request, stream, SoundRecorder if _loud(request) else Recorder)
 
     async def streams(_: web.Request) -> web.Response:

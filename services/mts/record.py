@@ -33,6 +33,7 @@ class Recorder(LiveViewer):
     """
 
     patient = True
+    pictures_only = True
 
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)
@@ -191,6 +192,7 @@ class Keeper(LiveViewer):
     """Stands in for a recorder that is away, for a while."""
 
     patient = True
+    pictures_only = True
 
     def __init__(
         self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None], kept: Kept, sound: bool

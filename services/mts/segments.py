@@ -64,6 +64,8 @@ class Packager(LiveViewer):
     `part_target` (seconds) is 0 until it is known. Behind 28 seconds or 48 MB the oldest segments go.
     """
 
+    pictures_only = True
+
     def __init__(self, on_gone: Callable[[Viewer], None], loud: bool) -> None:
         # It writes to nobody, so that the transport is never used.
         super().__init__(asyncio.Transport(), on_gone)

@@ -10,6 +10,7 @@ from services.media.gate import Gate
 from services.media.picture import MAX_WIDTH
 from services.media.pictures import PictureError, Pictures, annex_b
 from services.mts import depay
+from services.mts.alone import picture
 from services.mts.chunk import Chunk, payloads
 from services.mts.hub import WARM, Hub
 from services.mts.stream import Stream
@@ -31,8 +32,8 @@ def routes(hub: Hub, gate: Gate, pictures: Pictures) -> list[web.RouteDef]:
         width = _width(request.query.get("width", "0"))
         stream = hub.open(channel, request.query.get("stream", WARM))
         await hub.ready(stream)
+        video = picture(stream.tracks)
         chunk = await _key(stream)
-        video = next(track for track in stream.tracks if track.media.kind == "video")
         try:
             jpeg = await pictures.jpeg(video.media.codec, access_unit(chunk, video), width)
         except PictureError as error:

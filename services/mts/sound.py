@@ -50,14 +50,21 @@ class Sound:
     def _hear(self, chunk: Chunk) -> Heard | None:
         if chunk.live is None or chunk.init is None:
             return None
-        now = int(chunk.shown * self._scale)
+        begin, row = self.row(chunk.data, int(chunk.shown * self._scale))
+        return Heard(self._init(chunk.init), begin, self._format.rate, row)
+
+    def row(self, data: bytes, now: int) -> tuple[int, list[tuple[int, bytes]]]:
+        """Where the samples of these packets begin, and each with its duration, in ticks of the track.
+
+        `now`: when they came, in the same ticks.
+        """
         self._tick = now if self._tick is None else self._tick
         begin, self._row = self._tick, []
-        for channel, packet in packets(chunk.data):
+        for channel, packet in packets(data):
             if channel == self._channel and len(packet) > 12:
                 self._take(packet, now)
         self._fill(now, _LATE, _FILLED)
-        return Heard(self._init(chunk.init), begin, self._format.rate, self._row)
+        return begin, self._row
 
     def interrupted(self) -> None:
         """The camera was away: its clock says nothing any more."""

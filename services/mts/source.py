@@ -9,9 +9,10 @@ from time import monotonic
 
 from services.media.interleaved import packets
 from services.mts import depay
+from services.mts.alone import SoundIntake, alone
 from services.mts.chunk import DOLLAR, RTP, Chunk
 from services.mts.datagrams import Control, Datagrams
-from services.mts.intake import Intake
+from services.mts.intake import Intake, Tail
 from services.mts.stream import Origin, Stream
 from services.runtime import rtsp
 from services.runtime.rtsp import Client, RtspError, Track
@@ -111,12 +112,10 @@ class Source:
             raise
 
     async def _take_over(self, client: Client) -> Intake:
-        video = client.tracks[0]
-        kind = depay.h265_kind if video.media.codec == "H265" else depay.h264_kind
         tails = self._stream.playing(client.tracks)
-        intake = Intake(video.channel, kind, self._publish, self._answered, tails)
+        intake = self._intake(client.tracks[0], tails)
         self._client = client
-        LOG.info("stream %s/%s plays %s", *self._stream.key, video.media.codec)
+        LOG.info("stream %s/%s plays %s", *self._stream.key, client.tracks[0].media.codec)
         if self._datagrams:
             control = Control(self._answered, intake.connection_lost)
             self._transport, early = client.hand_over(control)
@@ -127,6 +126,12 @@ class Source:
             self._stream.hurry = intake.hurry
             intake.begin(self._transport, early)
         return intake
+
+    def _intake(self, first: Track, tails: dict[int, Tail]) -> Intake:
+        if alone([first]):
+            return SoundIntake(first, self._publish, self._answered, tails)
+        kind = depay.h265_kind if first.media.codec == "H265" else depay.h264_kind
+        return Intake(first.channel, kind, self._publish, self._answered, tails)
 
     def _publish(self, chunk: Chunk) -> None:
         self._last = chunk
@@ -144,7 +149,9 @@ class Source:
             if intake.bytes != seen:
                 seen, seen_at = intake.bytes, now
             elif now - seen_at > self._patience.stall:
-                raise RtspError(rtsp.UNREACHABLE, f"No picture came for {self._patience.stall:g} s.")
+                raise RtspError(
+                    rtsp.UNREACHABLE, f"No {self._stream.wanted} came for {self._patience.stall:g} s."
+                )
             if now - asked_at > every:
                 asked_at = now
                 self._renewed = False
@@ -198,13 +205,19 @@ class Source:
 
 
 async def _set_up(client: Client, description: Description) -> Datagrams | None:
-    """Ask for picture and sound on the connection, or by UDP where the camera refuses that (461)."""
+    """Ask for picture and sound on the connection, or by UDP where the camera refuses that (461).
+
+    Sound alone will do only where there is no picture: one of another codec is told, not left out.
+    """
+    audio = description.first("audio", AUDIO)
     video = description.first("video", VIDEO)
-    if video is None:
+    pictures = any(one.kind == "video" and one.direction != "inactive" for one in description.media)
+    first = video or (None if pictures else audio)
+    if first is None:
         found = ", ".join(m.codec or m.kind for m in description.media) or "nothing"
         raise RtspError(rtsp.GARBLED, f"The camera offers no H.264 or H.265 video, but {found}.")
-    datagrams = await _picture(client, video)
-    if audio := description.first("audio", AUDIO):
+    datagrams = await _first(client, first)
+    if audio and audio is not first:
         try:
             await (datagrams.setup(client, audio) if datagrams else client.setup(audio))
         except RtspError as reason:
@@ -212,16 +225,16 @@ async def _set_up(client: Client, description: Description) -> Datagrams | None:
     return datagrams
 
 
-async def _picture(client: Client, video: Media) -> Datagrams | None:
+async def _first(client: Client, media: Media) -> Datagrams | None:
     try:
-        await client.setup(video)
+        await client.setup(media)
         return None
     except RtspError as reason:
         if reason.status != _UNSUPPORTED_TRANSPORT:
             raise
     datagrams = Datagrams()
     try:
-        await datagrams.setup(client, video)
+        await datagrams.setup(client, media)
     except BaseException:
         datagrams.close()
         raise
@@ -229,7 +242,7 @@ async def _picture(client: Client, video: Media) -> Datagrams | None:
 
 
 def _receiver_report(track: Track, last: Chunk | None) -> bytes:
-    """An RTCP receiver report (RFC 3550 §6.4.2) that tells of no loss; empty before there is any picture."""
+    """An RTCP receiver report (RFC 3550 §6.4.2) that tells of no loss; empty before anything came."""
     if last is None:
         return b""
     sources = [p for channel, p in packets(last.data) if channel == track.channel and len(p) >= 12]

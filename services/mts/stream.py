@@ -6,11 +6,13 @@ from time import monotonic
 from typing import Any
 
 from services.media.interleaved import packets
+from services.mts import alone, audio
+from services.mts.alone import SoundMuxer
 from services.mts.chunk import RTP, Chunk
 from services.mts.intake import Tail
 from services.mts.mux import Muxer
 from services.mts.viewer import LiveViewer, RelayViewer, Viewer
-from services.mts.websocket import no_picture, no_place
+from services.mts.websocket import no_picture, no_place, nothing_played
 from services.runtime import rtsp
 from services.runtime.rtsp import Track
 
@@ -20,12 +22,15 @@ _BACK = 1 << 31
 
 BUSY = "busy"
 """The state of a converted stream that waits for others to end."""
+NO_PICTURE = "no-picture"
+"""The state of a converted stream whose camera sends sound alone."""
 WHY = {
     "connecting": "It has not been reached yet.",
     "online": "It is connected, but has sent nothing for some seconds.",
     rtsp.UNREACHABLE: "It cannot be reached, or was lost.",
     rtsp.REFUSED: "It refused the user name or the password.",
     rtsp.GARBLED: "What it sends is not understood.",
+    NO_PICTURE: "It sends sound alone, which is heard by another stream of this channel.",
 }
 """What whoever watches may know; addresses are for those who manage devices."""
 
@@ -56,14 +61,17 @@ class Stream:
         self.ended = False
         self.reordered = False
         """Whether a picture was shown before its predecessor (B-frames)."""
+        self.unplayed = ""
+        """Why no browser hears a camera that sends sound alone; empty where one does, and for pictures."""
         self.wanted_at = monotonic()
         self.hurry: Callable[[], None] = _nothing
         """Has the source read every frame at once, as long as somebody watches."""
         self._gop: list[Chunk] = []
         self._gop_bytes = 0
+        self._kept_ticks = 0
         self._relays: tuple[RelayViewer, ...] = ()
         self._lives: tuple[LiveViewer, ...] = ()
-        self._muxer: Muxer | None = None
+        self._muxer: Muxer | SoundMuxer | None = None
         self._mux_from = 0
         self._lost_at = 0.0
         self._tails: dict[int, Tail] = {}
@@ -78,6 +86,16 @@ class Stream:
     def calm(self) -> bool:
         """Whether nobody watches; a recorder does not mind to get many frames at once."""
         return not self._relays and all(one.patient for one in self._lives)
+
+    @property
+    def sounds_alone(self) -> bool:
+        """Whether the camera sends no picture."""
+        return alone.alone(self.tracks) is not None
+
+    @property
+    def wanted(self) -> str:
+        """What whoever watches waits for, in a word."""
+        return "sound" if self.sounds_alone else "picture"
 
     @property
     def key_frame(self) -> Chunk | None:
@@ -118,7 +136,7 @@ class Stream:
         self._remember(chunk)
         for relay in self._relays:
             relay.feed(chunk)
-        if self._lives:
+        if self._lives and not self.unplayed:
             self._mux(chunk)
             for live in self._lives:
                 live.feed(chunk)
@@ -142,7 +160,7 @@ class Stream:
         self._lives = (*self._lives, viewer)
         if viewer.loud and self._muxer and not self._muxer.sound:
             self._muxer.listen(self._gop)
-        for chunk in self._gop:
+        for chunk in self._gop if not self.unplayed else ():
             if first:
                 self._mux(chunk)
             viewer.feed(chunk)
@@ -171,19 +189,25 @@ class Stream:
 
     def tell(self) -> None:
         """Called each few seconds: browsers hear why no frame has come since the last call."""
-        if self.frames == self._told:
-            known = WHY.get(self.state, WHY["online"])
-            said = no_place(self.reason) if self.state == BUSY else no_picture(known)
+        if self.frames == self._told or self.unplayed:
+            said = self._said()
             for live in self._lives:
                 live.tell(said)
         self._told = self.frames
 
     def facts(self) -> dict[str, Any]:
         """State for `GET /streams`."""
-        video = next((t.media for t in self.tracks if t.media.kind == "video"), None)
+        codec = self.tracks[0].media.codec if self.tracks else None
         facts = {"channel": self.key[0], "stream": self.key[1], "state": self.state, "reason": self.reason}
         counted = {"bytes": self.bytes, "frames": self.frames, "viewers": self.viewers}
-        return {**facts, "codec": video.codec if video else None, **counted}
+        return {**facts, "codec": codec, "picture": not self.sounds_alone, **counted}
+
+    def _said(self) -> bytes:
+        if self.state == BUSY:
+            return no_place(self.reason)
+        if self.unplayed and self.state == "online":
+            return nothing_played(f"The camera sends sound alone, and {self.unplayed}.")
+        return no_picture(WHY.get(self.state, WHY["online"]), self.wanted)
 
     def _inherit(self, viewer: LiveViewer) -> bool:
         """Give a viewer what an earlier one left behind, all of it."""
@@ -196,7 +220,8 @@ class Stream:
 
     def _mux(self, chunk: Chunk) -> None:
         if self._muxer is None:
-            self._muxer = Muxer(self.tracks, self._mux_from)
+            sound = alone.alone(self.tracks)
+            self._muxer = SoundMuxer(sound, self._mux_from) if sound else Muxer(self.tracks, self._mux_from)
             if any(live.loud for live in self._lives):
                 self._muxer.listen()
             if any(live.keeps_sound for live in self._lives):
@@ -205,7 +230,7 @@ class Stream:
 
     def _remember(self, chunk: Chunk) -> None:
         if chunk.key:
-            self._forget_gop()
+            self._forget_gop() if not self._kept_ticks else self._shorten_gop(chunk)
         elif not self._gop:
             return
         elif (chunk.timestamp - self._gop[-1].timestamp) & _BACK:
@@ -219,6 +244,12 @@ class Stream:
         self._gop = []
         self._gop_bytes = 0
 
+    def _shorten_gop(self, chunk: Chunk) -> None:
+        """Of sound, what was heard just before."""
+        kept = self._kept_ticks
+        self._gop = [one for one in self._gop if (chunk.timestamp - one.timestamp) % (2 * _BACK) < kept]
+        self._gop_bytes = sum(len(one.data) for one in self._gop)
+
     def _start_anew(self) -> None:
         """Other tracks than before: players cannot follow, browsers get a new init segment."""
         self._forget_gop()
@@ -228,6 +259,18 @@ class Stream:
             self._mux_from, self._muxer = self._muxer.end_ticks, None
         for relay in self._relays:
             relay.end()
+        self._judge()
+
+    def _judge(self) -> None:
+        """What the new tracks mean for those who watch."""
+        sound = alone.alone(self.tracks)
+        self.unplayed = audio.unplayed(sound.media) if sound else ""
+        self._kept_ticks = int(alone.KEPT_SECONDS * sound.media.clock_rate) if sound else 0
+        if sound:
+            for one in self._lives:
+                if one.pictures_only:
+                    one.end()
+            self._lives = tuple(one for one in self._lives if not one.pictures_only)
 
 
 def _nothing() -> None:

@@ -85,6 +85,8 @@ class LiveViewer(Viewer):
     """Whether the sound is wanted too."""
     keeps_sound = False
     """Whether it records the sound."""
+    pictures_only = False
+    """Whether sound alone is of no use to it."""
 
     def __init__(self, transport: asyncio.Transport, on_gone: Callable[[Viewer], None]) -> None:
         super().__init__(transport, on_gone)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from services.media import worker
+from services.mts.alone import picture
 from services.mts.chunk import Chunk
 from services.mts.stream import Stream
 from services.mts.viewer import RelayViewer, Viewer
@@ -202,8 +203,8 @@ class WebRtc:
 
 
 def described(stream: Stream) -> list[dict[str, Any]]:
-    """The camera's tracks as `wire.OPEN` has them; raises Problem where WebRTC cannot carry the picture."""
-    video = next(track for track in stream.tracks if track.media.kind == "video")
+    """The camera's tracks as `wire.OPEN` has them; raises Problem where WebRTC cannot carry it."""
+    video = picture(stream.tracks)
     if video.media.codec != "H264":
         raise Problem(
             "codec-not-carried", "There is no picture by WebRTC.",

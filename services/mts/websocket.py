@@ -31,10 +31,10 @@ def bodies(messages: bytes) -> list[memoryview]:
     return found
 
 
-def no_picture(why: str) -> bytes:
-    """A message for people: there is no picture now."""
+def no_picture(why: str, wanted: str = "picture") -> bytes:
+    """A message for people: there is no picture now, or no sound of a camera that has nothing else."""
     remedy = "It comes by itself as soon as the camera sends one; the Devices page says more."
-    return _note("No picture from the camera.", why, remedy, "picture")
+    return _note(f"No {wanted} from the camera.", why, remedy, "picture")
 
 
 NO_PLACE = "No more pictures can be converted now."
@@ -46,10 +46,17 @@ def no_place(why: str) -> bytes:
     return _note(NO_PLACE, why, WAIT, "picture")
 
 
+UNPLAYED = "Set it to AAC of one or two channels, G.711 or Opus; players that use RTSP hear it as it is."
+
+
 def no_sound(why: str) -> bytes:
     """A message for people: there is a picture, but no sound."""
-    remedy = "Set it to AAC of one or two channels, G.711 or Opus; players that use RTSP hear it as it is."
-    return _note("This picture has no sound here.", why, remedy, "sound")
+    return _note("This picture has no sound here.", why, UNPLAYED, "sound")
+
+
+def nothing_played(why: str) -> bytes:
+    """A message for people: sound is all there is, and no browser plays it."""
+    return _note("This channel cannot be heard here.", why, UNPLAYED, "picture")
 
 
 def _note(what: str, why: str, remedy: str, about: str) -> bytes:

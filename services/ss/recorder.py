@@ -29,6 +29,8 @@ RETRY_FIRST, RETRY_LAST = 0.25, 5.0
 STEP = SECOND
 """Clock and stream differ by more than this (microseconds): it was set, or pictures are missing."""
 ROOM = 64 * 1024 * 1024
+_SOUND_ALONE = 409
+"""How DSS_MTS refuses to give a channel without a picture to a recorder."""
 _NO_STREAM = (TimeoutError, ValueError, OSError)
 _NO_PICTURE = 503
 
@@ -293,6 +295,8 @@ def _certain(reason: Exception) -> Trouble:
 def _said(reason: Exception) -> str:
     if isinstance(reason, TimeoutError):
         return "Nothing comes from the camera."
+    if isinstance(reason, LinkError) and reason.status == _SOUND_ALONE:
+        return "The camera sends sound alone, which is not recorded; set its plan to off."
     if isinstance(reason, LinkError) and reason.status:
         return f"DSS_MTS has no picture of it (HTTP {reason.status})."
     return f"DSS_MTS does not give the stream ({reason})."

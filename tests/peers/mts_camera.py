@@ -1,8 +1,9 @@
 """A camera made of Debian's GStreamer RTSP server; run with /usr/bin/python3, which sees Debian's bindings.
 
-usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|opus|surround] [udp] [at=ADDRESS]
-                     [talk=FILE] [talk-alaw=FILE]
+usage: mts_camera.py PORT PASSWORD [h264|h265|bframes|paced] [aac|alaw|ulaw|opus|surround] [alone] [udp]
+                     [at=ADDRESS] [talk=FILE] [talk-alaw=FILE]
                      [WIDTHxHEIGHT] [KBIT]
+With `alone` there is sound, a tone of 440 Hz, and no picture.
 Digest authentication for user admin, path /cam/realmonitor, GOP of one second, 25 frames a second.
 Prints "ready" when it listens. With a file it has an ONVIF back channel, GStreamer's own, and
 keeps there what it hears: samples of 16 bits, 8000 a second, each where its RTP time puts it.
@@ -44,11 +45,17 @@ def pipeline(words: list[str]) -> str:
         audio = (
             "audiotestsrc is-live=true ! audioconvert ! audioresample ! alawenc ! rtppcmapay name=pay1 pt=8"
         )
+    if "ulaw" in words:
+        audio = (
+            "audiotestsrc is-live=true ! audioconvert ! audioresample ! mulawenc ! rtppcmupay name=pay1 pt=0"
+        )
     if "surround" in words:
         audio = "audiotestsrc is-live=true ! audio/x-raw,channels=6 ! audioconvert ! avenc_aac"
         audio += " ! rtpmp4gpay name=pay1 pt=97"
     if "opus" in words:
         audio = "audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay name=pay1 pt=97"
+    if "alone" in words:
+        return f"( {audio.replace('name=pay1', 'name=pay0')} )"
     return f"( {picture} ! videoconvert ! {video} {audio} )"
 
 

@@ -45,8 +45,8 @@ class Camera:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        words = ["/usr/bin/python3", str(CAMERA), str(self.port), PASSWORD]
+    def start(self, *kind: str) -> None:
+        words = ["/usr/bin/python3", str(CAMERA), str(self.port), PASSWORD, *kind]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE)
         assert self.process.stdout
         assert self.process.stdout.readline() == b"ready\n"
@@ -238,6 +238,16 @@ async def test_a_camera_is_online_with_its_serial_then_gone_then_back(site: Site
     assert "127.0.0.1" in site.facts[-1]["reason"]
     camera.start()
     await until(lambda: site.states() == ["online", "unreachable", "online"], 15)
+
+
+@pytest.mark.full
+async def test_a_camera_with_sound_alone_is_online(site: Site, camera: Camera) -> None:
+    camera.kill()
+    camera.start("aac", "alone")
+    site.assign(dahua(camera))
+    site.start()
+    await until(lambda: bool(site.facts))
+    assert (site.facts[0]["state"], site.facts[0]["reason"]) == ("online", "")
 
 
 async def test_a_wrong_password_is_tried_once_even_over_a_restart_until_the_record_changes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.portal.process import Portal
+
+
+LEVEL = """async () => {
+  const context = new AudioContext(), analyser = context.createAnalyser();
+  await context.resume();
+  context.createMediaStreamSource(document.querySelector('video').captureStream()).connect(analyser);
+  const row = new Float32Array(analyser.fftSize);
+  let most = 0;
+  for (let n = 0; n < 40 && most < 0.02; n += 1) {
+    await new Promise((done) => setTimeout(done, 100));
+    analyser.getFloatTimeDomainData(row);
+    most = Math.max(most, ...row.map(Math.abs));
+  }
+  return most;
+}"""
+"""The highest sample of what is heard, 1 at the most; waits up to four seconds for some."""
 
 
 def figures(page: Page) -> dict[str, str]:
@@ -157,6 +173,39 @@ def test_sound_is_heard_while_it_is_switched_on(
     assert page.evaluate("document.querySelector('video').muted")
     assert page.evaluate(heard) == 0
     assert wait_for(page, "reconnects", bool)["reconnects"] == "0"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_camera_with_sound_alone_says_so_and_is_heard_after_a_click(
+    rack: mts_rack.Rack, page: Page, portal: Portal, channel: str, scheme: Literal["light", "dark"],
+    findings: Callable[[Page], list[str]],
+) -> None:  # fmt: skip
+    page.emulate_media(color_scheme=scheme)
+    camera = rack.camera(channel, "aac", "alone")
+    choose(page, portal, channel)
+    found = wait_for(page, "state", lambda state: state == "playing")
+    assert (found["sound"], page.evaluate("document.querySelector('video').muted")) == ("AAC", True)
+    assert page.get_by_text("Sound only").is_visible()
+    assert page.get_by_text("live", exact=True).is_visible()
+    assert page.get_by_role("button", name="Save picture 1", exact=True).is_disabled()
+    assert page.get_by_role("button", name="Lowest delay of picture 1").is_hidden()
+    assert findings(page) == []
+    page.get_by_role("button", name="Sound of picture 1").click()
+    wait_for(page, "state", lambda state: state == "playing")
+    assert not page.evaluate("document.querySelector('video').muted")
+    assert page.evaluate(LEVEL) > 0.02
+    time.sleep(4)
+    found = figures(page)
+    assert (found["reconnects"], float(found["lag"]) < 1.5) == ("0", True)
+    page.screenshot(path=Path(__file__).parents[2] / ".cache" / "screenshots" / f"live-alone-{scheme}.png")
+    camera.kill()
+    wait_for(page, "state", lambda state: state == "waiting")
+    assert "No sound from the camera." in page.locator("[data-part=message]").first.inner_text()
+    assert not page.get_by_text("Sound only").is_visible()
+    camera.start()
+    wait_for(page, "state", lambda state: state == "playing", 30)
+    assert wait_for(page, "ageMs", lambda text: int(text) < 1000)["reconnects"] == "0"
 
 
 @pytest.mark.full

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
+from services.runtime import auth
 from services.ss.link import BINARY, MAX_MESSAGE, TEXT, Link, LinkError
+from tests.unit.ss_bench import Bench
 
 Say = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 Open = Callable[[Say], Awaitable[Link]]
@@ -112,3 +115,20 @@ async def test_refusal_has_the_status_of_the_answer() -> None:
         with pytest.raises(LinkError) as refused:
             await Link.open(str(server.make_url("/record")), {})
     assert refused.value.status == 503
+
+
+async def test_a_recorder_that_is_refused_for_want_of_a_picture_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> Link:
+        raise LinkError("DSS_MTS refused the stream", 409)
+
+    monkeypatch.setattr(Link, "open", refuse)
+    monkeypatch.setattr(auth, "bearer", dict[str, str])
+    bench = Bench(tmp_path, monkeypatch)
+    running = asyncio.create_task(bench.recorder.run(lambda _: ""))
+    await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await bench.close()
+    assert "sound alone, which is not recorded" in bench.recorder.problem
