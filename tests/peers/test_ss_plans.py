@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from mts_rack import PASSWORD
 from ss_rack import CountingCamera, Store, losses, numbers
-from test_ss_storage import small_disk  # noqa: F401 - a fixture
 
 from services.media.plans import EVENT, MANUAL, Plan
 
@@ -112,7 +111,7 @@ def test_a_killed_recorder_goes_on_with_its_event_and_the_index_is_made_anew(tmp
 @pytest.mark.full
 def test_the_button_holds_over_a_restart_and_locked_pictures_outlive_a_full_disk(
     tmp_path: Path,
-    small_disk: Path,  # noqa: F811
+    small_disk: Path,
 ) -> None:
     with Store(tmp_path, {"folders": [str(small_disk)], "file_seconds": 2}) as store:
         store.recordings = small_disk
