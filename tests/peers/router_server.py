@@ -128,5 +128,6 @@ class Server:
             transport = paramiko.Transport(one)
             transport.add_server_key(self.key)
             self.transports.append(transport)
-            with contextlib.suppress(paramiko.SSHException, EOFError):
+            # A client that leaves over the host key may reset the connection: the next one is still served.
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 transport.start_server(server=_Policy(self.device))
