@@ -2,14 +2,18 @@
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from services.media.interleaved import packets
-from services.mts.websocket import BINARY, TEXT, bodies, message
+from services.mts.websocket import BINARY, TEXT, bodies, header, message
 
 RTP = struct.Struct(">BBHII")
 DOLLAR = 0x24
+
+Pieces = list[bytes | memoryview]
+"""Of a fragment; what stands behind each other in it, and is not copied before that is wanted."""
 
 Channels = tuple[tuple[int, int], ...]
 """Pairs of the camera's channel and the viewer's for it; a channel that is not listed is left out."""
@@ -52,19 +56,20 @@ class Chunk:
     """Bytes of one frame and of all that came before it; other forms are made once, when first wanted.
 
     `at` is when it had come, in microseconds since 1970; `ticks` where its fMP4 form begins and ends, `shown`
-    when it is to be seen. `live` is that form as a WebSocket message, `loud` with the sound behind it.
-    `heard` is the sound for a recorder.
+    when it is to be seen. `init` fits that form, None while there is none. `loud` is `live` with the sound
+    behind it. `heard` is the sound for a recorder.
     """
 
     __slots__ = (
+        "_live",
         "_plain",
+        "_shaper",
         "_variants",
         "at",
         "data",
         "heard",
         "init",
         "key",
-        "live",
         "loud",
         "loud_init",
         "shown",
@@ -79,13 +84,36 @@ class Chunk:
         self.at = 0
         self.ticks = (0, 0)
         self.shown = 0
-        self.live: bytes | None = None
+        self._live: bytes | None = None
+        self._shaper: Callable[[], Pieces] | None = None
         self.init: Init | None = None
         self.loud: bytes | None = None
         self.loud_init: Init | None = None
         self.heard: Heard | None = None
         self._plain: dict[bytes, bytes] | None = None
         self._variants: dict[Channels, bytes] = {}
+
+    def shape(self, init: Init, ticks: tuple[int, int], shown: int, shaper: Callable[[], Pieces]) -> None:
+        """Have an fMP4 form, which `shaper` makes; nothing comes of a frame of which too much was lost."""
+        self.init, self.ticks, self.shown = init, ticks, shown
+        self._shaper, self._live = shaper, None
+
+    def fragment(self) -> Pieces:
+        """The fMP4 form in pieces; none where there is none."""
+        if self._live is not None:
+            return [bodies(self._live)[0]]
+        return self._shaper() if self._shaper else []
+
+    @property
+    def live(self) -> bytes | None:
+        """The fMP4 form as a WebSocket message."""
+        if self._live is None and (pieces := self.fragment()):
+            self._live = b"".join((header(BINARY, sum(map(len, pieces))), *pieces))
+        return self._live
+
+    @live.setter
+    def live(self, made: bytes | None) -> None:
+        self._live, self._shaper = made, None
 
     def variant(self, channels: Channels) -> bytes:
         """The same packets with other channel ids."""

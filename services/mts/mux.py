@@ -2,22 +2,27 @@
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from services.mts import audio, depay, fmp4, regular
 from services.mts.bits import BitstreamError, Sps
-from services.mts.chunk import Chunk, Init, payloads
+from services.mts.chunk import Chunk, Init, Pieces, payloads
 from services.mts.sound import Sound
 from services.mts.timeline import Timeline
-from services.mts.websocket import BINARY, header, no_sound
+from services.mts.websocket import no_sound
 from services.runtime.rtsp import Track
 
 LOG = logging.getLogger(__name__)
 
 _MAX_SETS = 16
+_Sample = tuple[depay.Unit, int]
+"""Pieces and size."""
+_Key = tuple[_Sample, int]
+"""A key frame, and when it had come, in microseconds since 1970."""
 
 
 class Muxer:
-    """Turns the chunks of a camera's tracks, in order, into `chunk.live` and `chunk.init`.
+    """Gives the chunks of a camera's tracks, in order, their fMP4 form, which is made once somebody wants it.
 
     Video is H.264 or H.265. `sound`, while it is there, adds `chunk.loud` and `chunk.loud_init`; `kept` adds
     `chunk.heard`.
@@ -44,25 +49,33 @@ class Muxer:
         self._learn(media.parameter_sets)
 
     def mux(self, chunk: Chunk) -> None:
-        """Fill in `live` and `init`; both stay None until parameter sets are known."""
-        made = None if chunk.key else regular.sample(chunk.data, self._channel, self._header, self._kinds)
-        body, size = made or self._read(chunk)
+        """Give it its fMP4 form, and `init`; there is neither until parameter sets are known."""
+        made = self._read(chunk) if chunk.key else None
         dts, shift = self._timeline.place(chunk.timestamp)
-        if self.init is None or not size:
+        if self.init is None or (made and not made[1]):
             return
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        duration = self._timeline.duration
-        head = fmp4.fragment(self._sequence, dts, duration, chunk.key, size, shift)
-        if chunk.key:
-            head = fmp4.stamp(dts, chunk.at) + head
-        chunk.ticks, chunk.shown = (dts, dts + duration), dts + shift
-        body[:0] = header(BINARY, len(head) + size), head
-        chunk.live = b"".join(body)
-        chunk.init = self.init
+        ticks = dts, dts + self._timeline.duration
+        shaper = partial(self._shape, chunk.data, self._sequence, ticks, shift, made and (made, chunk.at))
+        chunk.shape(self.init, ticks, dts + shift, shaper)
         if self.sound:
             self._hear(self.sound, chunk)
         if self.kept:
             self._keep(self.kept, chunk)
+
+    def _shape(
+        self, data: bytes, sequence: int, ticks: tuple[int, int], shift: int, key: _Key | None
+    ) -> Pieces:
+        """The fragment of a picture, which of a key frame has been read already."""
+        body, size = key[0] if key else self._picture(data)
+        if not size:
+            return []
+        head = fmp4.fragment(sequence, ticks[0], ticks[1] - ticks[0], key is not None, size, shift)
+        return [fmp4.stamp(ticks[0], key[1]) + head if key else head, *body]
+
+    def _picture(self, data: bytes) -> _Sample:
+        made = regular.sample(data, self._channel, self._header, self._kinds)
+        return made or self._sample(self._nals(data, payloads(data, self._channel)))
 
     def listen(self, chunks: Iterable[Chunk] = ()) -> None:
         """Somebody wants to hear, from these chunks on; where that cannot be, `init.mute` says why."""
@@ -98,14 +111,13 @@ class Muxer:
             LOG.exception("sound is left out from here on")
             self.sound = None
 
-    def _read(self, chunk: Chunk) -> tuple[depay.Unit, int]:
-        """As regular.sample, of whatever a camera may send; learns the parameter sets of a key frame."""
+    def _read(self, chunk: Chunk) -> _Sample:
+        """The sample of a key frame, whose parameter sets are learned."""
         units = self._nals(chunk.data, payloads(chunk.data, self._channel))
-        if chunk.key:
-            self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
+        self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
         return self._sample(units)
 
-    def _sample(self, units: list[depay.Unit]) -> tuple[depay.Unit, int]:
+    def _sample(self, units: list[depay.Unit]) -> _Sample:
         """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
         pieces, size = depay.Unit(), 0
         for unit in units:

@@ -38,17 +38,17 @@ class Sound:
     def mux(self, chunk: Chunk) -> None:
         """Add what was heard before the end of this picture; the picture's own form has been made."""
         heard = self._hear(chunk)
-        if heard is None or chunk.live is None:
+        if heard is None or (live := chunk.live) is None:
             return
         chunk.loud_init = heard.init
-        chunk.loud = chunk.live + self._fragment(heard) if heard.samples else chunk.live
+        chunk.loud = live + self._fragment(heard) if heard.samples else live
 
     def keep(self, chunk: Chunk) -> None:
         """The same for a recorder, which puts many samples into one fragment."""
         chunk.heard = self._hear(chunk)
 
     def _hear(self, chunk: Chunk) -> Heard | None:
-        if chunk.live is None or chunk.init is None:
+        if chunk.init is None:
             return None
         begin, row = self.row(chunk.data, int(chunk.shown * self._scale))
         return Heard(self._init(chunk.init), begin, self._format.rate, row)

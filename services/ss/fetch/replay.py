@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -11,7 +12,6 @@ from services.mts import depay
 from services.mts.chunk import Chunk
 from services.mts.intake import Intake
 from services.mts.mux import Muxer
-from services.mts.websocket import bodies
 from services.runtime.rtsp import GARBLED, Client, RtspError, Track
 from services.runtime.rtsp_message import Message
 from services.ss import boxes, samples
@@ -112,15 +112,15 @@ class Replay:
     def _group(self, held: list[Chunk], whole: bool) -> Group | None:
         """A GOP of its pictures; None while the camera has not said what they are like."""
         first = held[0]
-        shown = [one for one in held if one.live is not None]
-        if first.live is None or first.init is None:
+        shown = [pieces for one in held if (pieces := one.fragment())]
+        if first.init is None:
             return None
         step = (first.timestamp - (self._last_rtp or first.timestamp) + _WRAP // 2) % _WRAP - _WRAP // 2
         self._last_rtp, self._passed = first.timestamp, self._passed + step
-        body = b"".join(bodies(one.live)[0] for one in shown if one.live)
+        body = b"".join(chain.from_iterable(shown))
         init = first.init
         media = self._passed * SECOND // init.timescale
-        ticks = first.ticks[0], max(one.ticks[1] for one in shown)
+        ticks = first.ticks[0], max(one.ticks[1] for one in held)
         return Group(init.segment, init.mime, init.timescale, media, *ticks, len(shown), body,
                      fingerprint(body, init.mime), whole)  # fmt: skip
 
