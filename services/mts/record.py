@@ -4,19 +4,20 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from itertools import chain
 from time import monotonic
 
 from services.media import batch
 from services.mts import fmp4_sound
-from services.mts.chunk import Chunk, Heard, Init
+from services.mts.chunk import Chunk, Heard, Init, Pieces
 from services.mts.viewer import LiveViewer, Viewer
-from services.mts.websocket import BINARY, bodies, header
+from services.mts.websocket import BINARY, header
 
 LOG = logging.getLogger(__name__)
 
 BACKLOG = 16 * 1024 * 1024
-BATCH_BYTES = 512 * 1024
-BATCH_SECONDS = 1.0
+BATCH_BYTES = 1024 * 1024
+BATCH_SECONDS = 2.5
 MAX_GOP_FRAMES = 1500
 MOST_SAMPLES = 512
 """Of sound in one fragment; what reads them back counts on it."""
@@ -27,7 +28,7 @@ Kept = list[tuple[Chunk, bool]]
 
 
 class Recorder(LiveViewer):
-    """Sends whole batches: each ends before a key frame, after a second, or with half a megabyte.
+    """Sends whole batches: each ends before a key frame, after BATCH_SECONDS, or with a megabyte.
 
     Before the first one and at each change come the messages of a browser's init.
     """
@@ -48,7 +49,7 @@ class Recorder(LiveViewer):
 
     def feed(self, chunk: Chunk) -> None:
         """Take one frame; whatever goes wrong ends this recorder only."""
-        if self._ended or chunk.live is None or (self._waits_for_key and not chunk.key):
+        if self._ended or chunk.init is None or (self._waits_for_key and not chunk.key):
             return
         try:
             self._take(chunk)
@@ -112,26 +113,25 @@ class Recorder(LiveViewer):
         """Send what came before a key frame."""
         self._send()
 
-    def _sound(self) -> list[bytes]:
+    def _sound(self) -> Pieces:
         """Fragments of what was heard during the frames that are sent."""
         return []
 
     def _send(self) -> None:
-        frames = self._frames
-        if not frames:
+        frames, self._frames = self._frames, []
+        parts = [one for chunk in frames if (one := chunk.fragment())]
+        self._size = 0
+        if not parts:
             return
         flags = (batch.KEY if frames[0].key else 0) | (batch.GAP if self._gap else 0)
         flags |= batch.KEPT if self._kept else 0
         span = frames[0].ticks[0], frames[-1].ticks[1]
-        head = batch.HEADER.pack(flags, batch.VERSION, len(frames), frames[0].at, *span)
-        parts: list[bytes | memoryview] = [bodies(chunk.live)[0] for chunk in frames if chunk.live]
+        head = batch.HEADER.pack(flags, batch.VERSION, len(parts), frames[0].at, *span)
         # Behind the first picture, so that a GOP begins with it and its sound is read early.
-        parts[1:1] = self._sound()
-        size = len(head) + sum(map(len, parts))
-        self.transport.writelines([header(BINARY, size), head, *parts])
+        parts[1:1] = [self._sound()]
+        pieces = [head, *chain.from_iterable(parts)]
+        self.transport.write(b"".join((header(BINARY, sum(map(len, pieces))), *pieces)))
         self._gap = False
-        self._size = 0
-        frames.clear()
 
 
 class SoundRecorder(Recorder):
@@ -178,9 +178,9 @@ class SoundRecorder(Recorder):
             self._tick = heard.tick
         self._row += heard.samples
 
-    def _sound(self) -> list[bytes]:
+    def _sound(self) -> Pieces:
         rows = [self._row[start : start + MOST_SAMPLES] for start in range(0, len(self._row), MOST_SAMPLES)]
-        self._row, made = [], []
+        self._row, made = [], Pieces()
         for row in rows:
             self._number = (self._number + 1) & 0xFFFFFFFF
             made.append(fmp4_sound.fragment(self._number, self._tick, row))

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import closing
 from time import monotonic
@@ -33,6 +34,8 @@ _SOUND_ALONE = 409
 """How DSS_MTS refuses to give a channel without a picture to a recorder."""
 _NO_STREAM = (TimeoutError, ValueError, OSError)
 _NO_PICTURE = 503
+_LATEST = 10 * SECOND
+"""No batch comes later than this after it began (microseconds), but where a clock was set."""
 
 
 class Wish(NamedTuple):
@@ -50,12 +53,15 @@ class Wish(NamedTuple):
 class Recorder:
     """One channel; `problem` says why nothing comes, empty while it does; `trouble` what of it is certain.
 
-    `wish` may change at any time: beginning takes effect with the next batch, ending with the next key frame.
+    `wish` may change at any time. A batch that comes afterwards and began before is still part of what has
+    ended: beginning takes effect with the next batch, ending with the first key frame behind it.
     """
 
     def __init__(self, channel: str, store: Store) -> None:
         self.channel = channel
-        self.wish = Wish()
+        self._wish = Wish(None)
+        # Which kind has ended last, and when, in microseconds since 1970.
+        self._ended: tuple[str, int] | None = None
         self.problem = "It has not begun yet."
         self.trouble = Trouble(UNKNOWN)
         self.wrote_at = monotonic()
@@ -73,6 +79,17 @@ class Recorder:
         self._began = 0.0
         # Since it connected: whether nothing new has come yet, and whether nothing has been written yet.
         self._behind = self._fresh = True
+
+    @property
+    def wish(self) -> Wish:
+        """What it is to do now."""
+        return self._wish
+
+    @wish.setter
+    def wish(self, wish: Wish) -> None:
+        if self._wish.kind is not None and wish.kind is None:
+            self._ended = self._wish.kind, time.time_ns() // 1000
+        self._wish = wish
 
     @property
     def writes(self) -> str | None:
@@ -158,15 +175,24 @@ class Recorder:
     async def _take(self, one: Batch) -> None:
         if self._known(one):
             return
-        wish = self.wish
-        if wish.kind is None and (one.key or self._segment is None):
-            await self._hold(one, wish)
+        kind = self._asked(one)
+        if kind is None and (one.key or self._segment is None):
+            await self._hold(one, self.wish)
             return
-        if wish.kind is not None and (one.key or self._held):
-            self._kind = wish.kind
+        if kind is not None and (one.key or self._held):
+            self._kind = kind
         for earlier in self._held.drain():
             await self._write(earlier)
         await self._write(one)
+
+    def _asked(self, one: Batch) -> str | None:
+        """The kind to write a batch as; it may have been asked for while the batch was gathered only."""
+        if self.wish.kind is None and self._ended:
+            kind, at = self._ended
+            if 0 < at - one.at < _LATEST:
+                return kind
+            self._ended = None
+        return self.wish.kind
 
     async def _hold(self, one: Batch, wish: Wish) -> None:
         await self.finish()

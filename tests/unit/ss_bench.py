@@ -14,7 +14,7 @@ from services.recording_keys import ID_SIZE
 from services.runtime.health import Health
 from services.ss import boxes, recorder, sealing, storage
 from services.ss.entry import SECOND
-from services.ss.recorder import Recorder
+from services.ss.recorder import Recorder, Wish
 from services.ss.retention import Quota
 from services.ss.sealing import HEADER
 from services.ss.storage import OVERHEAD
@@ -92,6 +92,7 @@ class Bench:
         self.store.file_seconds = 4.0
         self.store.recover()
         self.recorder = Recorder("cam", self.store)
+        self.recorder.wish = Wish()
         self.recorder.resume()
         self.recorder._head = (INIT, "video/mp4", RATE)
 

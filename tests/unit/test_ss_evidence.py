@@ -63,6 +63,19 @@ async def test_an_event_is_written_from_its_pre_record_on_and_up_to_a_key_frame(
     assert shown(bench) == [(6, 15, "gap", EVENT, False)]
 
 
+async def test_an_event_that_is_over_before_its_pictures_come_is_written_with_them(bench: Bench) -> None:
+    bench.camera.wall = time.time_ns() // 1000 - 7 * SECOND // 2
+    bench.recorder.wish = Wish(None, pre=3)
+    await bench.shoot(3)
+    bench.recorder.wish = Wish(EVENT, pre=3)
+    bench.recorder.wish = Wish(None, pre=3)
+    await bench.shoot(1)
+    assert bench.recorder.writes == EVENT
+    await bench.shoot(1)
+    assert bench.recorder.writes is None
+    assert bench.recorded() == bench.camera.made[:4]
+
+
 async def test_a_file_holds_one_kind_and_the_next_one_joins_it(bench: Bench) -> None:
     for kind in (EVENT, CONTINUOUS, MANUAL):
         bench.recorder.wish = Wish(kind)
