@@ -96,15 +96,32 @@ class Link:
         data = bytearray(count)
         have = 0
         while have < count:
-            # Waking for each piece of it would cost more than all the rest.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(count - have, _AT_ONCE))
-            got = await self._loop.sock_recv_into(self._socket, memoryview(data)[have:])
+            try:
+                got = self._socket.recv_into(memoryview(data)[have:])
+            except BlockingIOError:
+                await self._arrived(count - have)
+                continue
             if not got:
                 raise LinkError("DSS_MTS ended the stream")
             have += got
         return data
 
+    async def _arrived(self, count: int) -> None:
+        """Wait for so many bytes, or the end: waking for each piece would cost more than all the rest."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(count, _AT_ONCE))
+        there = self._loop.create_future()
+        self._loop.add_reader(self._socket, _set, there)
+        try:
+            await there
+        finally:
+            self._loop.remove_reader(self._socket)
+
     async def _answer(self, said: bytes) -> None:
         """Say that we are here (§5.5.3); a client masks what it sends, and zeros are a mask."""
         frame = bytes((0x8A, 0x80 | len(said))) + bytes(4) + said
         await self._loop.sock_sendall(self._socket, frame)
+
+
+def _set(there: asyncio.Future[None]) -> None:
+    if not there.done():
+        there.set_result(None)
