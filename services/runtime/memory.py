@@ -8,11 +8,11 @@ MIB = 1024 * 1024
 
 
 def keep_small() -> None:
-    """Give freed memory back: one arena, and every block above 1 MiB (a hash takes 19) in its own mapping.
+    """Give freed memory back: one arena, and every block above 4 MiB (a hash takes 19) in its own mapping.
 
     glibc else raises its threshold to the largest block freed so far, and keeps one arena for each thread.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        for name, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, MIB), (M_TRIM_THRESHOLD, MIB // 4)):
+        for name, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 4 * MIB), (M_TRIM_THRESHOLD, 4 * MIB)):
             mallopt(name, value)
