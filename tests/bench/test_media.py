@@ -16,7 +16,6 @@ ROUNDS = 2
 FIRST_VIEWERS, FIRST_SECONDS = 30, 4.0
 RECORD_SECONDS, RECORD_WARM_UP = 6.0, 3.0
 MANY = 20
-"""From so many cameras on, what a service costs without any matters no more."""
 NODE_CAMERAS, NODE_VIEWERS, NODE_SECONDS = 100, 20, 30.0
 ENCRYPTION_MOST = 1.5
 MUST = "must"
@@ -191,8 +190,7 @@ def test_recording_costs_less_than_a_copying_ffmpeg_for_each_camera(
     ):
         name = f"record_{count}: % of a core per camera, {what}"
         record(Figure(name, cost * each, "ffmpeg", theirs * each))
-    assert (whole - idle) / theirs <= 0.60
-    assert count < MANY or whole / theirs <= 0.60
+    assert whole / theirs <= 0.60
 
 
 @pytest.mark.timeout(300)
