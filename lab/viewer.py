@@ -7,7 +7,8 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,7 +38,9 @@ class Watched:
         return self.counters[-1] - self.counters[0] + 1 - self.frames if self.counters else 0
 
 
-async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str, float, bytes]:
+@asynccontextmanager
+async def _session(trust: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of which nothing is left open behind it."""
     opened: list[socket.socket] = []
 
     def open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
@@ -47,7 +50,7 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
     connector = aiohttp.TCPConnector(ssl=trust, socket_factory=open_socket)
     try:
         async with aiohttp.ClientSession(connector=connector) as session:
-            return await _take(session, url, seconds)
+            yield session
     finally:
         # A host without power never answers the farewells of WebSocket and TLS.
         for one in opened:
@@ -56,6 +59,11 @@ async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str
         await asyncio.sleep(0.05)
         for one in opened:
             one.close()
+
+
+async def _receive(url: str, trust: ssl.SSLContext, seconds: float) -> tuple[str, float, bytes]:
+    async with _session(trust) as session:
+        return await _take(session, url, seconds)
 
 
 async def _take(session: aiohttp.ClientSession, url: str, seconds: float) -> tuple[str, float, bytes]:
@@ -136,7 +144,7 @@ class Watching:
             self._failure = failure
 
     async def _receive(self, url: str, trust: ssl.SSLContext) -> None:
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=trust) as socket:
+        async with _session(trust) as session, session.ws_connect(url) as socket:
             await _begun(socket)
             while not self._stop.is_set():
                 self._parts.append(await _part(socket))
