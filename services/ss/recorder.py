@@ -177,7 +177,7 @@ class Recorder:
             return
         kind = self._asked(one)
         if kind is None and (one.key or self._segment is None):
-            await self._hold(one, self.wish)
+            await self._hold(one)
             return
         if kind is not None and (one.key or self._held):
             self._kind = kind
@@ -194,9 +194,9 @@ class Recorder:
             self._ended = None
         return self.wish.kind
 
-    async def _hold(self, one: Batch, wish: Wish) -> None:
+    async def _hold(self, one: Batch) -> None:
         await self.finish()
-        self._held.add(one, monotonic(), wish.pre, wish.most)
+        self._held.add(one, monotonic(), self.wish.pre, self.wish.most)
         if not one.kept:
             self.wrote_at, self.problem = monotonic(), ""
 

@@ -112,9 +112,9 @@ class Replay:
     def _group(self, held: list[Chunk], whole: bool) -> Group | None:
         """A GOP of its pictures; None while the camera has not said what they are like."""
         first = held[0]
-        shown = [pieces for one in held if (pieces := one.fragment())]
         if first.init is None:
             return None
+        shown = [pieces for one in held if (pieces := one.fragment())]
         step = (first.timestamp - (self._last_rtp or first.timestamp) + _WRAP // 2) % _WRAP - _WRAP // 2
         self._last_rtp, self._passed = first.timestamp, self._passed + step
         body = b"".join(chain.from_iterable(shown))
