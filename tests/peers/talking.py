@@ -35,9 +35,9 @@ def heard(file: Path) -> list[int]:
 
 
 def wait_heard(file: Path, samples: int, seconds: float = 10) -> list[int]:
-    """What the camera heard, once it is so much."""
+    """What the camera heard, once it is so much; the silence that its file begins with does not count."""
     until = time.monotonic() + seconds
-    while len(heard(file)) < samples and time.monotonic() < until:
+    while len(loud(heard(file))) < samples and time.monotonic() < until:
         time.sleep(0.05)
     return heard(file)
 

@@ -14,7 +14,7 @@ from talking import FRAME, frequency, loud, told, tone, url, wait_heard
 
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
-    settings = {"talk_silence_seconds": 1, "talk_seconds": 3, "refused_seconds": 600}
+    settings = {"talk_silence_seconds": 1, "talk_seconds": 5, "refused_seconds": 600}
     with Rack(tmp_path_factory.mktemp("talk") / "node", settings) as made:
         yield made
 
@@ -92,7 +92,7 @@ async def test_a_talk_ends_after_its_longest_time_and_with_its_camera(rack: Rack
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(url(rack, "one")) as socket:
             assert (await told(socket))["type"] == "ready"
-            await say(socket, 4)
+            await say(socket, 6)
             assert "lasts at most" in await ended(socket)
         camera = rack.camera("brief", f"talk={rack.folder / 'brief.raw'}")
         async with session.ws_connect(url(rack, "brief")) as socket:
