@@ -43,6 +43,7 @@ def nginx(view: NodeView) -> dict[str, File]:
         found[f"{ENGINES}/nginx-{part}.conf"] = File(view.text(f"nginx-{part}.conf.j2"), affects=affects)
     # It holds a secret, and nginx reads it as root.
     found[f"{ENGINES}/nginx-node.conf"] = File(view.text("nginx-node.conf.j2"), "0600", affects=affects)
+    found[f"{ENGINES}/nginx-reload.sh"] = File(view.text("nginx-reload.sh.j2"))
     if imported:
         found["/etc/dss/portal-certificate.json"] = File(as_text(imported), affects=affects)
     if center := view.host.center:
