@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ async def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
         await child.run(("/bin/sh", "-c", script), 0.5)
     with pytest.raises(ProcessLookupError):
         os.kill(int(noted.read_text()), 0)
+
+
+async def test_what_it_has_started_is_ended_with_it_and_not_waited_for(tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await child.run(("/bin/sh", "-c", f"sleep 60 & echo $! > {noted}; wait"), 0.5)
+    assert time.monotonic() - began < 10
+    assert not Path(f"/proc/{noted.read_text().strip()}/fd/1").exists()
 
 
 @pytest.mark.parametrize(
