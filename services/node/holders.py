@@ -6,11 +6,12 @@ out once.
 """
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pymysql
 
-from services.node import files, units
+from services.node import files, pending, units
 
 CREDENTIALS = Path("/run/credentials")
 TOLD = files.STATE / "certificate-told"
@@ -24,13 +25,16 @@ KEYS = {"node.key": None, "ca.key": "dss-smc.service"}
 def tell() -> list[str]:
     """Make every running holder use the files as they are now; what was done, in words, empty when all know.
 
-    What was told is written down last, so that a run that dies is made up for by the next one.
+    What was told is written down last, so that a run that dies is made up for by the next one. An engine that
+    is to be restarted anyway is left alone: it may not take its new configuration in any other way.
     """
     now, running = _digest(), _running()
+    due = pending.units()
     stale = [name for name in running if _other_key(name)]
     if not stale and TOLD.is_file() and TOLD.read_text() == now:
         return []
-    done = [_turn("reload", name) for name in ENGINES if name in running and name not in stale]
+    engines = [name for name in ENGINES if name in running and name not in stale]
+    done = [_reload(name) for name in engines if due.get(name) != "restart"]
     if DATABASE in running and DATABASE not in stale:
         _flush()
         done.append(f"reload {DATABASE}")
@@ -48,6 +52,14 @@ def _turn(verb: str, name: str) -> str:
     return f"{verb} {name}"
 
 
+def _reload(name: str) -> str:
+    try:
+        return _turn("reload", name)
+    except subprocess.CalledProcessError:
+        # It has only the old certificate then, which is a restart away from the new one.
+        return _turn("restart", name)
+
+
 def _flush() -> None:
     """MariaDB reads its certificate again; connections go on (`FLUSH SSL`, MariaDB 10.4)."""
     from services.node import database
@@ -56,7 +68,6 @@ def _flush() -> None:
         with database.connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH SSL")
     except pymysql.MySQLError:
-        # It has only the old certificate then, which is a restart away from the new one.
         units.systemctl("restart", DATABASE)
 
 

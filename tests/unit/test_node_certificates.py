@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from services.node import __main__ as command
-from services.node import authority, certificate, change_record, files, held, holders, pki, trust
+from services.node import authority, certificate, change_record, files, held, holders, pending, pki, trust
 from services.runtime.errors import Problem
 from services.smc import nodes
 from services.smc.accounts import Account
@@ -276,18 +277,40 @@ def test_what_is_held_is_told_without_any_key(site: Site, monkeypatch: pytest.Mo
     assert datetime.fromisoformat(rows[0]["not_after"]) > datetime.now(UTC)
 
 
-def test_whoever_holds_a_certificate_is_told_once(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def held_here(platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A main on which nginx, NATS and DSS_SMC hold the certificate, and nothing waits for a restart."""
     trust.ensure_main(platform.files.etc / "pki", "Test", MAIN)
-    said: list[tuple[str, ...]] = []
     monkeypatch.setattr(holders, "FOLDER", platform.files.etc / "pki")
     monkeypatch.setattr(holders, "TOLD", tmp_path / "told")
     monkeypatch.setattr(holders, "CREDENTIALS", tmp_path / "run")
+    monkeypatch.setattr(pending, "FOLDER", tmp_path / "pending")
     monkeypatch.setattr(
         holders, "_running", lambda: ["nginx.service", "nats-server.service", "dss-smc.service"]
     )
-    monkeypatch.setattr(holders.units, "systemctl", lambda *words: said.append(words) or "")
+    monkeypatch.setattr(holders.units, "systemctl", lambda *_: "")
+
+
+@pytest.mark.usefixtures("held_here")
+def test_an_engine_that_is_restarted_anyway_is_not_asked_to_reload_before() -> None:
+    pending.note("nginx.service", "restart")
+    pending.note("nats-server.service", "reload")
+    assert holders.tell() == ["reload nats-server.service"]
+
+
+@pytest.mark.usefixtures("held_here")
+def test_an_engine_that_cannot_reload_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def systemctl(verb: str, name: str) -> str:
+        if (verb, name) == ("reload", "nginx.service"):
+            raise subprocess.CalledProcessError(1, verb)
+        return ""
+
+    monkeypatch.setattr(holders.units, "systemctl", systemctl)
+    assert holders.tell() == ["restart nginx.service", "reload nats-server.service"]
+
+
+@pytest.mark.usefixtures("held_here")
+def test_whoever_holds_a_certificate_is_told_once(tmp_path: Path) -> None:
     assert holders.tell() == ["reload nginx.service", "reload nats-server.service"]
     assert holders.tell() == []
     unit = tmp_path / "run" / "dss-smc.service"
