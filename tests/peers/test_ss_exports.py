@@ -5,6 +5,7 @@ import json
 import secrets
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -39,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         started.record("cam", "off")
         time.sleep(SETTLED)
         started.stop_ss()
-        for name in (*COPIES, "holes", "lost"):
+        for name in (*COPIES, "clocked", "holes", "lost"):
             shutil.copytree(started.recordings / "cam", started.recordings / name)
         started.files("holes")[1].unlink()
         started.start_ss()
@@ -133,6 +134,14 @@ def test_one_channel_gives_one_file_that_plays_with_every_picture(
     assert kinds[:2] == ["ftyp", "moov"]
     assert ("moof" in kinds) == (form == "fmp4")
     subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-"], check=True)
+
+
+@pytest.mark.parametrize("form", ["mp4", "fmp4"])
+def test_a_file_whose_end_was_told_by_the_clock_is_exported_whole(store: Store, form: str) -> None:
+    with sqlite3.connect(store.folder / "state" / "index.db", timeout=10) as base:
+        base.execute("""UPDATE files SET "end" = "end" - 300000 WHERE channel = 'clocked'""")
+    job = ended(store, order(store, "clocked", form=form)["id"])
+    assert (job["state"], job["files"], job["why"]) == ("done", 1, "")
 
 
 def test_a_recorder_killed_in_the_middle_of_a_job_goes_on_and_tears_nothing(

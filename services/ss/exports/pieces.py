@@ -57,12 +57,6 @@ class Piece:
         """Bytes of all of it as recorded."""
         return len(self.init) + sum(one.bytes[1] for one in self.places)
 
-    @property
-    def ticks(self) -> int:
-        """How long it is by the camera's clock, as the index says, in ticks of its timescale."""
-        first, last = (one.entry.gops[one.number].tick for one in (self.places[0], self.places[-1]))
-        return last - first + _lasts(self.places[-1])
-
 
 def pieces(
     library: Library, channel: str, start: int, end: int, behind: tuple[int, int] | None = None
@@ -109,13 +103,6 @@ def _break(held: list[Place], place: Place, head: bytes, init: bytes) -> str:
     if ticks <= 0 or abs(stray) > _STRAY:
         return "gap"
     return "length" if place.end - held[0].at > LONGEST else ""
-
-
-def _lasts(place: Place) -> int:
-    gops, entry = place.entry.gops, place.entry
-    if place.number + 1 < len(gops):
-        return gops[place.number + 1].tick - gops[place.number].tick
-    return round((entry.end - place.at) * entry.timescale / SECOND)
 
 
 def as_dict(piece: Piece) -> dict[str, Any]:

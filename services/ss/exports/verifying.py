@@ -1,4 +1,4 @@
-"""Reading an exported file back from the disk: pictures and duration must be what the index says."""
+"""Reading an exported file back from the disk: pictures and duration must be those of the recording."""
 
 import hashlib
 import zlib
@@ -15,6 +15,7 @@ from services.ss.exports import results
 from services.ss.exports.pieces import Piece
 from services.ss.exports.results import BUFFER, At
 from services.ss.exports.window import Window
+from services.ss.exports.writing import Written
 
 Measure = tuple[int, Fraction, Fraction, int]
 """Pictures, their duration and that of the longest one, seconds; bytes of sound."""
@@ -35,11 +36,8 @@ class Proof:
     sha256: str
 
 
-def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str, heard: int = 0) -> Proof:
-    """Read `size` bytes at `base` back; VerifyError if they are not the piece, OSError from the disk.
-
-    `heard`: how many bytes of sound are in it.
-    """
+def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str, written: Written) -> Proof:
+    """Read `size` bytes at `base` back; VerifyError if they are not what went in, OSError from the disk."""
     results.forget(file)
     crc, sha256 = sums(Window(file, base, size))
     if form == "fmp4":
@@ -47,13 +45,13 @@ def verify(file: BinaryIO, base: int, size: int, piece: Piece, form: str, heard:
     else:
         found = _demuxed(Window(file, base, size))
     frames, lasts, longest, sound = found
-    wanted = Fraction(piece.ticks, piece.timescale)
+    wanted = Fraction(written.ticks, piece.timescale)
     if frames != piece.frames:
         raise VerifyError(f"it holds {frames} pictures instead of {piece.frames}")
     if abs(lasts - wanted) > longest:
         raise VerifyError(f"it lasts {float(lasts):.3f} s instead of {float(wanted):.3f} s")
-    if sound != heard:
-        raise VerifyError(f"it holds {sound} bytes of sound instead of {heard}")
+    if sound != written.heard:
+        raise VerifyError(f"it holds {sound} bytes of sound instead of {written.heard}")
     return Proof(frames, round(float(lasts), 6), size, crc, sha256)
 
 

@@ -24,6 +24,7 @@ from services.ss.exports import pieces, results, writing
 from services.ss.exports.pieces import Piece
 from services.ss.exports.verifying import Proof, VerifyError, sums, verify
 from services.ss.exports.window import Window
+from services.ss.exports.writing import Written
 
 TELL_SECONDS = 0.25
 LOOK_BYTES = 16 * 1024 * 1024
@@ -62,11 +63,11 @@ def run(task: dict[str, Any]) -> Proof:
     piece, offset = pieces.read(task["piece"]), int(task["offset"])
     with _result(Path(task["result"]), bool(task["anew"])) as file:
         file.truncate(offset)
-        size, heard = _write(file, offset, piece, task)
+        size, written = _write(file, offset, piece, task)
         file.flush()
         os.fsync(file.fileno())
         _tell(verifying=size)
-        return verify(file, offset, size, piece, task["format"], heard)
+        return verify(file, offset, size, piece, task["format"], written)
 
 
 def summed(path: Path) -> dict[str, Any]:
@@ -76,13 +77,13 @@ def summed(path: Path) -> dict[str, Any]:
         return {"sha256": sums(Window(file, 0))[1]}
 
 
-def _write(file: BinaryIO, offset: int, piece: Piece, task: dict[str, Any]) -> tuple[int, int]:
-    """Bytes of the file, and of the sound in it."""
+def _write(file: BinaryIO, offset: int, piece: Piece, task: dict[str, Any]) -> tuple[int, Written]:
+    """Bytes of the file, and what went in."""
     window = Window(file, offset)
     guard = _Guard(file, int(task["reserve"]))
-    heard = writing.write(piece, task["format"], window, guard.wrote)
+    written = writing.write(piece, task["format"], window, guard.wrote)
     guard.look()
-    return window.high, heard
+    return window.high, written
 
 
 def _result(path: Path, anew: bool) -> BinaryIO:

@@ -38,15 +38,23 @@ class Picture:
     data: memoryview
 
 
+@dataclass(frozen=True)
+class Written:
+    """What went in: how long its pictures last in the camera's ticks, and how many bytes of sound.
+
+    The index cannot tell how long the last picture of a file lasts: its end may be one by the clock.
+    """
+
+    ticks: int
+    heard: int
+
+
 class _LateError(Exception):
     """A picture is shown before it is decoded, by so many ticks: all are to be shown later."""
 
 
-def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> int:
-    """Write it; `wrote` hears how many bytes of the recording went in. OSError, SourceGoneError.
-
-    Returns how many bytes of sound there are in it.
-    """
+def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> Written:
+    """Write it; `wrote` hears how many bytes of the recording went in. OSError, SourceGoneError."""
     if form == "fmp4":
         return _fragments(piece, window, wrote)
     delay = 0
@@ -59,20 +67,21 @@ def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> int:
     raise SourceGoneError("its pictures are in no order that can be shown")
 
 
-def _fragments(piece: Piece, window: Window, wrote: Wrote) -> int:
+def _fragments(piece: Piece, window: Window, wrote: Wrote) -> Written:
     window.write(piece.init)
-    zero, track, heard = _first_tick(piece), Track(piece), 0
+    zero, track, heard, end = _first_tick(piece), Track(piece), 0, 0
     for place in piece.places:
         data, frames, sounds = _gop(place)
+        end = frames[-1].tick + frames[-1].duration
         for frame in frames:
             boxes.retime(data, frame, frame.tick - zero)
         heard += sum(len(body) for one in track.placed(data, sounds) for _, body in one.parts)
         window.write(data)
         wrote(len(data))
-    return heard
+    return Written(end - zero, heard)
 
 
-def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> int:
+def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> Written:
     track = Track(piece)
     room = _TABLE + len(piece.init) + _PER_FRAME * (piece.frames + track.count())
     with av.open(window, "w", format=track.form, options={"moov_size": str(room)}) as made:
@@ -82,9 +91,10 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> int:
             # libav would call H.265 hev1, which Apple's players refuse.
             stream.codec_context.codec_tag = recorded.codec_context.codec_tag
             line = made.add_stream_from_template(source.streams.audio[0]) if track.audio else None
-        base, zero, heard = Fraction(1, piece.timescale), _first_tick(piece), 0
+        base, zero, heard, end = Fraction(1, piece.timescale), _first_tick(piece), 0, 0
         for place in piece.places:
             data, frames, sounds = _gop(place)
+            end = frames[-1].tick + frames[-1].duration
             for sound in track.placed(data, sounds):
                 if line is not None and track.audio:
                     heard += _mux_sound(made, line, sound, track.audio.rate)
@@ -98,7 +108,7 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> int:
                 packet.duration, packet.is_keyframe = one.duration, one.key
                 made.mux(packet)
             wrote(place.bytes[1])
-    return heard
+    return Written(end - zero, heard)
 
 
 def _mux_sound(made: OutputContainer, line: AudioStream, sound: Samples, rate: int) -> int:
