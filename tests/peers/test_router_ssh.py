@@ -124,7 +124,7 @@ def test_a_mapping_of_another_site_is_left_alone(rack: Rack, dmz: Dmz) -> None:
     assert not rack.bring(other).changed
 
 
-@pytest.mark.parametrize("at", ["19102", "10443"])
+@pytest.mark.parametrize("at", ["19102", pytest.param("10443", marks=pytest.mark.full)])
 def test_a_refusal_in_the_middle_leaves_everything_as_before(rack: Rack, dmz: Dmz, at: str) -> None:
     before = rack.state()
     rack.device.refuse = at

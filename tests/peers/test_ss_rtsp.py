@@ -77,7 +77,7 @@ def run(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     ("channel", "form", "rate", "tls"),
     [
         ("cam", "h264", 25, False),
-        ("hevc", "hevc", 15, True),
+        pytest.param("hevc", "hevc", 15, True, marks=pytest.mark.full),
         pytest.param("cam", "h264", 25, True, marks=pytest.mark.full),
         pytest.param("hevc", "hevc", 15, False, marks=pytest.mark.full),
     ],

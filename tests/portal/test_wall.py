@@ -72,7 +72,7 @@ def chosen(page: Page) -> list[str]:
     return [one.input_value() for one in page.locator("[data-part=channel]").all()]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.full)])
 def test_thirty_six_pictures_play_their_sub_streams_and_open_a_few_at_a_time(
     rack: mts_rack.Rack, page: Page, portal: Portal, channel: str, scheme: str
 ) -> None:
