@@ -29,12 +29,11 @@ def tell() -> list[str]:
     is to be restarted anyway is left alone: it may not take its new configuration in any other way.
     """
     now, running = _digest(), _running()
-    due = pending.units()
     stale = [name for name in running if _other_key(name)]
     if not stale and TOLD.is_file() and TOLD.read_text() == now:
         return []
-    engines = [name for name in ENGINES if name in running and name not in stale]
-    done = [_reload(name) for name in engines if due.get(name) != "restart"]
+    leave = {*stale, *(name for name, verb in pending.units().items() if verb == "restart")}
+    done = [_reload(name) for name in ENGINES if name in running and name not in leave]
     if DATABASE in running and DATABASE not in stale:
         _flush()
         done.append(f"reload {DATABASE}")
@@ -68,6 +67,7 @@ def _flush() -> None:
         with database.connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH SSL")
     except pymysql.MySQLError:
+        # As with a reload that fails.
         units.systemctl("restart", DATABASE)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import scenario
-from lab.admin import Admin
+from lab.admin import Admin, until
 from lab.backup import FOLDER, fetch, lose, newest, options
 from lab.fixtures import PASSWORD
 from lab.site import MAIN, SUB, Site
@@ -139,5 +139,6 @@ def test_main_comes_back_on_a_fresh_host(
     assert time.monotonic() - started <= RESTORE_SECONDS
     assert site.on(MAIN, "cat", "/etc/dss/pki/ca.pem") == authority
     assert site.on(MAIN, "sh", "-c", "ls /var/lib/dss/restore.tar 2>/dev/null || true") == ""
+    until(20, "the sub is heard", lambda: not fresh.get(f"/nodes/{SUB}")["stale"])
     for device in scenario.add_cameras(fresh):
         assert scenario.look(fresh, device, 3).frames > 0

@@ -23,15 +23,21 @@ def all_numbers(store: Store, channel: str) -> list[int]:
     return [number for path in store.files(channel) for number in numbers(path)]
 
 
-def test_every_picture_is_recorded_once_across_files(tmp_path: Path) -> None:
-    with Store(tmp_path, {"file_seconds": 5}) as store:
+@pytest.mark.parametrize(
+    ("settings", "seconds", "files"),
+    [({"file_seconds": 5}, 30, 5), pytest.param({}, 75, 2, marks=pytest.mark.full)],
+)
+def test_every_picture_is_recorded_once_across_files(
+    tmp_path: Path, settings: dict[str, int], seconds: int, files: int
+) -> None:
+    with Store(tmp_path, settings) as store:
         store.counting("cam")
         store.wait_bytes("cam")
-        time.sleep(30)
+        time.sleep(seconds)
         store.stop_ss()
         found = all_numbers(store, "cam")
-        assert len(store.files("cam")) >= 5
-        assert len(found) > 25 * 25
+        assert len(store.files("cam")) >= files
+        assert len(found) > 25 * (seconds - 5)
         assert losses(found) == []
         check_index(store)
 

@@ -54,10 +54,13 @@ def nginx(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Nginx]:
         found.process.wait(10)
 
 
-def test_nobody_is_answered_by_the_old_configuration(
-    nginx: Nginx, rendered: Callable[[str, str], dict[str, File]]
-) -> None:
-    script = rendered("standalone", "main-a")["/etc/dss/engines/nginx-reload.sh"].text
+@pytest.fixture
+def script(rendered: Callable[[str, str], dict[str, File]]) -> str:
+    """What systemd runs for a reload."""
+    return rendered("standalone", "main-a")["/etc/dss/engines/nginx-reload.sh"].text
+
+
+def test_nobody_is_answered_by_the_old_configuration(nginx: Nginx, script: str) -> None:
     assert nginx.said() == "0"
     for turn in range(1, 11):
         nginx.answer(str(turn))
@@ -66,10 +69,7 @@ def test_nobody_is_answered_by_the_old_configuration(
 
 
 @pytest.mark.full
-def test_a_configuration_that_nginx_does_not_take_is_told(
-    nginx: Nginx, rendered: Callable[[str, str], dict[str, File]]
-) -> None:
-    script = rendered("standalone", "main-a")["/etc/dss/engines/nginx-reload.sh"].text
+def test_a_configuration_that_nginx_does_not_take_is_told(nginx: Nginx, script: str) -> None:
     (nginx.folder / "nginx.conf").write_text("nonsense;")
     done = subprocess.run(
         ["sh", "-c", script], env={"MAINPID": str(nginx.process.pid)},

@@ -69,16 +69,15 @@ def write(piece: Piece, form: str, window: Window, wrote: Wrote) -> Written:
 
 def _fragments(piece: Piece, window: Window, wrote: Wrote) -> Written:
     window.write(piece.init)
-    zero, track, heard, end = _first_tick(piece), Track(piece), 0, 0
+    zero, track, heard = _first_tick(piece), Track(piece), 0
     for place in piece.places:
         data, frames, sounds = _gop(place)
-        end = frames[-1].tick + frames[-1].duration
         for frame in frames:
             boxes.retime(data, frame, frame.tick - zero)
         heard += sum(len(body) for one in track.placed(data, sounds) for _, body in one.parts)
         window.write(data)
         wrote(len(data))
-    return Written(end - zero, heard)
+    return Written(frames[-1].tick + frames[-1].duration - zero, heard)
 
 
 def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> Written:
@@ -91,10 +90,9 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> Written:
             # libav would call H.265 hev1, which Apple's players refuse.
             stream.codec_context.codec_tag = recorded.codec_context.codec_tag
             line = made.add_stream_from_template(source.streams.audio[0]) if track.audio else None
-        base, zero, heard, end = Fraction(1, piece.timescale), _first_tick(piece), 0, 0
+        base, zero, heard = Fraction(1, piece.timescale), _first_tick(piece), 0
         for place in piece.places:
             data, frames, sounds = _gop(place)
-            end = frames[-1].tick + frames[-1].duration
             for sound in track.placed(data, sounds):
                 if line is not None and track.audio:
                     heard += _mux_sound(made, line, sound, track.audio.rate)
@@ -108,7 +106,7 @@ def _plain(piece: Piece, window: Window, wrote: Wrote, delay: int) -> Written:
                 packet.duration, packet.is_keyframe = one.duration, one.key
                 made.mux(packet)
             wrote(place.bytes[1])
-    return Written(end - zero, heard)
+    return Written(frames[-1].tick + frames[-1].duration - zero, heard)
 
 
 def _mux_sound(made: OutputContainer, line: AudioStream, sound: Samples, rate: int) -> int:
