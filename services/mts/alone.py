@@ -45,8 +45,8 @@ class SoundIntake(Intake):
         super().__init__(track.channel, lambda _: 2, on_chunk, on_message, tails)
         self.clock = track.media.clock_rate
 
-    def _packet(self, position: int, end: int) -> None:
-        super()._packet(position, end)
+    def _packet(self, position: int, end: int, flags: int, timestamp: int) -> None:
+        super()._packet(position, end, flags, timestamp)
         if self._kind:
             self._cut(end)
 

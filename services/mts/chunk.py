@@ -60,38 +60,23 @@ class Chunk:
     behind it. `heard` is the sound for a recorder.
     """
 
-    __slots__ = (
-        "_live",
-        "_plain",
-        "_shaper",
-        "_variants",
-        "at",
-        "data",
-        "heard",
-        "init",
-        "key",
-        "loud",
-        "loud_init",
-        "shown",
-        "ticks",
-        "timestamp",
-    )
+    # What few frames ever have is not written into each of them.
+    at = 0
+    ticks = (0, 0)
+    shown = 0
+    init: Init | None = None
+    loud: bytes | None = None
+    loud_init: Init | None = None
+    heard: Heard | None = None
+    _live: bytes | None = None
+    _shaper: Callable[[], Pieces] | None = None
+    _plain: dict[bytes, bytes] | None = None
+    _variants: dict[Channels, bytes] | None = None
 
     def __init__(self, data: bytes, key: bool, timestamp: int) -> None:
         self.data = data
         self.key = key
         self.timestamp = timestamp
-        self.at = 0
-        self.ticks = (0, 0)
-        self.shown = 0
-        self._live: bytes | None = None
-        self._shaper: Callable[[], Pieces] | None = None
-        self.init: Init | None = None
-        self.loud: bytes | None = None
-        self.loud_init: Init | None = None
-        self.heard: Heard | None = None
-        self._plain: dict[bytes, bytes] | None = None
-        self._variants: dict[Channels, bytes] = {}
 
     def shape(self, init: Init, ticks: tuple[int, int], shown: int, shaper: Callable[[], Pieces]) -> None:
         """Have an fMP4 form, which `shaper` makes; nothing comes of a frame of which too much was lost."""
@@ -107,7 +92,7 @@ class Chunk:
     @property
     def live(self) -> bytes | None:
         """The fMP4 form as a WebSocket message."""
-        if self._live is None and (pieces := self.fragment()):
+        if self._live is None and self._shaper and (pieces := self._shaper()):
             self._live = b"".join((header(BINARY, sum(map(len, pieces))), *pieces))
         return self._live
 
@@ -115,8 +100,14 @@ class Chunk:
     def live(self, made: bytes | None) -> None:
         self._live, self._shaper = made, None
 
+    def forget(self) -> None:
+        """Give the memory of `live` back, for the next frame to find it warm; who asks again gets it anew."""
+        if self._shaper:
+            self._live = None
+
     def variant(self, channels: Channels) -> bytes:
         """The same packets with other channel ids."""
+        self._variants = {} if self._variants is None else self._variants
         made = self._variants.get(channels)
         if made is None:
             made = self._variants[channels] = _renumbered(self.data, dict(channels))

@@ -108,7 +108,7 @@ class Converted(Source):
         video = next(track for track in camera.tracks if track.media.kind == "video")
         tails = self._stream.playing([Track(_PICTURE, 0)])
         async with _worker(video) as ours:
-            intake = Intake(0, depay.h264_kind, self._publish, self._answered, tails)
+            intake = Intake(0, depay.h264_kind, self._stream.publish, self._answered, tails)
             loop = asyncio.get_running_loop()
             transport, _ = await loop.create_unix_connection(lambda: intake, sock=ours)
             intake.begin(transport, b"")

@@ -1,9 +1,11 @@
 """The camera's side of the data plane: interleaved bytes in, one chunk per frame out."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.mts.calm import Calm
 from services.mts.chunk import DOLLAR, RTP, Chunk
@@ -16,8 +18,10 @@ TICK = 0.005
 # A pause costs about as much as two wake-ups, so it has to save more than that.
 _MANY_READS = 5
 _MANY_ALIKE = 4
-_LIKE = (0, 1, 2, 5, 8, 9, 10, 11)
-"""Where packets in the middle of a picture are the same, beside their length: channel, marker, timestamp."""
+# As the form of so many is kept: a camera must not fill the memory with packets of one byte.
+_MOST_ALIKE = 256
+_HEAD = struct.Struct(">BBHBBHI")
+"""Of an interleaved RTP packet: dollar, channel, length, two bytes of flags, sequence number, timestamp."""
 _NATURAL_FRAMES = 10
 _TICKING_FRAMES = 500
 _MAX_TEXT = 64 * 1024
@@ -59,6 +63,8 @@ class Intake(asyncio.BufferedProtocol):
         tails: dict[int, Tail],
     ) -> None:
         self.bytes = 0
+        self.last: Chunk | None = None
+        """The latest frame."""
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._video = video
         self._kind_of = kind
@@ -74,8 +80,6 @@ class Intake(asyncio.BufferedProtocol):
         self._held = 0
         self._kind = 0
         self._timestamp = 0
-        self._stamp = bytearray()
-        """The timestamp as it came, while packets need no new numbers."""
         self._ticking = False
         self._reads = self._frames = 0
         self._transport: asyncio.Transport | None = None
@@ -97,7 +101,9 @@ class Intake(asyncio.BufferedProtocol):
             self.buffer_updated(len(piece))
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        self._start = self._parsed = 0
+        self._start = self._parsed = self._filled = 0
+        if not self._rest:
+            return self._view
         self._filled = len(self._rest)
         self._view[: self._filled] = self._rest
         return self._view[self._filled :]
@@ -111,8 +117,12 @@ class Intake(asyncio.BufferedProtocol):
             try:
                 self._walk()
             finally:
-                self._set_aside()
-                self._deliver()
+                if self._start == self._filled:
+                    self._rest = b""
+                else:
+                    self._set_aside()
+                if self._cuts:
+                    self._deliver()
             if self._held + len(self._rest) > MAX_FRAME:
                 raise MalformedError(f"a frame of more than {MAX_FRAME} bytes")
         except MalformedError as reason:
@@ -120,7 +130,9 @@ class Intake(asyncio.BufferedProtocol):
         except Exception as reason:  # an accident with one stream must not leave a half-read buffer behind
             self._fail(f"Its packets could not be processed: {reason!r}.")
             raise
-        self._pace()
+        self._reads += 1
+        if self._ticking or self._frames >= _NATURAL_FRAMES:
+            self._pace()
 
     def settle(self) -> None:
         """Called each second while nobody watches: larger reads will do."""
@@ -141,60 +153,51 @@ class Intake(asyncio.BufferedProtocol):
     def _walk(self) -> None:
         buffer, position, filled = self._buffer, self._parsed, self._filled
         video, tails = self._video, self._tails
-        while filled - position >= 4:
-            if buffer[position] != DOLLAR:
+        while filled - position >= _HEAD.size:
+            dollar, channel, size, _, flags, _, timestamp = _HEAD.unpack_from(buffer, position)
+            if dollar != DOLLAR:
                 after = self._text(position)
                 if after is None:
                     break
                 position = after
                 continue
-            end = position + 4 + (buffer[position + 2] << 8 | buffer[position + 3])
+            end = position + 4 + size
             if end > filled:
                 break
-            channel = buffer[position + 1]
-            if channel == video and end - position > 16:
+            if channel == video and size > 12:
                 # Most packets are the middle of a picture, of which nothing else is to be known.
-                if (
-                    not self._kind
-                    or buffer[position + 5] & 0x80
-                    or buffer[position + 8 : position + 12] != self._stamp
-                ):
-                    self._packet(position, end)
-                elif filled - position >= _MANY_ALIKE * (end - position) and not tails:
-                    end = self._alike(position, end)
+                if tails:
+                    self._packet(position, end, flags, self._renumber(video, position, end))
+                elif not self._kind or timestamp != self._timestamp:
+                    self._packet(position, end, flags, timestamp)
+                elif flags & 0x80:
+                    self._cut(end)
+                elif filled - position >= _MANY_ALIKE * (size + 4):
+                    end = self._alike(position, size + 4)
             elif tails:
                 self._renumber(channel, position, end)
             position = end
         self._parsed = position
 
-    def _alike(self, position: int, end: int) -> int:
+    def _alike(self, position: int, step: int) -> int:
         """Where those packets end that are as the one at `position`, the middle of a picture."""
-        buffer, step = self._buffer, end - position
-        lengths = buffer[position + 3 : self._filled : step]
+        lengths = self._buffer[position + 3 : self._filled : step]
         count = len(lengths) - len(lengths.lstrip(lengths[:1]))
-        count = min(count, (self._filled - position) // step)
-        stop = position + count * step
-        for at in _LIKE:
-            if buffer[position + at : stop : step] != buffer[position + at : position + at + 1] * count:
-                return end
-        return stop
+        count = min(count, (self._filled - position) // step, _MOST_ALIKE)
+        heads = _heads(step, count).unpack_from(self._buffer, position)
+        return position + step * (count if heads == heads[:3] * count else 1)
 
-    def _packet(self, position: int, end: int) -> None:
-        first, second, _, timestamp, _ = RTP.unpack_from(self._buffer, position + 4)
-        if self._tails:
-            timestamp = self._renumber(self._video, position, end)
-        else:
-            self._stamp = self._buffer[position + 8 : position + 12]
+    def _packet(self, position: int, end: int, flags: int, timestamp: int) -> None:
         if self._kind and timestamp != self._timestamp:
             self._cut(position)
         self._timestamp = timestamp
         if not self._kind:
             start = position + 16
-            if first & 0x1F:
+            if first := self._buffer[position + 4] & 0x1F:
                 start += self._header_rest(start, first)
             if start < end:
                 self._kind = self._kind_of(self._view[start:end])
-        if second & 0x80 and self._kind:
+        if flags & 0x80 and self._kind:
             self._cut(end)
 
     def _header_rest(self, start: int, first: int) -> int:
@@ -204,7 +207,7 @@ class Intake(asyncio.BufferedProtocol):
         return rest
 
     def _cut(self, end: int) -> None:
-        data = bytes(self._view[self._start : end])
+        data = self._view[self._start : end].tobytes()
         if self._parts:
             data = b"".join((*self._parts, data))
             self._parts.clear()
@@ -217,9 +220,7 @@ class Intake(asyncio.BufferedProtocol):
     def _deliver(self) -> None:
         """Give the frames of this read on; those that waited for it came before its last one."""
         cuts, before, now = self._cuts, self._read_at, time.time_ns() // 1000
-        if not cuts:
-            return
-        self._cuts, self._read_at = [], now
+        self._cuts, self._read_at, self.last = [], now, cuts[-1]
         if len(cuts) == 1:
             cuts[0].at = now
             self._on_chunk(cuts[0])
@@ -273,7 +274,6 @@ class Intake(asyncio.BufferedProtocol):
         """Read by ticks while natural reading takes many reads per frame; look again now and then."""
         if self._calm and self._calm.mark > 1:
             return
-        self._reads += 1
         if self._frames >= (_TICKING_FRAMES if self._ticking else _NATURAL_FRAMES):
             self._ticking = not self._ticking and self._reads >= _MANY_READS * self._frames
             self._reads = self._frames = 0
@@ -291,3 +291,9 @@ class Intake(asyncio.BufferedProtocol):
     def _fail(self, reason: str) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
+
+
+@lru_cache(maxsize=256)
+def _heads(step: int, count: int) -> struct.Struct:
+    """What packets in the middle of a picture have in common: channel and length, marker, timestamp."""
+    return struct.Struct(">" + f"IxBxxI{step - 12}x" * count)

@@ -15,9 +15,7 @@ from services.runtime.rtsp import Track
 LOG = logging.getLogger(__name__)
 
 _MAX_SETS = 16
-_Sample = tuple[depay.Unit, int]
-"""Pieces and size."""
-_Key = tuple[_Sample, int]
+_Key = tuple[regular.Sample, int]
 """A key frame, and when it had come, in microseconds since 1970."""
 
 
@@ -50,7 +48,9 @@ class Muxer:
 
     def mux(self, chunk: Chunk) -> None:
         """Give it its fMP4 form, and `init`; there is neither until parameter sets are known."""
-        made = self._read(chunk) if chunk.key else None
+        made = self._read(chunk.data) if chunk.key else None
+        if made:
+            self._learn(made[2])
         dts, shift = self._timeline.place(chunk.timestamp)
         if self.init is None or (made and not made[1]):
             return
@@ -67,15 +67,11 @@ class Muxer:
         self, data: bytes, sequence: int, ticks: tuple[int, int], shift: int, key: _Key | None
     ) -> Pieces:
         """The fragment of a picture, which of a key frame has been read already."""
-        body, size = key[0] if key else self._picture(data)
+        body, size, _ = key[0] if key else self._read(data)
         if not size:
             return []
         head = fmp4.fragment(sequence, ticks[0], ticks[1] - ticks[0], key is not None, size, shift)
         return [fmp4.stamp(ticks[0], key[1]) + head if key else head, *body]
-
-    def _picture(self, data: bytes) -> _Sample:
-        made = regular.sample(data, self._channel, self._header, self._kinds)
-        return made or self._sample(self._nals(data, payloads(data, self._channel)))
 
     def listen(self, chunks: Iterable[Chunk] = ()) -> None:
         """Somebody wants to hear, from these chunks on; where that cannot be, `init.mute` says why."""
@@ -111,22 +107,20 @@ class Muxer:
             LOG.exception("sound is left out from here on")
             self.sound = None
 
-    def _read(self, chunk: Chunk) -> _Sample:
-        """The sample of a key frame, whose parameter sets are learned."""
-        units = self._nals(chunk.data, payloads(chunk.data, self._channel))
-        self._learn([b"".join(unit) for unit in units if self._kind(unit[0]) in self._kinds])
-        return self._sample(units)
-
-    def _sample(self, units: list[depay.Unit]) -> _Sample:
-        """Pieces and size of a sample: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
-        pieces, size = depay.Unit(), 0
-        for unit in units:
-            if self._kind(unit[0]) not in self._kinds:
-                length = sum(map(len, unit))
-                pieces.append(length.to_bytes(4, "big"))
-                pieces += unit
-                size += 4 + length
-        return pieces, size
+    def _read(self, data: bytes) -> regular.Sample:
+        """The sample of a picture: each NAL unit after its four-byte length (ISO/IEC 14496-15 §5.3.2)."""
+        if made := regular.sample(data, self._channel, self._header, self._kinds):
+            return made
+        pieces, size, sets = depay.Unit(), 0, list[bytes]()
+        for unit in self._nals(data, payloads(data, self._channel)):
+            if self._kind(unit[0]) in self._kinds:
+                sets.append(b"".join(unit))
+                continue
+            length = sum(map(len, unit))
+            pieces.append(length.to_bytes(4, "big"))
+            pieces += unit
+            size += 4 + length
+        return pieces, size, sets
 
     def interrupted(self) -> None:
         """The camera was away: go on without a hole, which a browser would wait at."""

@@ -9,18 +9,23 @@ from functools import lru_cache
 
 from services.mts.depay import Unit
 
+Sample = tuple[Unit, int, list[bytes]]
+"""Pieces, their size, and the parameter sets that stood between them."""
 _Columns = tuple[int, ...]
 H264, H265 = 1, 2
 """How many bytes the header of a NAL unit has; in a fragment (FU-A, FU) the flags stand behind it."""
 _FRAGMENT = {H264: 28, H265: 49}
 _LIKE: dict[int, _Columns] = {H264: (1, 2, 3, 4, 16), H265: (1, 2, 3, 4, 16, 17)}
 """Channel, length, RTP flags and NAL header: there all packets of a fragmented unit are the same."""
+_MOST = 1024
+"""Packets of a fragmented unit whose form is kept; a camera must not fill the memory with tiny ones."""
 _START, _END, _TYPE = 0x80, 0x40, 0x3F
 
 
-def sample(data: bytes, channel: int, header: int, left_out: tuple[int, ...]) -> tuple[Unit, int] | None:
-    """Pieces and size of a frame's sample, without NAL units of some types; None where it is not regular."""
+def sample(data: bytes, channel: int, header: int, parameters: tuple[int, ...]) -> Sample | None:
+    """A frame's sample, without NAL units of the types of parameter sets; None where it is not regular."""
     pieces, total, position, size = Unit(), 0, 0, len(data)
+    sets = list[bytes]()
     while position + 16 + header < size:
         end = position + 4 + (data[position + 2] << 8 | data[position + 3])
         if data[position + 1] == channel:
@@ -29,15 +34,17 @@ def sample(data: bytes, channel: int, header: int, left_out: tuple[int, ...]) ->
             kind = data[position + 16] & 31 if header == H264 else data[position + 16] >> 1 & 63
             if kind == _FRAGMENT[header]:
                 more = _fragmented(data, position, end - position, header, pieces)
-                return (pieces, total + more) if more else None
-            if kind not in left_out:
-                if not _alone(kind, header):
-                    return None
+                return (pieces, total + more, sets) if more else None
+            if kind in parameters:
+                sets.append(data[position + 16 : end])
+            elif not _alone(kind, header):
+                return None
+            else:
                 length = end - position - 16
                 pieces += (length.to_bytes(4, "big"), data[position + 16 : end])
                 total += 4 + length
         position = end
-    return (pieces, total) if position == size else None
+    return (pieces, total, sets) if position == size else None
 
 
 def _alone(kind: int, header: int) -> bool:
@@ -48,6 +55,8 @@ def _alone(kind: int, header: int) -> bool:
 def _fragmented(data: bytes, position: int, step: int, header: int, pieces: Unit) -> int:
     """Add the unit that fills the frame from a packet of `step` bytes on; its size, 0 if irregular."""
     count, flags = (len(data) - position) // step, 16 + header
+    if count > _MOST:
+        return 0
     stop, first = position + count * step, data[position + flags]
     body = 17 + header
     for at in _LIKE[header]:

@@ -70,7 +70,6 @@ class Source:
         self._transport: asyncio.Transport | None = None
         self._datagrams: Datagrams | None = None
         self._renewed = False
-        self._last: Chunk | None = None
 
     async def run(self) -> None:
         """Connect again and again, ever more slowly while nothing comes."""
@@ -129,13 +128,9 @@ class Source:
 
     def _intake(self, first: Track, tails: dict[int, Tail]) -> Intake:
         if alone([first]):
-            return SoundIntake(first, self._publish, self._answered, tails)
+            return SoundIntake(first, self._stream.publish, self._answered, tails)
         kind = depay.h265_kind if first.media.codec == "H265" else depay.h264_kind
-        return Intake(first.channel, kind, self._publish, self._answered, tails)
-
-    def _publish(self, chunk: Chunk) -> None:
-        self._last = chunk
-        self._stream.publish(chunk)
+        return Intake(first.channel, kind, self._stream.publish, self._answered, tails)
 
     async def _watch(self, client: Client, intake: Intake) -> None:
         seen, seen_at = intake.bytes, monotonic()
@@ -156,11 +151,11 @@ class Source:
                 asked_at = now
                 self._renewed = False
                 self._send(client.keep_alive())
-                self._report(client.tracks[0])
+                self._report(client.tracks[0], intake.last)
         raise RtspError(rtsp.UNREACHABLE, f"The camera was lost. {intake.lost.result()}")
 
-    def _report(self, video: Track) -> None:
-        report = _receiver_report(video, self._last)
+    def _report(self, video: Track, last: Chunk | None) -> None:
+        report = _receiver_report(video, last)
         if self._datagrams and report:
             self._datagrams.report(video.channel, report)
         elif report:

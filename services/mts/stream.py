@@ -140,6 +140,7 @@ class Stream:
             self._mux(chunk)
             for live in self._lives:
                 live.feed(chunk)
+            chunk.forget()
 
     def add_relay(self, viewer: RelayViewer) -> None:
         """A player joins: it gets everything since the last key frame at once."""

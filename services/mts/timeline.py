@@ -31,7 +31,10 @@ class Timeline:
     def place(self, rtp: int) -> tuple[int, int]:
         """Decode time and presentation offset (may be negative for some frames as B-frames set in)."""
         if self._last_rtp is not None:
-            self._advance((rtp - self._last_rtp + _WRAP // 2) % _WRAP - _WRAP // 2)
+            step = (rtp - self._last_rtp + _WRAP // 2) % _WRAP - _WRAP // 2
+            if 0 < step <= self._longest and not self._depth and self._pts == self._newest:
+                return self._follow(rtp, step)
+            self._advance(step)
         self._last_rtp = rtp
         self._measure_depth()
         dts = self._decode_time()
@@ -42,6 +45,15 @@ class Timeline:
     def end(self) -> int:
         """Just behind the latest frame."""
         return self._newest + self.duration
+
+    def _follow(self, rtp: int, step: int) -> tuple[int, int]:
+        """Place a frame as most are: shown behind all others, while none was reordered."""
+        self._last_rtp = rtp
+        self._pts = self._newest = pts = self._pts + step
+        self.duration = step
+        self._recent.append(pts)
+        self._dts = dts = max(pts, self._dts + 1)
+        return dts, pts - dts
 
     def interrupted(self) -> None:
         """Place the next frame one frame later, whatever its timestamp."""

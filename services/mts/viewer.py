@@ -36,8 +36,9 @@ class Viewer(ABC):
                 return
             data = self.product(chunk)
             if data is not None:
-                self._waits_for_key = False
-                self._behind_since = 0.0
+                if self._waits_for_key:
+                    self._waits_for_key = False
+                    self._behind_since = 0.0
                 self.transport.write(data)
         except Exception as reason:
             # uvloop raises RuntimeError for a transport that its peer closed in the same turn.
@@ -116,14 +117,15 @@ class LiveViewer(Viewer):
         return None
 
     def product(self, chunk: Chunk) -> bytes | None:
-        if chunk.live is None or chunk.init is None:
+        live, init = chunk.live, chunk.init
+        if live is None or init is None:
             return None
-        if chunk.init is self._init:
-            return chunk.live
+        if init is self._init:
+            return live
         if not chunk.key:
             return None
-        self._init = chunk.init
-        return chunk.init.messages + chunk.live
+        self._init = init
+        return init.messages + live
 
 
 class LoudViewer(LiveViewer):
@@ -132,9 +134,9 @@ class LoudViewer(LiveViewer):
     loud = True
 
     def product(self, chunk: Chunk) -> bytes | None:
-        init = chunk.loud_init or chunk.init
-        if chunk.live is None or init is None or (init is not self._init and not chunk.key):
+        live, init = chunk.live, chunk.loud_init or chunk.init
+        if live is None or init is None or (init is not self._init and not chunk.key):
             return None
         first = b"" if init is self._init else init.messages + (init.mute if chunk.loud is None else b"")
         self._init = init
-        return first + (chunk.loud or chunk.live)
+        return first + (chunk.loud or live)

@@ -150,3 +150,15 @@ async def test_only_a_packet_paced_camera_is_read_by_ticks(read: int, least: int
     for n in range(100):
         bench.feed(frame(n, n == 0, 2500), read)
     assert least <= transport.pauses <= most
+
+
+async def test_tiny_packets_are_one_frame_and_their_forms_fill_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, made = Bench(), list[int]()
+    form = intake._heads
+    monkeypatch.setattr(intake, "_heads", lambda step, count: (made.append(count), form(step, count))[1])
+    body = [packet(0, n, 3600, b"\x41" + bytes(1)) for n in range(5000)]
+    bench.feed(b"".join(body) + packet(0, 5000, 3600, b"\x41", marker=True), 10**6)
+    assert [len(chunk.data) for chunk in bench.chunks] == [5000 * 18 + 17]
+    assert max(made) == 256

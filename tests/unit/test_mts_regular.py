@@ -32,20 +32,26 @@ def fragments(nal: bytes, header: int, piece: int) -> list[bytes]:
     return [packet(head + bytes((kind | flag,)) + part) for flag, part in zip(flags, parts, strict=True)]
 
 
-def slowly(data: bytes, header: int) -> bytes:
+def units(data: bytes, header: int, parameters: bool) -> list[bytes]:
     nals = depay.h264_nals if header == regular.H264 else depay.h265_nals
     whole = [b"".join(one) for one in nals(data, payloads(data, CHANNEL))]
     kinds = PARAMETERS[header]
-    kept = [n for n in whole if (n[0] & 31 if header == regular.H264 else n[0] >> 1 & 63) not in kinds]
-    return b"".join(len(one).to_bytes(4, "big") + one for one in kept)
+    return [
+        n for n in whole if ((n[0] & 31 if header == regular.H264 else n[0] >> 1 & 63) in kinds) == parameters
+    ]
+
+
+def slowly(data: bytes, header: int) -> bytes:
+    return b"".join(len(one).to_bytes(4, "big") + one for one in units(data, header, False))
 
 
 def at_once(data: bytes, header: int) -> bytes | None:
     made = regular.sample(data, CHANNEL, header, PARAMETERS[header])
     if made is None:
         return None
-    pieces, size = made
+    pieces, size, sets = made
     assert size == sum(map(len, pieces))
+    assert sets == units(data, header, True)
     return b"".join(pieces)
 
 
@@ -100,3 +106,10 @@ def starts(data: bytes) -> list[int]:
         found.append(position)
         position += 4 + int.from_bytes(data[position + 2 : position + 4], "big")
     return found
+
+
+@pytest.mark.parametrize("header", [regular.H264, regular.H265])
+def test_tiny_packets_are_left_to_others_so_that_their_forms_fill_no_memory(header: int) -> None:
+    data = b"".join(fragments(unit(1, header, 3001), header, 2))
+    assert at_once(data, header) is None
+    assert at_once(b"".join(fragments(unit(1, header, 3001), header, 4)), header) is not None
