@@ -52,7 +52,7 @@ class Relay(ABC):
 
     @abstractmethod
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop, if it still runs."""
 
 
 class Ours(Relay):

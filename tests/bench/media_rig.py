@@ -24,6 +24,10 @@ def progress(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
+class NotServedError(AssertionError):
+    """A relay did not answer its viewers, which gave up then, or left some without pictures."""
+
+
 class Program:
     """A Python program of this folder that is spoken with in lines of JSON."""
 
@@ -42,7 +46,9 @@ class Program:
     def hear(self) -> dict[str, Any]:
         assert self.process.stdout
         line = self.process.stdout.readline()
-        assert line, f"{self.process.args!r} has ended"
+        if not line:
+            self.process.communicate(timeout=20)
+            raise NotServedError(f"{self.process.args!r} has ended")
         return dict(json.loads(line))
 
     def end(self) -> str:
@@ -117,7 +123,8 @@ class Sink(Program):
         time.sleep(seconds)
         spent = pids.cpu() - spent
         found = self._report()
-        assert not found["silent"], f"{found['silent']} of {self.count} viewers get nothing"
+        if found["silent"]:
+            raise NotServedError(f"{found['silent']} of {self.count} viewers get nothing")
         gbit, first = found["bytes"] * 8 / 1e9, first + found["first"]
         return Seen(spent, gbit, found["latency"], first, found["lost"], pids.memory(), cameras.late())
 
