@@ -60,7 +60,7 @@ class Chunk:
     behind it. `heard` is the sound for a recorder.
     """
 
-    # What few frames ever have is not written into each of them.
+    # What a frame may go without is not written into each of them.
     at = 0
     ticks = (0, 0)
     shown = 0

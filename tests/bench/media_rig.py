@@ -31,6 +31,9 @@ class NotServedError(AssertionError):
 class Program:
     """A Python program of this folder that is spoken with in lines of JSON."""
 
+    gone = AssertionError
+    """What is raised when it has ended by itself."""
+
     def __init__(self, name: str, *words: str) -> None:
         environment = os.environ | {"PYTHONPATH": f"{HERE}:{HERE.parent / 'peers'}"}
         self.process = subprocess.Popen(
@@ -48,7 +51,7 @@ class Program:
         line = self.process.stdout.readline()
         if not line:
             self.process.communicate(timeout=20)
-            raise NotServedError(f"{self.process.args!r} has ended")
+            raise self.gone(f"{self.process.args!r} has ended")
         return dict(json.loads(line))
 
     def end(self) -> str:
@@ -104,6 +107,8 @@ def viewer(form: str, url: str = "", say: str = "") -> dict[str, Any]:
 
 class Sink(Program):
     """Viewers that are connected, `pause` seconds after each other; `rows` as `viewer` makes them."""
+
+    gone = NotServedError
 
     def __init__(self, rows: list[dict[str, Any]], looking: int = LOOKING, pause: float = 0.0) -> None:
         super().__init__("media_sink.py", str(pause))
